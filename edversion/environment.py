@@ -1,0 +1,75 @@
+"""What a run is executed by: code, machine, packages, person."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import distributions
+
+from edversion.model import Json
+
+__all__ = ["actor", "describe_environment"]
+
+_GIT_SECONDS = 5
+
+
+def actor() -> str:
+    """Give who acts: ``EDVERSION_ACTOR``, or the login name."""
+    named = os.environ.get("EDVERSION_ACTOR")
+    return named or _login()
+
+
+@cache
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user without a name
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def describe_environment() -> dict[str, Json]:
+    """Give git state, command line, Python, packages, host, user and process."""
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no") if commit else None
+    return {
+        "git_commit": commit,
+        "git_dirty": None if changes is None else bool(changes),
+        "argv": [_printable(argument) for argument in sys.argv],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": dict(_packages()),
+        "host": platform.node(),
+        "user": _login(),
+        "pid": os.getpid(),
+    }
+
+
+@cache
+def _packages() -> Mapping[str, str]:
+    """Give the installed packages; they hardly change while a process runs."""
+    found = ((item.metadata["Name"], item.version) for item in distributions())
+    return dict(sorted((name, version) for name, version in found if name))
+
+
+def _git(*arguments: str) -> str | None:
+    """Ask git; None where there is no git, no repository, or no answer in time."""
+    try:
+        answer = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            timeout=_GIT_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.decode(errors="replace").strip()
+
+
+def _printable(text: str) -> str:
+    """Make undecodable bytes of a command line storable."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,0 +1,139 @@
+"""Find the repository: arguments, environment, ``edversion.toml``, then a folder upward."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edversion.errors import InvalidInputError, NotFoundError
+
+__all__ = ["FOLDER", "Location", "locate"]
+
+FOLDER = ".edversion"
+CONFIG = "edversion.toml"
+_KEYS = {"store", "catalog", "project"}
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a repository is.
+
+    Attributes
+    ----------
+    store : str
+        Folder or fsspec URL.
+    catalog : str
+        SQLAlchemy URL.
+    project : str or None
+        Project of names that give none.
+    """
+
+    store: str
+    catalog: str
+    project: str | None = None
+
+
+def locate(
+    store: str | os.PathLike[str] | None = None,
+    catalog: str | None = None,
+    *,
+    create: bool = False,
+    start: Path | None = None,
+) -> Location:
+    """Find the store and the catalog.
+
+    Each is taken from the first that names it: the argument, ``EDVERSION_STORE`` or
+    ``EDVERSION_CATALOG``, the nearest ``edversion.toml`` upward, the nearest ``.edversion``
+    folder upward. A local store's catalog is ``catalog.db`` inside it.
+
+    Parameters
+    ----------
+    store, catalog : str, optional
+        What the caller named.
+    create : bool
+        Whether ``./.edversion`` is the answer where nothing is found.
+    start : Path, optional
+        Folder to look upward from; the current one.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing is found, and `create` is False.
+    InvalidInputError
+        The store is remote and no catalog is named; or ``edversion.toml`` is broken.
+    """
+    here = (start or Path.cwd()).absolute()
+    config, folder = _config(here)
+    named = os.fspath(store) if store else os.environ.get("EDVERSION_STORE")
+    where = named or _below(config.get("store"), folder) or _nearest(here)
+    if where is None and create:
+        where = str(here / FOLDER)
+    if where is None:
+        raise NotFoundError(
+            f"no edversion repository in {here} or above; make one with 'edversion init', or set "
+            "EDVERSION_STORE",
+            code="no_repository",
+            path=str(here),
+        )
+    facts = catalog or os.environ.get("EDVERSION_CATALOG")
+    if facts is None and named is None:
+        facts = config.get("catalog")
+    return Location(_absolute(where), facts or _default_catalog(where), config.get("project"))
+
+
+def _nearest(here: Path) -> str | None:
+    for folder in (here, *here.parents):
+        if (folder / FOLDER / "edversion.json").is_file():
+            return str(folder / FOLDER)
+    return None
+
+
+def _config(here: Path) -> tuple[Mapping[str, Any], Path]:
+    for folder in (here, *here.parents):
+        path = folder / CONFIG
+        if path.is_file():
+            return _parsed(path), folder
+    return {}, here
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}", code="bad_config") from error
+    for key, value in config.items():
+        if key not in _KEYS or not isinstance(value, str):
+            raise InvalidInputError(
+                f"{path}: {key!r} is not a setting; known, each a text: {', '.join(sorted(_KEYS))}",
+                code="bad_config",
+                key=key,
+            )
+    return config
+
+
+def _below(store: str | None, folder: Path) -> str | None:
+    """Read a relative store as relative to the file that names it."""
+    if store is None or "://" in store:
+        return store
+    return str(folder / store)
+
+
+def _absolute(store: str) -> str:
+    return store if "://" in store else str(Path(store).absolute())
+
+
+def _default_catalog(store: str) -> str:
+    protocol, separator, rest = store.partition("://")
+    if separator and protocol not in ("file", "local"):
+        raise InvalidInputError(
+            f"the store {store} is no local folder, so the catalog must be named: set "
+            "EDVERSION_CATALOG, or 'catalog' in edversion.toml, to an SQLAlchemy URL",
+            code="no_catalog",
+            store=store,
+        )
+    folder = Path(rest if separator else store).absolute()
+    return f"sqlite:///{folder / 'catalog.db'}"

@@ -1,0 +1,209 @@
+"""The version, which hands its methods to the repository that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+
+from edversion.model.values import FileEntry, Json, RunInfo, Section
+
+if TYPE_CHECKING:
+    from edversion.artifact import Artifact
+
+__all__ = ["Comparison", "Version", "VersionSource"]
+
+
+class VersionSource(Protocol):
+    """What a :class:`Version` asks of the repository it came from."""
+
+    def files_of(self, version: Version) -> tuple[FileEntry, ...]:
+        """Give the entries of a version, sorted by path."""
+
+    def path_of(self, version: Version, path: str) -> Path:
+        """Give a read-only local path of one file."""
+
+    def open_file(self, version: Version, path: str) -> BinaryIO:
+        """Open one file for reading."""
+
+    def download_version(
+        self, version: Version, root: str | Path | None, paths: Sequence[str] | None
+    ) -> Path:
+        """Write the files of a version below a folder."""
+
+    def verify_copy(self, version: Version, root: str | Path | None) -> None:
+        """Check stored bytes, or a downloaded copy, against the digests."""
+
+    def runs_of(
+        self, version: Version, direction: Literal["logged", "used"]
+    ) -> tuple[RunInfo, ...]:
+        """Give the runs that made or used a version."""
+
+    def draft_of(self, version: Version) -> Artifact:
+        """Make a draft that starts with the content of a version."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """The frozen, numbered result of logging a draft.
+
+    Facts that can change (aliases, tags, metadata, description) are those of the moment
+    at which the version was fetched; fetch it again to see later ones.
+
+    Attributes
+    ----------
+    project, name, type : str
+        Where it belongs; `name` is the collection's.
+    number : int
+        0, 1, 2 … without gaps.
+    digest : str
+        ``blake3:<64 hex>`` of the canonical manifest.
+    size, file_count : int
+        Bytes, and number of files.
+    metadata, facts : mapping
+        What the author says of it, and what plugins read out of its files.
+    created_at : datetime
+        UTC.
+    """
+
+    project: str
+    name: str
+    number: int
+    type: str
+    digest: str
+    size: int
+    file_count: int
+    metadata: Mapping[str, Json]
+    description: str | None
+    aliases: tuple[str, ...]
+    tags: tuple[str, ...]
+    created_at: datetime
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    generation: int = field(default=1, repr=False)
+    _source: VersionSource | None = field(default=None, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Version):
+            return NotImplemented
+        return (self.reference, self.digest) == (other.reference, other.digest)
+
+    def __hash__(self) -> int:
+        return hash((self.reference, self.digest))
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def version(self) -> str:
+        """The number with its ``v``: ``"v3"``."""
+        return f"v{self.number}"
+
+    @property
+    def reference(self) -> str:
+        """The full reference: ``"project/name:v3"``."""
+        return f"{self.project}/{self.name}:v{self.number}"
+
+    @property
+    def source(self) -> VersionSource:
+        """The repository that this version came from."""
+        if self._source is None:
+            raise RuntimeError(f"{self.reference} is not attached to a repository")
+        return self._source
+
+    def files(self) -> tuple[FileEntry, ...]:
+        """Give the entries, sorted by path."""
+        return self.source.files_of(self)
+
+    def path(self, path: str) -> Path:
+        """Give a read-only local path of one file, without a copy where that is possible.
+
+        Parameters
+        ----------
+        path : str
+            Path in the artifact.
+
+        Raises
+        ------
+        NotFoundError
+            The version has no such file.
+        IntegrityError
+            The stored bytes are damaged.
+        """
+        return self.source.path_of(self, path)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open one file: binary, seekable, read-only; only the ranges read are fetched.
+
+        Raises
+        ------
+        NotFoundError
+            The version has no such file.
+        IntegrityError
+            While reading, where the stored bytes are damaged.
+        """
+        return self.source.open_file(self, path)
+
+    def read_bytes(self, path: str) -> bytes:
+        """Give all bytes of one file, verified."""
+        with self.open(path) as file:
+            return file.read()
+
+    def download(self, root: str | Path | None = None, paths: Sequence[str] | None = None) -> Path:
+        """Write the files below a folder and give that folder.
+
+        Parameters
+        ----------
+        root : path, optional
+            Folder; ``./artifacts/<name>-v<number>`` where left out. Files of the version
+            replace what is there; unrelated files stay.
+        paths : sequence of str, optional
+            Only these files, or folders of the artifact.
+
+        Raises
+        ------
+        IntegrityError
+            A file's bytes are damaged; that file is not written.
+        """
+        return self.source.download_version(self, root, paths)
+
+    def verify(self, root: str | Path | None = None) -> None:
+        """Re-read every byte and compare it with the digests.
+
+        Parameters
+        ----------
+        root : path, optional
+            A downloaded copy to check; the stored bytes where left out.
+
+        Raises
+        ------
+        IntegrityError
+            Something does not match; the message names it.
+        """
+        self.source.verify_copy(self, root)
+
+    def logged_by(self) -> tuple[RunInfo, ...]:
+        """Give the runs that logged this version, oldest first."""
+        return self.source.runs_of(self, "logged")
+
+    def used_by(self) -> tuple[RunInfo, ...]:
+        """Give the runs that used this version, oldest first."""
+        return self.source.runs_of(self, "used")
+
+    def new_draft(self) -> Artifact:
+        """Make a draft that starts with this version's files, metadata and description."""
+        return self.source.draft_of(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What differs between versions, section by section."""
+
+    versions: tuple[Version, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Whether all versions have the same digest."""
+        return len({version.digest for version in self.versions}) == 1

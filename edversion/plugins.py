@@ -1,0 +1,220 @@
+"""Find plugins and ask them: one typed method a hook, and failures kept apart.
+
+pluggy stops at the first exception of a call. Where every plugin must be heard, each
+implementation is called in its own ``try``, in pluggy's order.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from edversion import hookspecs
+from edversion.digests import canonical_json
+from edversion.errors import HookError, InvalidInputError, PluginWarning, RefusedError
+from edversion.model import Json, Section, Version
+
+if TYPE_CHECKING:
+    from edversion.artifact import Artifact
+    from edversion.run import Run
+
+__all__ = ["Plugins"]
+
+_GROUP = "edversion"
+_DISABLE = "EDVERSION_DISABLE_PLUGINS"
+
+
+class Plugins:
+    """The plugins of one repository; there is no global registry.
+
+    Parameters
+    ----------
+    extra : mapping of str to object
+        Plugins to register by hand, by name; entry points come besides.
+    discover : bool
+        Whether to load the entry points of the group ``edversion``.
+
+    Raises
+    ------
+    InvalidInputError
+        A plugin implements a hook that does not exist, or with unknown arguments.
+    """
+
+    def __init__(self, extra: Mapping[str, object] | None = None, *, discover: bool = True) -> None:
+        self._manager = pluggy.PluginManager(_GROUP)
+        self._manager.add_hookspecs(hookspecs)
+        for name in filter(None, map(str.strip, os.environ.get(_DISABLE, "").split(","))):
+            self._manager.set_blocked(name)
+        self._told: set[tuple[str, str]] = set()
+        try:
+            for name, plugin in (extra or {}).items():
+                self._manager.register(plugin, name)
+            if discover:
+                self._load_entry_points()
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise InvalidInputError(
+                f"plugin {error.plugin!r}: {error}; see HOOKS.md for the hooks and their arguments",
+                code="illegal_plugin",
+                plugin=error.plugin,
+            ) from error
+
+    def _load_entry_points(self) -> None:
+        """Load what is installed; a plugin that cannot be imported is told and left out."""
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=_GROUP):
+            if self._manager.is_blocked(point.name) or self._manager.has_plugin(point.name):
+                continue
+            try:
+                plugin = point.load()
+            except Exception as error:  # noqa: BLE001 - a broken plugin must not break the engine
+                self._warn(point.name, "import", error)
+                continue
+            self._manager.register(plugin, point.name)
+
+    def names(self) -> tuple[str, ...]:
+        """Give the names of the plugins that are heard, sorted."""
+        pairs = self._manager.list_name_plugin()
+        return tuple(sorted(name for name, plugin in pairs if plugin is not None))
+
+    def hears(self, hook: str) -> bool:
+        """Tell whether any plugin implements a hook."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
+    def split(self, path: Path, size: int) -> Sequence[int] | None:
+        """Ask where a large file falls into parts; None where nobody knows its format."""
+        for name, ask in self._implementations("edversion_split", path=path, size=size):
+            try:
+                offsets = ask()
+                if offsets is not None:
+                    return _checked_offsets(offsets, size)
+            except Exception as error:  # noqa: BLE001 - falls back to the default splitter
+                self._warn(name, "edversion_split", error)
+        return None
+
+    def describe(self, path: Path) -> dict[str, Json]:
+        """Ask for facts about a file, merged; the first plugin to name a key wins."""
+        facts: dict[str, Json] = {}
+        for name, ask in self._implementations("edversion_describe", path=path):
+            try:
+                answer = dict(ask() or {})
+                canonical_json(answer)
+            except Exception as error:  # noqa: BLE001 - facts are left out
+                self._warn(name, "edversion_describe", error)
+            else:
+                facts = {**answer, **facts}
+        return facts
+
+    def before_log(self, draft: Artifact, run: Run) -> None:
+        """Let every plugin veto a draft; a plugin that breaks vetoes too.
+
+        Raises
+        ------
+        RefusedError
+            A plugin refused.
+        HookError
+            A plugin broke.
+        """
+        for name, ask in self._implementations("edversion_before_log", draft=draft, run=run):
+            try:
+                ask()
+            except RefusedError:
+                raise
+            except Exception as error:
+                raise HookError(
+                    f"plugin {name!r} failed in edversion_before_log: {error!r}; nothing was "
+                    f"logged. Mend it, or set {_DISABLE}={name}",
+                    plugin=name,
+                    hook="edversion_before_log",
+                ) from error
+
+    def after_log(self, version: Version, run: Run) -> None:
+        """Tell every plugin of a committed version."""
+        for name, ask in self._implementations("edversion_after_log", version=version, run=run):
+            try:
+                ask()
+            except Exception as error:  # noqa: BLE001 - the others are still told
+                self._warn(name, "edversion_after_log", error)
+
+    def compare(self, versions: Sequence[Version]) -> tuple[Section, ...]:
+        """Ask every plugin for a section; one that breaks leaves a section that says so."""
+        sections = []
+        for name, ask in self._implementations("edversion_compare", versions=tuple(versions)):
+            try:
+                section = ask()
+            except Exception as error:  # noqa: BLE001 - the comparison says what failed
+                section = Section(f"{name}: failed", ("error",), ((repr(error),),))
+            if section is not None:
+                sections.append(section)
+        return tuple(sections)
+
+    def retain(self, version: Version) -> tuple[str, ...]:
+        """Ask for reasons to keep a version.
+
+        Raises
+        ------
+        HookError
+            A plugin broke; nothing may be removed without its answer.
+        """
+        reasons = []
+        for name, ask in self._implementations("edversion_retain", version=version):
+            try:
+                reason = ask()
+            except Exception as error:
+                raise HookError(
+                    f"plugin {name!r} failed in edversion_retain: {error!r}; nothing was removed",
+                    plugin=name,
+                    hook="edversion_retain",
+                ) from error
+            if reason is not None:
+                reasons.append(f"{name}: {reason}")
+        return tuple(reasons)
+
+    def register_commands(self, cli: object) -> None:
+        """Let every plugin add commands to the command line."""
+        for name, ask in self._implementations("edversion_register_commands", cli=cli):
+            try:
+                ask()
+            except Exception as error:  # noqa: BLE001 - the other commands still work
+                self._warn(name, "edversion_register_commands", error)
+
+    def _implementations(
+        self, hook: str, **arguments: object
+    ) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """Give each implementation by plugin name, ready to call, last registered first."""
+        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+            wanted = {key: arguments[key] for key in implementation.argnames}
+            yield implementation.plugin_name, _bound(implementation.function, wanted)
+
+    def _warn(self, plugin: str, hook: str, error: Exception) -> None:
+        """Warn once a plugin and hook; a folder of files would repeat it a thousand times."""
+        if (plugin, hook) in self._told:
+            return
+        self._told.add((plugin, hook))
+        warnings.warn(f"plugin {plugin!r} failed in {hook}: {error!r}", PluginWarning, stacklevel=3)
+
+
+def _bound(function: Callable[..., Any], arguments: dict[str, object]) -> Callable[[], Any]:
+    return lambda: function(**arguments)
+
+
+def _checked_offsets(offsets: Sequence[int], size: int) -> Sequence[int]:
+    """Give offsets that rise and lie inside the file.
+
+    Raises
+    ------
+    InvalidInputError
+        They do not.
+    """
+    previous = 0
+    for offset in offsets:
+        if not previous <= offset <= size:
+            raise InvalidInputError(f"offset {offset} is out of order or beyond {size} bytes")
+        previous = offset
+    return offsets

@@ -1,0 +1,250 @@
+"""Parse and print references, and hold the rules for legal names and paths.
+
+A reference names a version: ``name``, ``name:alias``, ``name:v3``, ``project/name:alias``,
+``name@blake3:<64 hex>``. Without an alias it means ``latest``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edversion.digests import is_digest
+from edversion.errors import InvalidInputError
+
+__all__ = [
+    "LATEST",
+    "Reference",
+    "check_alias",
+    "check_name",
+    "check_no_nesting",
+    "check_path",
+    "default_name",
+    "parse_reference",
+]
+
+LATEST = "latest"
+"""The alias that every new version takes."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})")
+_NUMBERED = re.compile(r"v[0-9]+")
+_PLAIN_PATH = re.compile(
+    r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}){0,8}"
+)
+_DRIVE = re.compile(r"[A-Za-z]:")
+_PATH_BYTES, _PART_BYTES = 4096, 255
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A parsed reference; exactly one of `alias`, `number` and `digest` is set."""
+
+    name: str
+    project: str | None = None
+    alias: str | None = None
+    number: int | None = None
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        """Print the reference in full."""
+        project = f"{self.project}/" if self.project else ""
+        if self.digest is not None:
+            return f"{project}{self.name}@{self.digest}"
+        target = self.alias if self.number is None else f"v{self.number}"
+        return f"{project}{self.name}:{target}"
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """Give a legal name back unchanged.
+
+    Parameters
+    ----------
+    name : str
+        Name of a project, collection, alias, tag or type.
+    what : str
+        How the message calls it.
+
+    Raises
+    ------
+    InvalidInputError
+        The name breaks a rule; the message says which.
+
+    Examples
+    --------
+    >>> check_name("knn_model")
+    'knn_model'
+    """
+    if not isinstance(name, str):
+        raise InvalidInputError(
+            f"{what} must be text, not {type(name).__name__}", code="illegal_name", name=name
+        )
+    if _NAME.fullmatch(name):
+        return name
+    raise InvalidInputError(
+        f"illegal {what} {_shown(name)}: {_name_fault(name)}", code="illegal_name", name=name
+    )
+
+
+def _name_fault(name: str) -> str:
+    if not name:
+        return "it is empty"
+    if len(name) > 128:
+        return f"it has {len(name)} characters; 128 are allowed"
+    bad = next((c for c in name if not re.fullmatch(r"[A-Za-z0-9._-]", c)), None)
+    if bad is not None:
+        return f"{bad!r} is not allowed; use letters, digits, '.', '_' and '-'"
+    return f"it starts with {name[0]!r}; start with a letter or a digit"
+
+
+def check_alias(alias: str) -> str:
+    """Give a legal alias back unchanged; ``v3`` is not one, since it means a number."""
+    check_name(alias, "alias")
+    if _NUMBERED.fullmatch(alias):
+        raise InvalidInputError(
+            f"illegal alias {alias!r}: 'v' and digits mean a version number; choose another name",
+            code="illegal_name",
+            name=alias,
+        )
+    return alias
+
+
+def check_path(path: str) -> str:
+    """Give the legal, NFC form of a path in an artifact.
+
+    Raises
+    ------
+    InvalidInputError
+        The path breaks a rule; the message says which.
+
+    Examples
+    --------
+    >>> check_path("data/train.csv")
+    'data/train.csv'
+    """
+    if isinstance(path, str) and _PLAIN_PATH.fullmatch(path):
+        return path
+    if not isinstance(path, str):
+        raise InvalidInputError(f"path must be text, not {type(path).__name__}", path=path)
+    normal = unicodedata.normalize("NFC", path)
+    fault = _path_fault(normal)
+    if fault is not None:
+        raise InvalidInputError(
+            f"illegal path {_shown(path)}: {fault}", code="illegal_path", path=path
+        )
+    return normal
+
+
+def _path_fault(path: str) -> str | None:
+    """Say which rule a path breaks, if one."""
+    rules = (
+        (not path, "it is empty"),
+        (path.startswith("/"), "it is absolute; paths in an artifact are relative"),
+        (_DRIVE.match(path), "it starts with a drive; paths in an artifact are relative"),
+        ("\\" in path, "it holds a backslash; use '/'"),
+        (any(unicodedata.category(c) == "Cc" for c in path), "it holds a control character"),
+    )
+    fault = next((text for broken, text in rules if broken), None)
+    return fault or _length_fault(path)
+
+
+def _length_fault(path: str) -> str | None:
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        return "it is not valid Unicode; rename the file"
+    if length > _PATH_BYTES:
+        return f"it has {length} bytes; {_PATH_BYTES} are allowed"
+    return next(filter(None, map(_part_fault, path.split("/"))), None)
+
+
+def _part_fault(part: str) -> str | None:
+    if not part:
+        return "it holds an empty part ('//' or a '/' at the end)"
+    if part in (".", ".."):
+        return f"it holds the part {part!r}"
+    if len(part.encode()) > _PART_BYTES:
+        return f"a part has more than {_PART_BYTES} bytes"
+    return None
+
+
+def check_no_nesting(paths: Iterable[str]) -> None:
+    """Refuse a set of paths in which one is both a file and a folder."""
+    files = set(paths)
+    folders_seen: set[str] = set()
+    for path in files:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders_seen:
+            if folder in files:
+                raise InvalidInputError(
+                    f"path {folder!r} would be both a file and the folder of {path!r}; "
+                    "rename one of them",
+                    code="file_and_folder",
+                    path=folder,
+                )
+            folders_seen.add(folder)
+            folder = folder.rpartition("/")[0]
+
+
+def default_name(stem: str) -> str:
+    """Make a legal name of a file's stem: every illegal character becomes ``_``.
+
+    Examples
+    --------
+    >>> default_name("my model (1)")
+    'my_model_1'
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("_.-")[:128]
+    return check_name(name)
+
+
+def parse_reference(text: str) -> Reference:
+    """Read a reference.
+
+    Raises
+    ------
+    InvalidInputError
+        The text is no reference; the message says why.
+
+    Examples
+    --------
+    >>> parse_reference("dropout/knn:v3")
+    Reference(name='knn', project='dropout', alias=None, number=3, digest=None)
+    >>> str(parse_reference("knn"))
+    'knn:latest'
+    """
+    if not isinstance(text, str):
+        raise InvalidInputError(f"reference must be text, not {type(text).__name__}")
+    rest, at, digest = text.partition("@")
+    rest, colon, target = rest.partition(":")
+    project, slash, name = rest.rpartition("/")
+    if slash:
+        check_name(project, "project")
+    check_name(name, "collection name")
+    where = project or None
+    if at:
+        return Reference(name, where, digest=_checked_digest(text, digest, colon))
+    if not colon:
+        return Reference(name, where, alias=LATEST)
+    numbered = _VERSION.fullmatch(target)
+    if numbered:
+        return Reference(name, where, number=int(numbered[1]))
+    return Reference(name, where, alias=check_alias(target))
+
+
+def _checked_digest(text: str, digest: str, colon: str) -> str:
+    if colon or not is_digest(digest):
+        raise InvalidInputError(
+            f"illegal reference {_shown(text)}: after '@' comes a digest, "
+            "'blake3:' and 64 hex digits",
+            code="illegal_reference",
+            reference=text,
+        )
+    return digest
+
+
+def _shown(text: str) -> str:
+    """Quote a text for a message, shortened."""
+    return repr(text if len(text) <= 60 else text[:57] + "…")
