@@ -1,0 +1,24 @@
+"""Facts: runs, versions, aliases, metrics and events, in one SQL database.
+
+Only this room knows SQLAlchemy.
+"""
+
+from edversion.catalog.catalog import Catalog
+from edversion.catalog.requests import (
+    CommitRequest,
+    CommitResult,
+    LargeFile,
+    NewRun,
+    PackRow,
+    Revision,
+)
+
+__all__ = [
+    "Catalog",
+    "CommitRequest",
+    "CommitResult",
+    "LargeFile",
+    "NewRun",
+    "PackRow",
+    "Revision",
+]

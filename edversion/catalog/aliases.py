@@ -1,0 +1,230 @@
+"""Aliases: movable names, compared and swapped under the write lock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from edversion.catalog.area import Area
+from edversion.catalog.database import Transaction
+from edversion.catalog.finding import collection_place
+from edversion.catalog.reading import Place, numbered
+from edversion.catalog.tables import aliases, versions
+from edversion.errors import ConflictError, InvalidInputError, NotFoundError
+from edversion.model import Alias
+from edversion.reference import LATEST, check_alias
+
+__all__ = ["Aliases", "aliases_of", "clear_alias", "move_aliases"]
+
+_ROWS = (
+    select(aliases, versions.c.number)
+    .outerjoin(versions, versions.c.id == aliases.c.version_id)
+    .where(aliases.c.collection_id == bindparam("place"))
+)
+_NAMED = _ROWS.where(aliases.c.name.in_(bindparam("names", expanding=True)))
+_LISTED = _ROWS.where(aliases.c.version_id.is_not(None)).order_by(aliases.c.name)
+_MOVE = update(aliases).where(
+    aliases.c.collection_id == bindparam("place"), aliases.c.name == bindparam("alias")
+)
+_ADD = insert(aliases)
+
+
+class Aliases(Area):
+    """Everything about aliases."""
+
+    def alias(self, project: str, name: str, alias: str) -> Alias:
+        """Give one alias of a collection.
+
+        Raises
+        ------
+        NotFoundError
+            The collection has no such alias; the message says which it has.
+        """
+        with self._database.read() as connection:
+            place = collection_place(connection, project, name)
+            return _to_alias(place, _existing(connection, place, alias))
+
+    def aliases(self, project: str, name: str) -> tuple[Alias, ...]:
+        """Give the aliases of a collection, by name."""
+        with self._database.read() as connection:
+            place = collection_place(connection, project, name)
+            return tuple(_to_alias(place, row) for row in aliases_of(connection, place))
+
+    def set_alias(
+        self,
+        project: str,
+        name: str,
+        alias: str,
+        number: int,
+        *,
+        actor: str,
+        reason: str | None = None,
+        expected_revision: int | None = None,
+    ) -> Alias:
+        """Point an alias at a version; nothing happens where it points there already.
+
+        Parameters
+        ----------
+        expected_revision : int, optional
+            The revision that the caller saw; 0 where there was no such alias.
+
+        Raises
+        ------
+        ConflictError
+            Somebody moved the alias meanwhile (code ``alias_moved``).
+        NotFoundError
+            There is no such version.
+        """
+        check_alias(alias)
+        with self._database.write() as transaction:
+            connection = transaction.connection
+            place = collection_place(connection, project, name)
+            target = numbered(connection, place.key(number))
+            if expected_revision is not None:
+                _compare(connection, place, alias, expected_revision)
+            move_aliases(transaction, place, [alias], (target.id, number), actor, reason)
+            return _to_alias(place, _existing(connection, place, alias))
+
+    def remove_alias(
+        self, project: str, name: str, alias: str, *, actor: str, reason: str | None = None
+    ) -> None:
+        """Remove an alias; its history stays, and its revision counts on if it comes back.
+
+        Raises
+        ------
+        InvalidInputError
+            It is ``latest``, which follows the versions by itself.
+        NotFoundError
+            The collection has no such alias.
+        """
+        if alias == LATEST:
+            raise InvalidInputError(
+                "alias 'latest' follows the newest version and cannot be removed",
+                code="latest_stays",
+            )
+        with self._database.write() as transaction:
+            place = collection_place(transaction.connection, project, name)
+            row = _existing(transaction.connection, place, alias)
+            clear_alias(transaction, place, row, actor, reason)
+
+
+def aliases_of(connection: Connection, place: Place) -> list[Row[Any]]:
+    """Give the rows of the aliases that point somewhere, with the number they point at."""
+    return list(connection.execute(_LISTED, {"place": place.id}))
+
+
+def move_aliases(
+    transaction: Transaction,
+    place: Place,
+    names: Collection[str],
+    target: tuple[int, int],
+    actor: str,
+    reason: str | None = None,
+) -> None:
+    """Point aliases at the version with this id and number; one event for each that moves."""
+    version_id, number = target
+    known = _named(transaction.connection, place, names)
+    for name in names:
+        row = known.get(name)
+        if row is not None and row.version_id == version_id:
+            continue
+        values = {"version_id": version_id, "left_id": None}
+        _write(transaction, place, name, row, values, actor)
+        transaction.tell(
+            "alias.moved",
+            place.subject(name),
+            actor=actor,
+            before=_shown(row),
+            after=f"v{number}",
+            reason=reason,
+        )
+        transaction.changed(version_id, place.key(number))
+        # `latest` leaves a version at every commit. That version's receipt may go on
+        # naming it: of two receipts, the one with the higher revision holds.
+        if name != LATEST and row is not None and row.version_id is not None:
+            transaction.changed(row.version_id, place.key(row.number))
+
+
+def clear_alias(
+    transaction: Transaction, place: Place, row: Row[Any], actor: str, reason: str | None
+) -> None:
+    """Let an alias point nowhere."""
+    values = {"version_id": None, "left_id": row.version_id}
+    _write(transaction, place, row.name, row, values, actor)
+    transaction.tell(
+        "alias.removed",
+        place.subject(row.name),
+        actor=actor,
+        before=_shown(row),
+        reason=reason,
+    )
+    transaction.changed(row.version_id, place.key(row.number))
+
+
+def _write(
+    transaction: Transaction,
+    place: Place,
+    name: str,
+    row: Row[Any] | None,
+    values: dict[str, Any],
+    actor: str,
+) -> None:
+    """Write the next revision of an alias, or the first."""
+    revision = 1 if row is None else row.revision + 1
+    values = values | {"revision": revision, "moved_at": transaction.at, "moved_by": actor}
+    if row is None:
+        transaction.execute(_ADD, values | {"collection_id": place.id, "name": name})
+    else:
+        transaction.execute(_MOVE, values | {"place": place.id, "alias": name})
+
+
+def _named(connection: Connection, place: Place, names: Collection[str]) -> dict[str, Row[Any]]:
+    rows = connection.execute(_NAMED, {"place": place.id, "names": list(names)})
+    return {row.name: row for row in rows}
+
+
+def _existing(connection: Connection, place: Place, alias: str) -> Row[Any]:
+    row = _named(connection, place, [alias]).get(alias)
+    if row is None or row.version_id is None:
+        names = ", ".join(row.name for row in aliases_of(connection, place)) or "none"
+        raise NotFoundError(
+            f"{place.project}/{place.name} has no alias {alias!r}; its aliases are: {names}",
+            code="no_alias",
+            alias=alias,
+        )
+    return row
+
+
+def _compare(connection: Connection, place: Place, alias: str, expected: int) -> None:
+    row = _named(connection, place, [alias]).get(alias)
+    listed = row is not None and row.version_id is not None
+    revision = row.revision if row is not None else 0
+    if expected == revision or (expected == 0 and not listed):
+        return
+    now = f"it points at v{row.number}" if row is not None and listed else "there is none"
+    raise ConflictError(
+        f"alias {place.subject(alias)} was moved meanwhile: {now} (revision {revision}, expected "
+        f"{expected}). Look at it again and repeat",
+        code="alias_moved",
+        alias=alias,
+        revision=revision,
+        expected=expected,
+    )
+
+
+def _shown(row: Row[Any] | None) -> str | None:
+    return None if row is None or row.version_id is None else f"v{row.number}"
+
+
+def _to_alias(place: Place, row: Row[Any]) -> Alias:
+    return Alias(
+        name=row.name,
+        project=place.project,
+        collection=place.name,
+        number=row.number,
+        revision=row.revision,
+        moved_at=row.moved_at,
+        moved_by=row.moved_by,
+    )

@@ -1,0 +1,87 @@
+"""The catalog: every fact about versions and runs, and the only transactions."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from edversion.catalog.aliases import Aliases
+from edversion.catalog.committing import Commits
+from edversion.catalog.database import Database
+from edversion.catalog.dialect import dialect_of
+from edversion.catalog.edges import Edges
+from edversion.catalog.editing import Editing
+from edversion.catalog.journal import Journal
+from edversion.catalog.metrics import Metrics
+from edversion.catalog.packs import Packs
+from edversion.catalog.receipts import Receipts
+from edversion.catalog.restoring import Restoring
+from edversion.catalog.runs import Runs
+from edversion.catalog.schema import prepare
+from edversion.catalog.upkeep import Upkeep
+
+__all__ = ["Catalog"]
+
+
+class Catalog(
+    Runs, Commits, Upkeep, Aliases, Editing, Edges, Metrics, Journal, Packs, Receipts, Restoring
+):
+    """All facts of a repository, in one small SQL database.
+
+    It points; the store holds. Safe for threads, for processes and for forks. Every change
+    is one transaction and writes events; what it changed is given by :meth:`take_changed`,
+    so that the repository can write receipts.
+
+    Attributes
+    ----------
+    source : VersionSource or None
+        The repository, set by itself; every version made here carries it.
+
+    Examples
+    --------
+    >>> with Catalog.open("sqlite://") as catalog:
+    ...     catalog.projects()
+    ()
+    """
+
+    @classmethod
+    def open(cls, url: str) -> Catalog:
+        """Open a catalog; make or upgrade it where it is SQLite.
+
+        Parameters
+        ----------
+        url : str
+            SQLAlchemy URL: ``sqlite:////folder/catalog.db``, or ``sqlite://`` in memory.
+
+        Raises
+        ------
+        CatalogVersionError
+            A newer edversion wrote it.
+        StorageError
+            It cannot be opened, or is on a network file system.
+        InvalidInputError
+            The URL cannot be read or names a database that is not supported.
+        """
+        dialect = dialect_of(url)
+        database = Database(dialect)
+        try:
+            prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, dialect.liveness())
+
+    def close(self) -> None:
+        """Close the connections, and give back the locks of runs that are still open."""
+        self._liveness.close()
+        self._database.close()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

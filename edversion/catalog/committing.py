@@ -1,0 +1,253 @@
+"""The commit: the one transaction that makes a version exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
+
+from edversion.catalog.aliases import move_aliases
+from edversion.catalog.area import Area, batches
+from edversion.catalog.database import Transaction
+from edversion.catalog.edges import add_edge, add_sources, write_edge
+from edversion.catalog.editing import add_tags, change_tags, revise
+from edversion.catalog.leaves import write_leaves
+from edversion.catalog.reading import LIVE, VERSIONS, Place, key_of, to_version
+from edversion.catalog.requests import CommitRequest, CommitResult
+from edversion.catalog.runs import project_id, run_id_of
+from edversion.catalog.tables import (
+    collections,
+    files,
+    packs,
+    projects,
+    version_packs,
+    versions,
+)
+from edversion.digests import canonical_json
+from edversion.errors import ConflictError
+from edversion.model import Version
+from edversion.reference import LATEST, check_alias, check_name
+
+__all__ = ["Commits"]
+
+_COLLECTION = (
+    select(collections)
+    .join(projects)
+    .where(projects.c.name == bindparam("project"), collections.c.name == bindparam("name"))
+)
+_BY_DIGEST = VERSIONS.where(
+    LIVE,
+    projects.c.name == bindparam("project"),
+    collections.c.name == bindparam("name"),
+    versions.c.digest == bindparam("digest"),
+)
+_NEXT_NUMBER = (
+    update(collections)
+    .where(collections.c.id == bindparam("place"))
+    .values(
+        next_number=collections.c.next_number + 1,
+        version_count=collections.c.version_count + 1,
+    )
+    .returning(collections.c.next_number - literal(1))
+)
+_ADD_COLLECTION = insert(collections)
+_ADD_VERSION = insert(versions)
+_ADD_PACKS = insert(packs)
+_ADD_VERSION_PACKS = insert(version_packs)
+_ADD_FILES = insert(files)
+_PACKS = select(packs).where(packs.c.id.in_(bindparam("ids", expanding=True)))
+_REVIVE_PACK = (
+    update(packs)
+    .where(packs.c.id == bindparam("pack"))
+    .values(size=bindparam("bytes"), condemned_at=None, removed_at=None)
+)
+
+
+class Commits(Area):
+    """Commit versions, and find those that hold the same content."""
+
+    def find_by_digest(self, project: str, name: str, digest: str) -> Version | None:
+        """Find the live version of a collection that has a content."""
+        key = {"project": project, "name": name, "digest": digest}
+        with self._database.read() as connection:
+            row = connection.execute(_BY_DIGEST, key).one_or_none()
+            return None if row is None else to_version(connection, row, self.source)
+
+    def commit(self, request: CommitRequest) -> CommitResult:
+        """Make a version exist, in one transaction.
+
+        Where the collection holds the same content already, that version is given back
+        with the run's edge, the aliases and the tags added, and with new metadata and
+        description as a revision; ``latest`` stays where it is.
+
+        Raises
+        ------
+        ConflictError
+            The collection has another type (code ``other_type``), or a reused pack is
+            unknown or about to be removed (code ``pack_gone``, attribute ``pack``), or the
+            content had to exist and does not (code ``version_gone``).
+        NotFoundError
+            There is no such run, or a version it derives from does not exist.
+        """
+        _check(request)
+        with self._database.write() as transaction:
+            place = _place(transaction, request)
+            row = transaction.execute(_BY_DIGEST, _content(request)).one_or_none()
+            created = row is None
+            if row is None:
+                _check_stored(request)
+                _create(transaction, place, request)
+            else:
+                _enrich(transaction, place, row, request)
+            row = transaction.execute(_BY_DIGEST, _content(request)).one()
+            version = to_version(transaction.connection, row, self.source)
+        return CommitResult(version, created)
+
+
+def _check_stored(request: CommitRequest) -> None:
+    """Refuse to make a version of content that was found stored, but was deleted since."""
+    if request.must_exist:
+        raise ConflictError(
+            f"the version of {request.project}/{request.name} with this content was deleted "
+            "meanwhile; log it again",
+            code="version_gone",
+            digest=request.digest,
+        )
+
+
+def _check(request: CommitRequest) -> None:
+    """Refuse what must not enter the catalog, before the write lock is taken."""
+    check_name(request.project, "project")
+    check_name(request.name)
+    check_name(request.type, "type")
+    for alias in request.aliases:
+        check_alias(alias)
+    for tag in request.tags:
+        check_name(tag, "tag")
+    canonical_json([request.metadata, request.facts])
+
+
+def _content(request: CommitRequest) -> dict[str, str]:
+    return {"project": request.project, "name": request.name, "digest": request.digest}
+
+
+def _place(transaction: Transaction, request: CommitRequest) -> Place:
+    """Find the collection, or make it."""
+    key = {"project": request.project, "name": request.name}
+    row = transaction.execute(_COLLECTION, key).one_or_none()
+    if row is None:
+        row = _new_collection(transaction, request)
+    if row.type != request.type:
+        raise ConflictError(
+            f"{request.project}/{request.name} is a collection of type {row.type!r}, not "
+            f"{request.type!r}. Log it as {row.type!r}, or under another name",
+            code="other_type",
+            expected=row.type,
+            given=request.type,
+        )
+    return Place(row.id, request.project, request.name, row.type, row.next_number)
+
+
+def _new_collection(transaction: Transaction, request: CommitRequest) -> Row[Any]:
+    values = {
+        "project_id": project_id(transaction, request.project),
+        "name": request.name,
+        "type": request.type,
+        "next_number": 0,
+        "version_count": 0,
+        "created_at": transaction.at,
+    }
+    return transaction.execute(insert(collections).returning(*collections.c), values).one()
+
+
+def _create(transaction: Transaction, place: Place, request: CommitRequest) -> None:
+    """Write a new version and all that belongs to it."""
+    number = transaction.execute(_NEXT_NUMBER, {"place": place.id}).scalar_one()
+    version_id = _insert(transaction, place, number, request)
+    transaction.created(version_id, place.key(number))
+    transaction.tell(
+        "version.logged",
+        place.subject(f"v{number}"),
+        actor=request.actor,
+        after={"digest": request.digest, "type": request.type, "run": request.run},
+    )
+    _write_packs(transaction, version_id, request)
+    if request.large_files:
+        sizes = {file.digest: file.size for file in request.large_files}
+        rows = [{"version_id": version_id, "digest": d, "size": s} for d, s in sizes.items()]
+        transaction.execute(_ADD_FILES, rows)
+    add_tags(transaction, version_id, set(request.tags))
+    write_leaves(transaction, version_id, request.metadata)
+    add_sources(transaction, version_id, request.derived_from)
+    if request.run is not None:
+        run = run_id_of(transaction.connection, request.run)
+        write_edge(transaction, run, version_id, "logged")
+    names = dict.fromkeys([*request.aliases, LATEST])
+    move_aliases(transaction, place, names, (version_id, number), request.actor)
+
+
+def _insert(transaction: Transaction, place: Place, number: int, request: CommitRequest) -> int:
+    values = {
+        "collection_id": place.id,
+        "number": number,
+        "digest": request.digest,
+        "generation": request.generation,
+        "size": request.size,
+        "file_count": request.file_count,
+        "actor": request.actor,
+        "created_at": transaction.at,
+        "facts": dict(request.facts),
+        "metadata": dict(request.metadata),
+        "description": request.description,
+        "revised_at": transaction.at,
+        "revised_by": request.actor,
+        "receipt_generation": 1,
+    }
+    made = transaction.execute(_ADD_VERSION, values).inserted_primary_key
+    assert made is not None
+    return int(made[0])
+
+
+def _write_packs(transaction: Transaction, version_id: int, request: CommitRequest) -> None:
+    """Record new packs, demand that the reused ones are live, and connect the version."""
+    brought = {pack.id: pack for pack in request.packs}
+    reused = dict.fromkeys(pack for pack in request.reused_packs if pack not in brought)
+    known = _known_packs(transaction.connection, [*brought, *reused])
+    for pack in reused:
+        row = known.get(pack)
+        if row is None or row.condemned_at is not None or row.removed_at is not None:
+            raise ConflictError(
+                f"pack {pack} is being removed or is unknown; its bytes have to be stored again",
+                code="pack_gone",
+                pack=pack,
+            )
+    for pack in brought.keys() & known.keys():  # the bytes were just written once more
+        transaction.execute(_REVIVE_PACK, {"pack": pack, "bytes": brought[pack].size})
+    fresh = [pack for pack in brought.values() if pack.id not in known]
+    if fresh:
+        at = transaction.at
+        rows = [{"id": pack.id, "size": pack.size, "created_at": at} for pack in fresh]
+        transaction.execute(_ADD_PACKS, rows)
+    if brought or reused:
+        named = [{"version_id": version_id, "pack_id": pack} for pack in (*brought, *reused)]
+        transaction.execute(_ADD_VERSION_PACKS, named)
+
+
+def _known_packs(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
+    rows = (row for batch in batches(ids) for row in connection.execute(_PACKS, {"ids": batch}))
+    return {row.id: row for row in rows}
+
+
+def _enrich(transaction: Transaction, place: Place, row: Row[Any], request: CommitRequest) -> None:
+    """Add to a version that has this content already what its logging brings."""
+    names = [name for name in dict.fromkeys(request.aliases) if name != LATEST]
+    if names:
+        move_aliases(transaction, place, names, (row.id, row.number), request.actor)
+    if request.tags:
+        change_tags(transaction, row, request.tags, (), request.actor)
+    metadata = {**row.metadata, **request.metadata} if request.metadata else None
+    revise(transaction, row, metadata, request.description, request.actor)
+    if request.run is not None:
+        run = run_id_of(transaction.connection, request.run)
+        if add_edge(transaction, run, row.id, "logged"):
+            transaction.changed(row.id, key_of(row))

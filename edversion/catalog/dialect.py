@@ -1,0 +1,287 @@
+"""What differs between databases; everything else in the catalog is the same for all.
+
+A dialect makes the engine, takes the one lock that every write holds, explains the
+database's failures and says where the liveness of runs is kept.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from edversion.catalog.liveness import FileLiveness, Liveness, MemoryLiveness
+from edversion.catalog.tables import dump_json
+from edversion.errors import InvalidInputError, StorageError
+
+__all__ = ["CatalogDialect", "SqliteFile", "SqliteMemory", "dialect_of", "filesystem_of"]
+
+_BUSY_SECONDS = 60
+_MOUNTS = Path("/proc/mounts")
+_REMOTE = {
+    "9p", "afs", "afpfs", "beegfs", "ceph", "cifs", "davfs", "fuse.ceph", "fuse.gcsfuse",
+    "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs", "gfs2",
+    "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb", "smb2", "smb3",
+    "smbfs",
+}  # fmt: skip
+
+
+class CatalogDialect(Protocol):
+    """What the catalog asks of a database."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all threads share one connection, so that calls must take turns."""
+
+    def engine(self) -> Engine:
+        """Make the engine; nothing is read yet."""
+
+    def begin_write(self, connection: Connection) -> None:
+        """Begin a transaction that holds the one lock of all writers until it ends.
+
+        Under it, numbers are gapless, the chain of events is never forked, and what a
+        transaction has read stays true until it commits.
+        """
+
+    def upgrading(self, engine: Engine) -> AbstractContextManager[None]:
+        """Keep other processes from creating or upgrading the schema meanwhile."""
+
+    def fault(self, error: DBAPIError) -> tuple[str, str]:
+        """Give the code of a failure, and what happened and what to do."""
+
+    def liveness(self) -> Liveness:
+        """Give the record of the runs whose process is still there."""
+
+
+class SqliteMemory:
+    """A catalog that lives in one process; all threads share its connection."""
+
+    place = "the catalog in memory"
+    shared = True
+
+    def engine(self) -> Engine:
+        """Make an engine whose one connection is the database."""
+        return self._engine("sqlite://", poolclass=StaticPool)
+
+    def _engine(self, url: str | URL, **options: Any) -> Engine:
+        engine = create_engine(
+            url,
+            json_serializer=dump_json,
+            connect_args={"check_same_thread": False},
+            **options,
+        )
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def begin_write(self, connection: Connection) -> None:
+        """Take SQLite's write lock at once; a read that turns into a write may fail."""
+        connection.execution_options(edversion_begin="BEGIN IMMEDIATE")
+        connection.begin()
+
+    @contextmanager
+    def upgrading(self, engine: Engine) -> Iterator[None]:  # noqa: ARG002
+        """Nobody else can see this catalog."""
+        yield
+
+    def fault(self, error: DBAPIError) -> tuple[str, str]:
+        """Read SQLite's error name."""
+        name = str(getattr(error.orig, "sqlite_errorname", ""))
+        found = next((known for known in _FAULTS if name.startswith(known)), None)
+        code, text = _FAULTS[found] if found else ("catalog", "it could not be read or written")
+        return code, f"{self.place}: {text} ({error.orig})"
+
+    def liveness(self) -> Liveness:
+        """Runs live as long as this process."""
+        return MemoryLiveness()
+
+
+class SqliteFile(SqliteMemory):
+    """A catalog in a SQLite file, shared by the processes of one machine.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made where it is missing.
+    """
+
+    shared = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.place = f"catalog {path}"
+
+    def engine(self) -> Engine:
+        """Make an engine that keeps a connection per thread at work.
+
+        Raises
+        ------
+        StorageError
+            The file is on a network file system, or its folder cannot be made.
+        """
+        kind = filesystem_of(self._path, _MOUNTS.read_text() if _MOUNTS.exists() else "")
+        if kind in _REMOTE:
+            raise StorageError(
+                f"catalog {self._path} is on a network file system ({kind}), where SQLite loses "
+                "data. Put the catalog on a local disk (EDVERSION_CATALOG=sqlite:////local/"
+                "folder/catalog.db); the store may stay where it is",
+                code="network_filesystem",
+                path=str(self._path),
+            )
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"catalog {self._path}: its folder cannot be made: {error}",
+                code="catalog_unreachable",
+            ) from error
+        # No limit on connections: a thread that waits for one would wait on SQLite anyway.
+        url = URL.create("sqlite", database=str(self._path))
+        return self._engine(url, max_overflow=-1, pool_use_lifo=True)
+
+    @contextmanager
+    def upgrading(self, engine: Engine) -> Iterator[None]:
+        """Hold a lock file beside the catalog, and leave the file in WAL mode.
+
+        The mode is set under the lock because SQLite does not wait for others to set it.
+        """
+        try:
+            lock = FileLock(f"{self._path}.lock", timeout=_BUSY_SECONDS)
+            lock.acquire()
+        except Timeout as error:  # before OSError, which it is one of
+            code, text = _FAULTS["SQLITE_BUSY"]
+            raise StorageError(f"{self.place}: {text}", code=code) from error
+        except OSError as error:
+            raise StorageError(
+                f"catalog {self._path}: {error}. Check that its folder can be written",
+                code="catalog_readonly",
+            ) from error
+        try:
+            with engine.connect().execution_options(edversion_begin="") as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            yield
+        finally:
+            lock.release()
+
+    def liveness(self) -> Liveness:
+        """Runs hold a lock file in ``locks/`` beside the catalog."""
+        return FileLiveness(self._path.parent / "locks")
+
+
+_FAULTS = {
+    "SQLITE_BUSY": (
+        "catalog_busy",
+        f"another process held it for more than {_BUSY_SECONDS} s. Try again; if it stays so, "
+        "look for a process that hangs",
+    ),
+    "SQLITE_LOCKED": ("catalog_busy", "another connection of this process holds it. Try again"),
+    "SQLITE_FULL": (
+        "catalog_full",
+        "the disk is full; nothing was changed. Free some space and try again",
+    ),
+    "SQLITE_READONLY": (
+        "catalog_readonly",
+        "it cannot be written. Check the permissions of the file and of its folder",
+    ),
+    "SQLITE_CORRUPT": (
+        "catalog_damaged",
+        "the file is damaged. Move it away and run `edversion doctor`, which rebuilds it from "
+        "the store",
+    ),
+    "SQLITE_NOTADB": (
+        "catalog_damaged",
+        "the file is no SQLite database. Move it away and run `edversion doctor`, which "
+        "rebuilds it from the store",
+    ),
+    "SQLITE_CANTOPEN": (
+        "catalog_unreachable",
+        "it cannot be opened. Check the path and the permissions of its folder",
+    ),
+    "SQLITE_IOERR": ("catalog_unreachable", "the disk failed to read or write it"),
+}
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    """Set up a new connection; transactions are begun by `_begin`, not by the driver."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    statement = connection.get_execution_options().get("edversion_begin", "BEGIN")
+    if statement:
+        connection.exec_driver_sql(statement)
+
+
+def dialect_of(url: str) -> CatalogDialect:
+    """Choose the dialect for an SQLAlchemy URL.
+
+    Raises
+    ------
+    InvalidInputError
+        The URL cannot be read, or names a database that is not supported.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InvalidInputError(
+            f"catalog URL {url!r} cannot be read; write e.g. sqlite:////folder/catalog.db",
+            code="catalog_url",
+            url=url,
+        ) from error
+    shown = parsed.render_as_string(hide_password=True)
+    if parsed.get_backend_name() != "sqlite":
+        raise InvalidInputError(
+            f"catalog URL {shown!r}: this release keeps catalogs in SQLite only; write e.g. "
+            "sqlite:////folder/catalog.db",
+            code="catalog_url",
+            url=shown,
+        )
+    if parsed.query or (parsed.database or "").startswith("file:"):
+        raise InvalidInputError(
+            f"catalog URL {shown!r}: options are not supported; give the path alone",
+            code="catalog_url",
+            url=shown,
+        )
+    if parsed.database in (None, "", ":memory:"):
+        return SqliteMemory()
+    return SqliteFile(Path(str(parsed.database)).absolute())
+
+
+def filesystem_of(path: Path, mounts: str) -> str | None:
+    r"""Find the kind of file system that a path is on.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute path; it need not exist.
+    mounts : str
+        Content of ``/proc/mounts``.
+
+    Examples
+    --------
+    >>> filesystem_of(Path("/home/x/c.db"), "/dev/sda / ext4 rw 0 0\nnas:/ /home nfs4 rw 0 0")
+    'nfs4'
+    """
+    kinds: dict[Path, str] = {}
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) >= 3:
+            kinds[Path(_unescaped(fields[1]))] = fields[2]  # a later mount hides an earlier one
+    real = path.resolve()
+    return next((kinds[folder] for folder in (real, *real.parents) if folder in kinds), None)
+
+
+def _unescaped(field: str) -> str:
+    r"""Undo the octal escapes of /proc/mounts: ``\040`` is a space."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

@@ -1,0 +1,65 @@
+"""Settings of the repository, and the events of everything that changed."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from edversion.catalog import chain
+from edversion.catalog.area import Area
+from edversion.catalog.database import VersionKey
+from edversion.catalog.tables import settings
+from edversion.model import Event
+
+__all__ = ["Journal"]
+
+_SETTING = select(settings.c.value).where(settings.c.key == bindparam("name"))
+_FORGET = delete(settings).where(settings.c.key == bindparam("name"))
+
+
+class Journal(Area):
+    """What the catalog notes besides facts about versions and runs."""
+
+    def setting(self, key: str) -> str | None:
+        """Give a setting of the repository, such as the id of its store."""
+        with self._database.read() as connection:
+            return connection.scalar(_SETTING, {"name": key})
+
+    def set_setting(self, key: str, value: str) -> None:
+        """Write a setting."""
+        with self._database.write() as transaction:
+            transaction.execute(_FORGET, {"name": key})
+            transaction.execute(insert(settings), {"key": key, "value": value})
+
+    def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
+        """Give events, newest first.
+
+        Parameters
+        ----------
+        subject : str, optional
+            Only those of exactly this subject, e.g. ``"dropout/knn:champion"``.
+        """
+        with self._database.read() as connection:
+            return chain.listing(connection, subject, limit)
+
+    def verify_events(self) -> int:
+        """Prove the whole chain of events; give how many there are.
+
+        Raises
+        ------
+        IntegrityError
+            An event was changed, removed, added or moved; the message names the first.
+        """
+        with self._database.read() as connection:
+            return chain.verify(connection)
+
+    def take_changed(self) -> tuple[VersionKey, ...]:
+        """Give, and forget, the versions whose receipts are out of date.
+
+        They are those (project, collection, number) whose facts the calling thread has
+        changed, through this object, since it asked last.
+        """
+        return tuple(self.take_outdated())
+
+    def take_outdated(self) -> dict[VersionKey, set[int]]:
+        """Give, and forget, the same versions, each with the generations its receipt replaces."""
+        return self._database.take_changed()

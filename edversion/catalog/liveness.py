@@ -1,0 +1,159 @@
+"""Which runs still have a process behind them.
+
+A process holds a lock as long as its run is open. The operating system frees the lock
+when the process dies, however it dies, so nobody has to guess from heartbeats.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from filelock import FileLock, Timeout
+
+from edversion.errors import ConflictError, StorageError
+
+__all__ = ["FileLiveness", "Liveness", "MemoryLiveness"]
+
+
+class Liveness(Protocol):
+    """The locks that open runs hold."""
+
+    def hold(self, run_id: str) -> None:
+        """Take the lock of a run that this process opens."""
+
+    def release(self, run_id: str) -> None:
+        """Give the lock back; no harm where this process does not hold it."""
+
+    def is_alive(self, run_id: str) -> bool:
+        """Tell whether some process holds the lock."""
+
+    def forget(self, run_id: str) -> None:
+        """Remove what is left of a run whose process is gone."""
+
+    def close(self) -> None:
+        """Give back every lock that is held."""
+
+
+class MemoryLiveness:
+    """Runs of one process: they live while they are open."""
+
+    def __init__(self) -> None:
+        self._open: set[str] = set()
+
+    def hold(self, run_id: str) -> None:
+        """Note the run.
+
+        Raises
+        ------
+        ConflictError
+            It is open already.
+        """
+        if run_id in self._open:
+            raise _open_error(run_id)
+        self._open.add(run_id)
+
+    def release(self, run_id: str) -> None:
+        """Forget the run."""
+        self._open.discard(run_id)
+
+    def is_alive(self, run_id: str) -> bool:
+        """Tell whether the run is open."""
+        return run_id in self._open
+
+    def forget(self, run_id: str) -> None:
+        """Nothing is left of such a run."""
+
+    def close(self) -> None:
+        """Forget every run."""
+        self._open.clear()
+
+
+class FileLiveness:
+    """Runs of one machine: each holds a lock file.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the lock files are; made when it is first needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, FileLock] = {}
+        self._turn = threading.Lock()
+
+    def hold(self, run_id: str) -> None:
+        """Take the lock of a run.
+
+        Raises
+        ------
+        ConflictError
+            The run is open already, here or in another process.
+        StorageError
+            The folder cannot be written.
+        """
+        # The lock belongs to the process, not to the thread that opened the run.
+        lock = FileLock(self._path(run_id), timeout=0, thread_local=False)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:  # before OSError, which it is one of
+            raise _open_error(run_id) from None
+        except OSError as error:
+            raise StorageError(
+                f"run {run_id} cannot be opened: {error}. Check that {self._folder} can be written",
+                code="run_lock",
+                run=run_id,
+            ) from error
+        with self._turn:
+            self._held[run_id] = lock
+
+    def release(self, run_id: str) -> None:
+        """Give the lock back and remove its file."""
+        with self._turn:
+            lock = self._held.pop(run_id, None)
+        if lock is None:
+            return
+        # Removed while held: whoever opens the file afterwards would make a new one.
+        self._path(run_id).unlink(missing_ok=True)
+        lock.release()
+
+    def is_alive(self, run_id: str) -> bool:
+        """Tell whether the lock file exists and is held."""
+        if run_id in self._held:
+            return True
+        if not self._path(run_id).exists():
+            return False
+        probe = FileLock(self._path(run_id), timeout=0)
+        try:
+            probe.acquire()
+        except Timeout:
+            return True
+        except OSError:  # the lock cannot be tried here; do not call a run dead for that
+            return True
+        probe.release()
+        return False
+
+    def forget(self, run_id: str) -> None:
+        """Remove the lock file of a run whose process is gone."""
+        self._path(run_id).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give back every lock; the files stay, since the runs did not end."""
+        with self._turn:
+            held, self._held = self._held, {}
+        for lock in held.values():
+            lock.release()
+
+    def _path(self, run_id: str) -> Path:
+        return self._folder / f"{run_id}.lock"
+
+
+def _open_error(run_id: str) -> ConflictError:
+    return ConflictError(
+        f"run {run_id} is open already; finish it, or start one with another id",
+        code="run_open",
+        run=run_id,
+    )

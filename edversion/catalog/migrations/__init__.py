@@ -1,0 +1,1 @@
+"""The steps that lead an older catalog to the present schema."""

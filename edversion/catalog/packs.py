@@ -1,0 +1,112 @@
+"""What the store's bookkeeping asks: packs, manifests and large files that are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+
+from edversion.catalog.area import Area, batches
+from edversion.catalog.finding import collection_place
+from edversion.catalog.reading import LIVE
+from edversion.catalog.runs import run_id_of
+from edversion.catalog.tables import files, packs, run_versions, version_packs, versions
+from edversion.errors import NotFoundError
+
+__all__ = ["Packs"]
+
+_MANIFEST = select(versions.c.digest, versions.c.generation).where(LIVE)
+
+
+class Packs(Area):
+    """What is stored and who needs it; live versions count, deleted ones do not."""
+
+    def recent_manifests(
+        self, project: str, name: str, *, limit: int
+    ) -> tuple[tuple[str, int], ...]:
+        """Give (digest, generation) of a collection's newest versions; none where it is new."""
+        with self._database.read() as connection:
+            try:
+                place = collection_place(connection, project, name)
+            except NotFoundError:
+                return ()
+            query = _MANIFEST.where(versions.c.collection_id == place.id)
+            newest = query.order_by(versions.c.number.desc()).limit(limit)
+            return tuple((row.digest, row.generation) for row in connection.execute(newest))
+
+    def run_inputs(self, run_id: str, *, limit: int) -> tuple[tuple[str, int], ...]:
+        """Give (digest, generation) of the versions that a run used, the latest use first."""
+        with self._database.read() as connection:
+            run = run_id_of(connection, run_id)
+            query = (
+                _MANIFEST.join(run_versions, run_versions.c.version_id == versions.c.id)
+                .where(run_versions.c.run_id == run, run_versions.c.direction == "used")
+                .order_by(run_versions.c.at.desc(), versions.c.id.desc())
+                .limit(limit)
+            )
+            return tuple((row.digest, row.generation) for row in connection.execute(query))
+
+    def manifest_generation(self, digest: str) -> int | None:
+        """Give the newest generation of a manifest, in whatever collection it is live."""
+        query = select(func.max(versions.c.generation)).where(LIVE, versions.c.digest == digest)
+        with self._database.read() as connection:
+            newest: int | None = connection.scalar(query)
+            return newest
+
+    def known_sizes(self, sizes: Collection[int]) -> set[int]:
+        """Give those of some sizes (bytes) that a large file of a live version has."""
+        query = select(files.c.size).distinct().join(versions).where(LIVE)
+        with self._database.read() as connection:
+            return {
+                size
+                for batch in batches(sizes)
+                for size in connection.scalars(query.where(files.c.size.in_(batch)))
+            }
+
+    def large_files(self, digests: Collection[str]) -> dict[str, tuple[str, int]]:
+        """Say, for digests of files, which manifest (digest, generation) tells where they are.
+
+        Files that no live version has are left out; of several versions, the newest counts.
+        """
+        found: dict[str, tuple[str, int]] = {}
+        with self._database.read() as connection:
+            for batch in batches(digests):
+                newest = (
+                    select(files.c.digest, func.max(files.c.version_id).label("version_id"))
+                    .join(versions)
+                    .where(LIVE, files.c.digest.in_(batch))
+                    .group_by(files.c.digest)
+                    .subquery()
+                )
+                query = select(newest.c.digest, versions.c.digest, versions.c.generation).join(
+                    newest, newest.c.version_id == versions.c.id
+                )
+                for file, version, generation in connection.execute(query):
+                    found[file] = (version, generation)
+        return found
+
+    def pack_sizes(self) -> dict[str, int]:
+        """Give the stored bytes of every pack that is known and not removed."""
+        query = select(packs.c.id, packs.c.size).where(packs.c.removed_at.is_(None))
+        with self._database.read() as connection:
+            return {row.id: row.size for row in connection.execute(query)}
+
+    def unused_packs(self) -> dict[str, int]:
+        """Give the stored bytes of every known pack that no live version names."""
+        named = select(version_packs.c.pack_id).join(versions).where(LIVE)
+        query = select(packs.c.id, packs.c.size).where(
+            packs.c.removed_at.is_(None), packs.c.id.not_in(named)
+        )
+        with self._database.read() as connection:
+            return {row.id: row.size for row in connection.execute(query)}
+
+    def named_manifests(self) -> set[tuple[str, int]]:
+        """Give (digest, generation) of the manifests of all versions, the deleted ones too."""
+        with self._database.read() as connection:
+            query = select(versions.c.digest, versions.c.generation)
+            return {(row.digest, row.generation) for row in connection.execute(query)}
+
+    def live_manifests(self) -> set[tuple[str, int]]:
+        """Give (digest, generation) of the manifests that live versions need."""
+        with self._database.read() as connection:
+            return {(row.digest, row.generation) for row in connection.execute(_MANIFEST)}

@@ -1,0 +1,219 @@
+"""Write settled receipts into an empty catalog."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Insert, Table, insert, update
+
+from edversion.catalog.database import Transaction, VersionKey
+from edversion.catalog.leaves import write_leaves
+from edversion.catalog.metrics import write_metrics
+from edversion.catalog.runs import project_id
+from edversion.catalog.tables import (
+    aliases,
+    collections,
+    files,
+    packs,
+    revisions,
+    run_versions,
+    runs,
+    tags,
+    version_packs,
+    version_sources,
+    versions,
+)
+from edversion.model import Metric
+from edversion.reference import parse_reference
+
+__all__ = ["AliasClaim", "Rebuild", "Receipt", "key_of_receipt"]
+
+Receipt = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AliasClaim:
+    """What a version's receipt says of an alias.
+
+    Attributes
+    ----------
+    key : tuple
+        The version that the alias points at or, if not `points`, was removed from.
+    """
+
+    name: str
+    key: VersionKey
+    revision: int
+    points: bool
+
+
+def key_of_receipt(receipt: Receipt) -> VersionKey:
+    """Give project, collection and number of a receipt."""
+    return receipt["project"], receipt["collection"], receipt["number"]
+
+
+class Rebuild:
+    """One restoration: the ids of what was written, by the names in the receipts.
+
+    Parameters
+    ----------
+    transaction : Transaction
+        All of it is one transaction.
+    """
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._versions: dict[VersionKey, int] = {}
+        self._places: dict[tuple[str, str], int] = {}
+        self._next: dict[int, int] = {}
+        self._live: Counter[int] = Counter()
+        self._runs: set[str] = set()
+        self._packs: set[str] = set()
+
+    def add_run(self, record: Receipt) -> None:
+        """Write a run; one that was still running shows as crashed by itself."""
+        if record["id"] in self._runs:
+            return
+        self._runs.add(record["id"])
+        given = ("id", "name", "job_type", "status", "error", "config", "tags", "environment")
+        row = {key: record[key] for key in given} | {
+            "project_id": project_id(self._transaction, record["project"]),
+            "started_at": _time(record["started_at"]),
+            "ended_at": _time(record["ended_at"]),
+        }
+        self._transaction.execute(insert(runs), row)
+
+    def add_version(self, receipt: Receipt) -> None:
+        """Write a version and what belongs to it alone."""
+        version_id = self._insert_version(receipt)
+        self._versions[key_of_receipt(receipt)] = version_id
+        write_leaves(self._transaction, version_id, receipt["metadata"])
+        self._add(tags, version_id, ({"name": name} for name in receipt["tags"]))
+        self._add(files, version_id, ({"digest": d, "size": s} for d, s in receipt["large_files"]))
+        for pack, size in receipt["packs"]:
+            self._add_pack(pack, size, _time(receipt["created_at"]))
+        self._add(version_packs, version_id, ({"pack_id": pack} for pack, _ in receipt["packs"]))
+        past = ({**state, "at": _time(state["at"])} for state in receipt["revisions"][:-1])
+        self._add(revisions, version_id, past)
+
+    def connect(self, receipt: Receipt) -> None:
+        """Tie a version to runs and to other versions; all versions must be there."""
+        version_id = self._versions[key_of_receipt(receipt)]
+        for edge in receipt["runs"]:
+            self._need_run(edge["run"], receipt)
+        edges = (
+            {
+                "run_id": edge["run"],
+                "direction": edge["direction"],
+                "relation": edge["relation"],
+                "at": _time(edge["at"]),
+            }
+            for edge in receipt["runs"]
+        )
+        self._add(run_versions, version_id, edges)
+        sources = (self._versions.get((p, c, n)) for p, c, n in receipt["derived_from"])
+        known = ({"source_id": source} for source in sources if source is not None)
+        self._add(version_sources, version_id, known)
+        write_metrics(self._transaction, [self._metric(one, receipt) for one in receipt["metrics"]])
+
+    def add_aliases(self, claims: Iterable[AliasClaim], actor: str) -> None:
+        """Point the aliases, and keep the revisions of those that were removed."""
+        for claim in claims:
+            version_id = self._versions[claim.key]
+            row = {
+                "collection_id": self._places[claim.key[:2]],
+                "name": claim.name,
+                "version_id": version_id if claim.points else None,
+                "left_id": None if claim.points else version_id,
+                "revision": claim.revision,
+                "moved_at": self._transaction.at,
+                "moved_by": actor,
+            }
+            self._transaction.execute(insert(aliases), row)
+
+    def count_on(self) -> None:
+        """Count versions, and let numbers continue after the highest there was."""
+        for place, number in self._next.items():
+            here = update(collections).where(collections.c.id == place)
+            counts = {"next_number": number, "version_count": self._live[place]}
+            self._transaction.execute(here.values(counts))
+
+    def _insert_version(self, receipt: Receipt) -> int:
+        place = self._place(receipt)
+        self._next[place] = max(self._next.get(place, 0), receipt["number"] + 1)
+        self._live[place] += receipt["deleted"] is None
+        present = receipt["revisions"][-1]
+        deleted = receipt["deleted"] or dict.fromkeys(("at", "actor", "reason"))
+        given = ("number", "digest", "size", "file_count", "actor", "facts", "metadata")
+        row = {key: receipt[key] for key in given} | {
+            "collection_id": place,
+            "generation": receipt["manifest_generation"],
+            "description": receipt["description"],
+            "created_at": _time(receipt["created_at"]),
+            "revised_at": _time(present["at"]),
+            "revised_by": present["actor"],
+            "revised_reason": present["reason"],
+            "receipt_generation": receipt["generation"],
+            "deleted_at": _time(deleted["at"]),
+            "deleted_by": deleted["actor"],
+            "deleted_reason": deleted["reason"],
+        }
+        return self._id_of(insert(versions), row)
+
+    def _place(self, receipt: Receipt) -> int:
+        """Find or make a collection."""
+        name = (receipt["project"], receipt["collection"])
+        if name not in self._places:
+            row = {
+                "project_id": project_id(self._transaction, name[0]),
+                "name": name[1],
+                "type": receipt["type"],
+                "next_number": 0,
+                "version_count": 0,
+                "created_at": _time(receipt["created_at"]),
+            }
+            self._places[name] = self._id_of(insert(collections), row)
+        return self._places[name]
+
+    def _add_pack(self, pack: str, size: int, at: datetime | None) -> None:
+        if pack not in self._packs:
+            self._packs.add(pack)
+            self._transaction.execute(insert(packs), {"id": pack, "size": size, "created_at": at})
+
+    def _need_run(self, run_id: str, receipt: Receipt) -> None:
+        """Make sure that a run exists; where its record is lost, keep one that says so."""
+        lost: dict[str, Any] = {"id": run_id, "name": run_id, "project": receipt["project"]}
+        lost |= {"status": "crashed", "error": "the record of this run was lost"}
+        lost |= {"job_type": None, "config": {}, "tags": [], "environment": {}}
+        self.add_run(lost | {"started_at": receipt["created_at"], "ended_at": None})
+
+    def _metric(self, metric: Receipt, receipt: Receipt) -> Metric:
+        """Make a metric; a dataset whose receipt is lost is left out."""
+        if metric["run"] is not None:
+            self._need_run(metric["run"], receipt)
+        known = metric["dataset"] is None or self._knows(metric["dataset"])
+        fields = {**metric, "at": _time(metric["at"])}
+        return Metric(**fields if known else fields | {"dataset": None})
+
+    def _knows(self, text: str) -> bool:
+        reference = parse_reference(text)
+        return (reference.project, reference.name, reference.number) in self._versions
+
+    def _add(self, table: Table, version_id: int, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows of a table that belong to a version."""
+        owned = [{**row, "version_id": version_id} for row in rows]
+        if owned:
+            self._transaction.execute(insert(table), owned)
+
+    def _id_of(self, statement: Insert, row: Mapping[str, Any]) -> int:
+        made = self._transaction.execute(statement, row).inserted_primary_key
+        assert made is not None
+        return int(made[0])
+
+
+def _time(text: str | None) -> Any:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,143 @@
+"""Receipts: everything about a version as plain JSON, enough to restore it.
+
+The repository writes them into the store. If the catalog is lost, they bring it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select
+
+from edversion.catalog.area import Area
+from edversion.catalog.editing import revisions_of
+from edversion.catalog.metrics import metrics_of
+from edversion.catalog.reading import keys_of, located
+from edversion.catalog.runs import find_run, to_run
+from edversion.catalog.tables import (
+    aliases,
+    dump_instant,
+    files,
+    metrics,
+    packs,
+    run_versions,
+    tags,
+    version_packs,
+    version_sources,
+)
+from edversion.model import Json, Version
+
+__all__ = ["Receipts", "receipt_of"]
+
+_ID: BindParameter[Any] = bindparam("version")
+_TAGS = select(tags.c.name).where(tags.c.version_id == _ID).order_by(tags.c.name)
+_ALIASES = select(aliases.c.name, aliases.c.revision).order_by(aliases.c.name)
+_HERE = _ALIASES.where(aliases.c.version_id == _ID)
+_GONE = _ALIASES.where(aliases.c.left_id == _ID)
+_EDGES = (
+    select(run_versions)
+    .where(run_versions.c.version_id == _ID)
+    .order_by(run_versions.c.at, run_versions.c.run_id, run_versions.c.direction)
+)
+_SOURCES = select(version_sources.c.source_id).where(version_sources.c.version_id == _ID)
+_PACKS = (
+    select(packs.c.id, packs.c.size)
+    .join(version_packs)
+    .where(version_packs.c.version_id == _ID)
+    .order_by(packs.c.id)
+)
+_FILES = (
+    select(files.c.digest, files.c.size).where(files.c.version_id == _ID).order_by(files.c.digest)
+)
+_METRICS = select(metrics).where(metrics.c.version_id == _ID)
+
+
+class Receipts(Area):
+    """Versions and runs as plain JSON."""
+
+    def receipt(self, version: Version) -> dict[str, Json]:
+        """Give everything about a version, deleted or not, that restoring it takes.
+
+        Times are UTC text, sizes bytes. ``generation`` counts the changes: of two receipts
+        of a version, the higher one holds.
+        """
+        with self._database.read() as connection:
+            row = located(connection, version, deleted=True)
+            return receipt_of(connection, row)
+
+    def run_record(self, run_id: str) -> dict[str, Json]:
+        """Give a run as plain JSON, with the status that is recorded."""
+        with self._database.read() as connection:
+            record: dict[str, Json] = _plain(asdict(to_run(find_run(connection, run_id))))
+            return record
+
+
+def receipt_of(connection: Connection, row: Row[Any]) -> dict[str, Json]:
+    """Give the receipt of a row of `VERSIONS`."""
+    return _own(row) | _around(connection, row)
+
+
+def _own(row: Row[Any]) -> dict[str, Json]:
+    """Give what a row of `VERSIONS` holds itself."""
+    deleted = {
+        "at": row.deleted_at,
+        "actor": row.deleted_by,
+        "reason": row.deleted_reason,
+    }
+    own: dict[str, Json] = _plain({
+        "generation": row.receipt_generation,
+        "project": row.project,
+        "collection": row.collection,
+        "type": row.type,
+        "number": row.number,
+        "digest": row.digest,
+        "manifest_generation": row.generation,
+        "size": row.size,
+        "file_count": row.file_count,
+        "created_at": row.created_at,
+        "actor": row.actor,
+        "description": row.description,
+        "metadata": row.metadata,
+        "facts": row.facts,
+        "deleted": None if row.deleted_at is None else deleted,
+    })  # fmt: skip
+    return own
+
+
+def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:
+    """Give what other tables say of a version."""
+
+    def rows(statement: Any) -> list[Row[Any]]:
+        return list(connection.execute(statement, {"version": row.id}))
+
+    edges = [
+        {"run": e.run_id, "direction": e.direction, "relation": e.relation, "at": e.at}
+        for e in rows(_EDGES)
+    ]
+    sources = keys_of(connection, [source.source_id for source in rows(_SOURCES)])
+    measured = metrics_of(connection, _METRICS.params(version=row.id))
+    around: dict[str, Json] = _plain({
+        "tags": [tag.name for tag in rows(_TAGS)],
+        "aliases": {alias.name: alias.revision for alias in rows(_HERE)},
+        "removed_aliases": {alias.name: alias.revision for alias in rows(_GONE)},
+        "runs": edges,
+        "derived_from": [list(key) for key in sorted(sources.values())],
+        "packs": [list(pack) for pack in rows(_PACKS)],
+        "large_files": [list(file) for file in rows(_FILES)],
+        "revisions": [asdict(revision) for revision in revisions_of(connection, row)],
+        "metrics": [asdict(metric) for metric in measured],
+    })  # fmt: skip
+    return around
+
+
+def _plain(value: Any) -> Any:
+    """Write the times in a value as text, and give the rest as JSON knows it."""
+    if isinstance(value, datetime):
+        return dump_instant(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value

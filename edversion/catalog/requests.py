@@ -1,0 +1,119 @@
+"""What the repository hands to the catalog, and what it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from edversion.model import Json, Version
+
+__all__ = ["CommitRequest", "CommitResult", "LargeFile", "NewRun", "PackRow", "Revision"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that starts now; the fields are those of :class:`~edversion.model.RunInfo`."""
+
+    id: str
+    project: str
+    name: str
+    job_type: str | None
+    config: Mapping[str, Json]
+    tags: tuple[str, ...]
+    environment: Mapping[str, Json]
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow:
+    """A pack and its stored size in bytes."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LargeFile:
+    """The digest of a large file and its size in bytes."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequest:
+    """Everything about a version whose bytes are durable already.
+
+    Attributes
+    ----------
+    digest : str
+        Version digest.
+    generation : int
+        Generation of the manifest object that was written for it.
+    size, file_count : int
+        Bytes, and number of files.
+    run : str or None
+        Id of the run that logs it.
+    aliases : tuple of str
+        Besides ``latest``, which every new version takes.
+    packs : tuple of PackRow
+        Packs that this commit brings.
+    reused_packs : tuple of str
+        Ids of packs that the manifest names and that must be known and live.
+    large_files : tuple of LargeFile
+        Distinct large files of the version.
+    derived_from : tuple of (project, name, number)
+        Versions that the draft started from.
+    must_exist : bool
+        Whether the content must be in the collection already: nothing was stored for it.
+    """
+
+    project: str
+    name: str
+    type: str
+    digest: str
+    generation: int
+    size: int
+    file_count: int
+    run: str | None
+    actor: str
+    aliases: tuple[str, ...]
+    tags: tuple[str, ...]
+    metadata: Mapping[str, Json]
+    description: str | None
+    facts: Mapping[str, Json]
+    packs: tuple[PackRow, ...]
+    reused_packs: tuple[str, ...]
+    large_files: tuple[LargeFile, ...]
+    derived_from: tuple[tuple[str, str, int], ...] = ()
+    must_exist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """The committed version, and whether it is new or one that was there already."""
+
+    version: Version
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Metadata and description of a version as they were from `at` on.
+
+    Attributes
+    ----------
+    at : datetime
+        UTC.
+    actor : str
+        Who wrote them.
+    reason : str or None
+        Why, in the actor's words.
+    """
+
+    at: datetime
+    actor: str
+    metadata: Mapping[str, Json]
+    description: str | None
+    reason: str | None

@@ -1,0 +1,116 @@
+"""How a catalog's schema is made, upgraded and refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+import edversion
+from edversion.catalog import Catalog
+from edversion.catalog.schema import HEAD, _config, migrate
+from edversion.catalog.tables import schema
+from edversion.errors import CatalogVersionError, StorageError
+
+from .makers import commit
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.db"
+
+
+def stamp(path: Path, revision: str | None) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32))")
+        connection.execute("DELETE FROM alembic_version")
+        if revision is not None:
+            connection.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+    connection.close()
+
+
+def described(path: Path) -> dict[str, object]:
+    """Everything that SQLite knows of the tables, but for the order of what is a set."""
+    engine = create_engine(f"sqlite:///{path}")
+    inspector = inspect(engine)
+    tables: dict[str, object] = {}
+    for name in inspector.get_table_names():
+        columns = [(c["name"], repr(c["type"]), c["nullable"]) for c in inspector.get_columns(name)]
+        tables[name] = (
+            columns,
+            inspector.get_pk_constraint(name)["constrained_columns"],
+            sorted(map(repr, inspector.get_foreign_keys(name))),
+            sorted(map(repr, inspector.get_unique_constraints(name))),
+        )
+    with engine.connect() as connection:
+        made = connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'index'"))
+        tables["indexes"] = sorted(" ".join(sql.split()) for (sql,) in made if sql is not None)
+    engine.dispose()
+    return tables
+
+
+def test_migrations_lead_to_the_tables(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/migrated.db")
+    with engine.begin() as connection:
+        migrate(connection)
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, schema) == []
+    engine.dispose()
+    Catalog.open(f"sqlite:///{tmp_path}/made.db").close()
+    assert described(tmp_path / "migrated.db") == described(tmp_path / "made.db")
+
+
+def test_the_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(_config()).get_current_head() == HEAD
+
+
+def test_an_older_catalog_upgrades_itself(path: Path) -> None:
+    stamp(path, None)
+    with Catalog.open(f"sqlite:///{path}") as catalog:
+        assert commit(catalog).number == 0
+        assert catalog.verify_events() == 2
+    with Catalog.open(f"sqlite:///{path}") as catalog:
+        assert len(catalog.versions("dropout", "knn")) == 1
+
+
+def test_a_newer_catalog_is_refused_by_name(path: Path) -> None:
+    Catalog.open(f"sqlite:///{path}").close()
+    stamp(path, "9999")
+    with pytest.raises(CatalogVersionError, match=rf"9999.*{HEAD}.*upgrade edversion") as caught:
+        Catalog.open(f"sqlite:///{path}")
+    assert (caught.value.found, caught.value.known) == ("9999", HEAD)
+
+
+def test_a_strangers_database_is_left_alone(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE pupils (name TEXT)")
+    connection.close()
+    with pytest.raises(StorageError) as caught:
+        Catalog.open(f"sqlite:///{path}")
+    assert caught.value.code == "not_a_catalog"
+    assert described(path).keys() == {"pupils", "indexes"}
+
+
+def test_opening_needs_neither_alembic_nor_lark(path: Path) -> None:
+    program = (
+        "import sys; from edversion.catalog import Catalog\n"
+        f"for _ in range(2): Catalog.open('sqlite:///{path}').close()\n"
+        "print([name for name in ('alembic', 'lark', 'mako') if name in sys.modules])"
+    )
+    root = str(Path(edversion.__path__[0]).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,272 @@
+"""SQLite in a file: how it is set up, how fast it is, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from sqlalchemy import event, text
+
+from edversion.catalog import Catalog
+from edversion.catalog.dialect import filesystem_of
+from edversion.errors import InvalidInputError, StorageError
+
+from .makers import commit, new_run, resolve
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "folder" / "catalog.db"
+
+
+@pytest.fixture
+def catalog(path: Path) -> Iterator[Catalog]:
+    with Catalog.open(f"sqlite:///{path}") as catalog:
+        yield catalog
+
+
+def pragma(catalog: Catalog, name: str) -> object:
+    with catalog._database.read() as connection:
+        return connection.scalar(text(f"PRAGMA {name}"))
+
+
+def test_how_a_file_is_set_up(catalog: Catalog) -> None:
+    names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    assert [pragma(catalog, name) for name in names] == ["wal", 2, 1, 60_000]
+
+
+def test_it_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Catalog.open("sqlite:///catalog.db") as catalog:
+        commit(catalog)
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        catalog._database.engine.dispose()
+        assert resolve(catalog, "knn").number == 0
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def statements(catalog: Catalog, work: object) -> list[str]:
+    """The statements that some work sends."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        sent.append(statement)
+
+    event.listen(catalog._database.engine, "before_cursor_execute", note)
+    try:
+        work()  # type: ignore[operator]
+    finally:
+        event.remove(catalog._database.engine, "before_cursor_execute", note)
+    return sent
+
+
+def test_fifty_versions_take_as_many_statements_as_one(catalog: Catalog) -> None:
+    for content in range(50):
+        commit(catalog, content, tags=("a", "b"))
+    one = statements(catalog, lambda: catalog.versions("dropout", "knn", limit=1))
+    fifty = statements(catalog, lambda: catalog.versions("dropout", "knn", limit=50))
+    assert len(one) == len(fifty) <= 4
+    assert len(statements(catalog, lambda: resolve(catalog, "knn:latest"))) <= 4
+    assert len(statements(catalog, lambda: commit(catalog, "x", tags=("a",)))) <= 18
+
+
+def test_what_is_asked_often_reads_an_index(catalog: Catalog) -> None:
+    commit(catalog, aliases=("best",), tags=("a",), metadata={"k": 1})
+    catalog.start_run(new_run())
+    sent = statements(catalog, lambda: commit(catalog, 2, run="run-0001"))
+    for use in (
+        lambda: resolve(catalog, "knn:best"),
+        lambda: resolve(catalog, "dropout/knn:v0"),
+        lambda: catalog.versions("dropout", "knn", limit=50),
+        lambda: catalog.collection("dropout", "knn"),
+        lambda: catalog.search(where="metadata.k = 1", limit=50),
+        lambda: catalog.recent_manifests("dropout", "knn", limit=5),
+        lambda: catalog.known_sizes([1]),
+        lambda: catalog.large_files(["x"]),
+    ):
+        sent += statements(catalog, use)
+    raw = sqlite3.connect(catalog._database.engine.url.database or "")
+    for statement in sent:
+        if not statement.startswith(("SELECT", "UPDATE", "WITH")):
+            continue
+        values = (1,) * statement.count("?")
+        for *_, plan in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values):
+            # A subquery is as large as what it was asked for; a table is not.
+            assert not plan.startswith("SCAN") or "anon_" in plan, (plan, statement)
+    raw.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@host/db",
+        "mysql://host/db",
+        "not a url",
+        "sqlite:///x.db?mode=ro",
+        "sqlite:///file:x.db",
+    ],
+)
+def test_urls_that_are_refused(url: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Catalog.open(url)
+    assert caught.value.code == "catalog_url"
+    assert "secret" not in str(caught.value)
+
+
+MOUNTS = """\
+/dev/vda / ext4 rw 0 0
+tmpfs /tmp tmpfs rw 0 0
+nas:/export /home/school\\040data nfs4 rw 0 0
+/dev/sdb /home/school\\040data/local xfs rw 0 0
+me@host:/ /mnt/ssh fuse.sshfs rw 0 0
+share /mnt/win cifs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/catalog.db", "ext4"),
+        ("/home/school data/x/catalog.db", "nfs4"),
+        ("/home/school data/local/catalog.db", "xfs"),
+        ("/home/school database/catalog.db", "ext4"),
+        ("/mnt/ssh/catalog.db", "fuse.sshfs"),
+        ("/mnt/win/a/b/../catalog.db", "cifs"),
+    ],
+)
+def test_which_file_system_a_path_is_on(path: str, kind: str) -> None:
+    assert filesystem_of(Path(path), MOUNTS) == kind
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"])
+def test_network_file_systems_are_refused(
+    kind: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/vda / ext4 rw 0 0\nhost:/x {tmp_path / 'deep'} {kind} rw 0 0\n")
+    monkeypatch.setattr("edversion.catalog.dialect._MOUNTS", mounts)
+    with pytest.raises(StorageError, match=rf"{kind}.*local disk") as caught:
+        Catalog.open(f"sqlite:///{path}")
+    assert caught.value.code == "network_filesystem"
+    assert not path.parent.exists()
+    Catalog.open(f"sqlite:///{tmp_path}/here.db").close()
+
+
+class TestFailures:
+    def test_a_full_disk(self, catalog: Catalog) -> None:
+        commit(catalog)
+        with catalog._database.read() as connection:
+            pages = connection.scalar(text("PRAGMA page_count"))
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+        with pytest.raises(StorageError, match="the disk is full; nothing was changed") as caught:
+            commit(catalog, 2, metadata={"long": "x" * 100_000})
+        assert caught.value.code == "catalog_full"
+        assert len(catalog.versions("dropout", "knn")) == 1
+        assert catalog.verify_events() == 2
+
+    def test_a_file_that_cannot_be_written(self, catalog: Catalog) -> None:
+        with catalog._database.read() as connection:
+            connection.execute(text("PRAGMA query_only = 1"))
+        with pytest.raises(StorageError, match="permissions") as caught:
+            commit(catalog)
+        assert caught.value.code == "catalog_readonly"
+
+    def test_a_file_that_stays_locked(
+        self, catalog: Catalog, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("edversion.catalog.dialect._BUSY_SECONDS", 0.05)
+        catalog._database.engine.dispose()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match="another process held it") as caught:
+            commit(catalog)
+        assert caught.value.code == "catalog_busy"
+        other.execute("ROLLBACK")
+        other.close()
+        assert commit(catalog).number == 0
+
+    def test_a_file_that_is_no_database(self, path: Path) -> None:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"these are no pages" * 1000)
+        with pytest.raises(StorageError, match="doctor") as caught:
+            Catalog.open(f"sqlite:///{path}")
+        assert caught.value.code == "catalog_damaged"
+
+    def test_damaged_pages(self, path: Path) -> None:
+        with Catalog.open(f"sqlite:///{path}") as catalog:
+            for content in range(50):
+                commit(catalog, content, metadata={"x": "y" * 500})
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(os.urandom(size - 4096))
+        with pytest.raises(StorageError) as caught:
+            Catalog.open(f"sqlite:///{path}")
+        assert caught.value.code == "catalog_damaged"
+        assert pickle.loads(pickle.dumps(caught.value)).code == "catalog_damaged"
+
+    def test_a_value_that_is_no_json(self, catalog: Catalog) -> None:
+        commit(catalog)
+        with catalog._database.write() as transaction:
+            transaction.execute(text("UPDATE versions SET metadata = '{broken'"))
+        with pytest.raises(StorageError) as caught:
+            resolve(catalog, "knn")
+        assert caught.value.code == "catalog_damaged"
+
+    def test_a_time_that_is_none(self, catalog: Catalog) -> None:
+        commit(catalog)
+        with catalog._database.write() as transaction:
+            transaction.execute(text("UPDATE versions SET created_at = 'yesterday'"))
+        with pytest.raises(StorageError) as caught:
+            resolve(catalog, "knn")
+        assert caught.value.code == "catalog_damaged"
+
+    def test_a_folder_in_its_place(self, path: Path) -> None:
+        path.mkdir(parents=True)
+        with pytest.raises(StorageError) as caught:
+            Catalog.open(f"sqlite:///{path}")
+        assert caught.value.code == "catalog_unreachable"
+
+    def test_a_file_in_the_place_of_its_folder(self, path: Path) -> None:
+        path.parent.parent.mkdir(parents=True)
+        path.parent.write_text("")
+        with pytest.raises(StorageError):
+            Catalog.open(f"sqlite:///{path}")
+
+    def test_what_went_wrong_inside_leaves_nothing(self, catalog: Catalog) -> None:
+        with suppress(ZeroDivisionError), catalog._database.write() as transaction:
+            transaction.execute(text("INSERT INTO settings VALUES ('a', 'b')"))
+            transaction.tell("version.logged", "x", actor="ada")
+            raise ZeroDivisionError
+        assert catalog.setting("a") is None
+        assert catalog.events() == ()
+
+
+def test_an_unknown_failure_is_still_explained() -> None:
+    with (
+        Catalog.open("sqlite://") as catalog,
+        pytest.raises(StorageError, match="no such table") as caught,
+        catalog._database.read() as connection,
+    ):
+        connection.execute(text("SELECT * FROM absent"))
+    assert caught.value.code == "catalog"
+
+
+def test_whoever_upgrades_too_long_is_not_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edversion.catalog.dialect._BUSY_SECONDS", 0.05)
+    path.parent.mkdir(parents=True)
+    with (
+        FileLock(f"{path}.lock"),
+        pytest.raises(StorageError, match="another process held it") as caught,
+    ):
+        Catalog.open(f"sqlite:///{path}")
+    assert caught.value.code == "catalog_busy"
