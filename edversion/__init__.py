@@ -1,0 +1,201 @@
+"""Versions of datasets, models and evaluations for machine-learning teams in education.
+
+``edversion.init`` starts a run that logs and uses versions, ``edversion.open`` finds them
+again. Everything public is named here; the modules behind may move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from edversion.artifact import Artifact
+from edversion.errors import (
+    AdapterWarning,
+    CatalogVersionError,
+    ConflictError,
+    EdversionError,
+    EdversionWarning,
+    HookError,
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    PluginWarning,
+    RefusedError,
+    StorageError,
+)
+from edversion.hookspecs import hookimpl
+from edversion.model import (
+    Alias,
+    CollectionInfo,
+    Comparison,
+    Event,
+    ExternalReference,
+    FileEntry,
+    Manifest,
+    Metric,
+    RunInfo,
+    Section,
+    Verdict,
+    Version,
+)
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from edversion.repository import Repository
+    from edversion.run import Run
+
+__all__ = [
+    "AdapterWarning",
+    "Alias",
+    "Artifact",
+    "CatalogVersionError",
+    "CollectionInfo",
+    "Comparison",
+    "ConflictError",
+    "EdversionError",
+    "EdversionWarning",
+    "Event",
+    "ExternalReference",
+    "FileEntry",
+    "HookError",
+    "IntegrityError",
+    "InvalidInputError",
+    "Manifest",
+    "Metric",
+    "NotFoundError",
+    "PluginWarning",
+    "RefusedError",
+    "Repository",
+    "Run",
+    "RunInfo",
+    "Section",
+    "StorageError",
+    "Verdict",
+    "Version",
+    "__version__",
+    "hookimpl",
+    "init",
+    "open",
+]
+
+__version__ = "0.1.0"
+
+
+def init(
+    project: str | None = None,
+    name: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    job_type: str | None = None,
+    tags: Sequence[str] | None = None,
+    *,
+    store: str | PathLike[str] | None = None,
+    catalog: str | None = None,
+    plugins: Mapping[str, object] | None = None,
+) -> Run:
+    """Start a run; make a repository in ``./.edversion`` where none is found.
+
+    Parameters
+    ----------
+    project : str, optional
+        Namespace of collections and runs; else that of ``edversion.toml``, else ``default``.
+    name : str, optional
+        Name of the run for people.
+    config : mapping, optional
+        Hyper-parameters and other settings, as JSON.
+    job_type : str, optional
+        Kind of run, e.g. ``"train"``.
+    tags : sequence of str, optional
+        Labels of the run.
+    store, catalog : str, optional
+        Where the repository is; found by ``EDVERSION_STORE`` and ``EDVERSION_CATALOG``, by
+        ``edversion.toml`` or a folder ``.edversion`` upward where left out.
+    plugins : mapping, optional
+        Plugins by name, besides the installed ones.
+
+    Returns
+    -------
+    Run
+        A context manager; also ends with `Run.finish`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with init("demo", store=folder.name, config={"k": 5}) as run:
+    ...     draft = Artifact("scores", type="dataset")
+    ...     draft.add_bytes(b"id,score", "scores.csv")
+    ...     version = run.log_artifact(draft)
+    >>> version.version
+    'v0'
+    >>> folder.cleanup()
+    """
+    from edversion.repository import open_repository
+    from edversion.run import start_run
+
+    repository = open_repository(store, catalog, create=True, plugins=plugins)
+    try:
+        return start_run(
+            repository,
+            project=project,
+            name=name,
+            config=config,
+            job_type=job_type,
+            tags=tags,
+            owns=True,
+        )
+    except BaseException:
+        repository.close()
+        raise
+
+
+def open(
+    store: str | PathLike[str] | None = None,
+    catalog: str | None = None,
+    *,
+    project: str | None = None,
+    plugins: Mapping[str, object] | None = None,
+) -> Repository:
+    """Open a repository to find, read, name and remove versions.
+
+    Parameters
+    ----------
+    store, catalog : str, optional
+        Where the repository is; found as by `init` where left out.
+    project : str, optional
+        Project of names that give none.
+    plugins : mapping, optional
+        Plugins by name, besides the installed ones.
+
+    Raises
+    ------
+    NotFoundError
+        There is no repository.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> init("demo", store=folder.name).finish()
+    >>> with open(folder.name) as repository:
+    ...     repository.collections()
+    ()
+    >>> folder.cleanup()
+    """
+    from edversion.repository import open_repository
+
+    return open_repository(store, catalog, project=project, plugins=plugins)
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs the catalog only when it is asked for: `import edversion` stays fast."""
+    if name == "Repository":
+        from edversion.repository import Repository
+
+        return Repository
+    if name == "Run":
+        from edversion.run import Run
+
+        return Run
+    raise AttributeError(f"module 'edversion' has no attribute {name!r}")

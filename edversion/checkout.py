@@ -1,0 +1,257 @@
+"""Bring a version's files back: as local paths, open files, or a folder."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from edversion.digests import Hasher, canonical_entries, digest_of_bytes, digest_of_file
+from edversion.errors import IntegrityError, InvalidInputError, NotFoundError
+from edversion.model import FileEntry
+from edversion.reference import check_path
+from edversion.store import (
+    LARGE,
+    Segments,
+    Store,
+    StoredFile,
+    StoredManifest,
+    check_reference,
+    copying,
+    open_external,
+    storage_errors,
+    write_fully,
+)
+from edversion.targets import Folders
+
+__all__ = ["download", "local_path", "open_file"]
+
+_BUFFER = 1 << 20
+
+
+def open_file(store: Store, stored: StoredManifest, path: str) -> BinaryIO:
+    """Open one file; see `Version.open`."""
+    entry, segments = _found(stored, path)
+    if entry.reference is None:
+        raw = StoredFile(store.reader(stored), entry, segments)
+        return cast(BinaryIO, io.BufferedReader(raw, _BUFFER))
+    if entry.digest is not None:
+        return open(_cached(store, stored, entry, segments), "rb")
+    check_reference(entry)
+    return open_external(entry.reference.url)
+
+
+def local_path(store: Store, stored: StoredManifest, path: str) -> Path:
+    """Give a read-only local path of one file; see `Version.path`.
+
+    A file that is a pack by itself needs no copy. Its bytes are re-read only where its stat
+    is not the one it had when it was last found whole.
+    """
+    entry, segments = _found(stored, path)
+    own, digest = store.own_pack(stored, entry.size, segments), entry.digest
+    if own is None or digest is None:
+        return _cached(store, stored, entry, segments)
+    try:
+        if store.is_verified(own, digest):
+            return own
+        good = own.stat().st_size == entry.size and digest_of_file(own) == digest
+    except FileNotFoundError:
+        good = False
+    if not good:
+        store.reader(stored).whole(entry, segments)  # names the place of the damage
+        raise IntegrityError(f"{own} is damaged", path=path, pack=own.name, offset=0)
+    store.mark_verified({own: digest})
+    return own
+
+
+def download(
+    store: Store,
+    stored: StoredManifest,
+    root: Path,
+    paths: Sequence[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Write files below a folder; see `Version.download`.
+
+    Parameters
+    ----------
+    store, stored
+        Where the bytes are.
+    root : Path
+        The folder; made where it is missing.
+    paths : sequence of str, optional
+        Only these files and folders.
+    progress : callable, optional
+        Told the bytes of each file that is done.
+    """
+    wanted = list(_selected(stored, paths))
+    with storage_errors(f"writing to {root}"), Folders(root) as folders:
+        work = _Download(store, stored, folders, progress or _silent)
+        work.small(item for item in wanted if _is_small(*item))
+        for entry, segments in wanted:
+            if not _is_small(entry, segments):
+                work.large(entry, segments)
+    return root
+
+
+class _Download:
+    """One download under way."""
+
+    def __init__(
+        self,
+        store: Store,
+        stored: StoredManifest,
+        folders: Folders,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._store, self._stored, self._folders = store, stored, folders
+        self._reader = store.reader(stored)
+        self._progress = progress
+
+    def small(self, wanted: Iterable[tuple[FileEntry, Segments]]) -> None:
+        """Write files whose verified bytes fit in memory."""
+        single = ((entry.path, entry, segments[0]) for entry, segments in wanted)
+        write = self._folders.write
+        for path, entry, data in self._reader.small_files(single):
+            write(path, data, executable=entry.executable)
+            self._progress(len(data))
+
+    def large(self, entry: FileEntry, segments: Segments) -> None:
+        """Write a file under a temporary name, and give it its own once it is verified."""
+        size, digest, executable = entry.size or 0, entry.digest, entry.executable
+        held = digest and self._folders.holds(entry.path, size, digest, executable=executable)
+        if not held:
+            with self._folders.replacing(entry.path, executable=executable) as descriptor:
+                fill_file(descriptor, self._store, self._stored, entry, segments)
+        self._progress(size)
+
+
+def fill_file(
+    descriptor: int, store: Store, stored: StoredManifest, entry: FileEntry, segments: Segments
+) -> None:
+    """Write a file's verified bytes into an empty open file.
+
+    Raises
+    ------
+    IntegrityError
+        The bytes are damaged; what was written must not be used.
+    """
+    if entry.reference is not None:
+        _copy_reference(descriptor, entry)
+        return
+    own = store.own_pack(stored, entry.size, segments)
+    if own is not None and _copied(own, descriptor, entry.size or 0) == entry.digest:
+        return
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    for chunk in store.reader(stored).chunks(entry, segments):
+        write_fully(descriptor, chunk)
+
+
+def _copied(own: Path, target: int, size: int) -> str | None:
+    """Let the kernel copy a file; give the digest of the copy, or None where that failed."""
+    hasher, buffer, done = Hasher(), memoryview(bytearray(_BUFFER)), 0
+    with (
+        suppress(EOFError, FileNotFoundError),
+        open(own, "rb") as source,
+        copying(source.fileno(), target, size, durable=False) as copy,
+    ):
+        while done < size:
+            count = copy.read_at(buffer[: size - done], done)
+            hasher.update(buffer[:count])
+            done += count
+        return hasher.digest
+    return None
+
+
+def _copy_reference(descriptor: int, entry: FileEntry) -> None:
+    """Fetch the bytes at a reference, checked before and, with a digest, after."""
+    assert entry.reference is not None
+    check_reference(entry)
+    hasher = Hasher()
+    with open_external(entry.reference.url) as source:
+        while block := source.read(_BUFFER):
+            hasher.update(block)
+            write_fully(descriptor, block)
+    if entry.digest is not None and hasher.digest != entry.digest:
+        raise IntegrityError(
+            f"{entry.path!r} refers to {entry.reference.url}, whose bytes do not match "
+            f"{entry.digest}; they were changed or damaged there",
+            code="damaged",
+            path=entry.path,
+            pack=None,
+            offset=None,
+        )
+
+
+def _cached(store: Store, stored: StoredManifest, entry: FileEntry, segments: Segments) -> Path:
+    """Give a verified copy of a file in this machine's cache."""
+    if entry.reference is not None:
+        check_reference(entry)
+    content = digest_of_bytes(canonical_entries([entry])) if entry.digest is None else entry.digest
+
+    def fill(descriptor: int) -> None:
+        fill_file(descriptor, store, stored, entry, segments)
+
+    return store.files.get(
+        content.partition(":")[2],
+        Path(entry.path).suffix,
+        entry.size or 0,
+        fill,
+        digest=entry.digest,
+    )
+
+
+def _found(stored: StoredManifest, path: str) -> tuple[FileEntry, Segments]:
+    """Give a file's entry, or say what there is instead."""
+    legal = check_path(path)
+    found = stored.find(legal)
+    if found is None:
+        near = get_close_matches(legal, stored.positions, n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise NotFoundError(
+            f"the version has no file {path!r}{hint}", code="no_such_file", path=path
+        )
+    return found
+
+
+def _selected(
+    stored: StoredManifest, paths: Sequence[str] | None
+) -> Iterator[tuple[FileEntry, Segments]]:
+    """Give the files asked for; a path may name a folder."""
+    pairs = zip(stored.manifest.entries, stored.placement, strict=True)
+    if paths is None:
+        for entry, segments in pairs:
+            check_path(entry.path)  # a hostile store must not lead a download astray
+            yield entry, segments
+        return
+    if isinstance(paths, str):
+        raise InvalidInputError(f"paths must be a list of paths, not the text {paths!r}")
+    wanted = {check_path(path): False for path in paths}
+    for entry, segments in pairs:
+        hits = [path for path in wanted if _covers(path, entry.path)]
+        if hits:
+            check_path(entry.path)
+            wanted.update(dict.fromkeys(hits, True))
+            yield entry, segments
+    for path, hit in wanted.items():
+        if not hit:
+            raise NotFoundError(
+                f"the version has no file or folder {path!r}", code="no_such_file", path=path
+            )
+
+
+def _covers(path: str, file: str) -> bool:
+    return file == path or file.startswith(path + "/")
+
+
+def _is_small(entry: FileEntry, segments: Segments) -> bool:
+    return entry.reference is None and len(segments) == 1 and (entry.size or 0) < LARGE
+
+
+def _silent(count: int) -> None:
+    """Take note of nothing."""

@@ -1,0 +1,378 @@
+"""Log a draft: bytes first, then the manifest, then one transaction of the catalog.
+
+A crash at any point leaves either no version or a whole one. What was written for no
+version names the run that wrote it, so `edversion doctor` can tell it from work under way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edversion.artifact import Artifact
+from edversion.catalog import Catalog, CommitRequest, CommitResult, LargeFile, PackRow
+from edversion.digests import manifest_of
+from edversion.errors import ConflictError, EdversionError
+from edversion.known import KnownDigests
+from edversion.model import FileEntry, Json
+from edversion.plugins import Plugins
+from edversion.reference import check_alias, check_name
+from edversion.sources import (
+    BytesSource,
+    FileSource,
+    ReferenceSource,
+    Source,
+    StoredSource,
+    source_changed,
+)
+from edversion.store import (
+    INLINE_LIMIT,
+    LARGE,
+    Base,
+    Ingest,
+    Segments,
+    Stat,
+    Store,
+    StoredManifest,
+    collector_paused,
+    storage_errors,
+)
+
+__all__ = ["CommitOptions", "commit_draft"]
+
+_ATTEMPTS = 3
+_RECENT = 3
+_ENOUGH_FILES = 2_000
+_INPUTS = 8
+_DESCRIBED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOptions:
+    """Who logs, where, and what the version shall be called.
+
+    Attributes
+    ----------
+    project, run, actor : str
+        Project; id of the run; name of the person or program.
+    aliases, tags : tuple of str
+        To set on the version.
+    rehash : bool
+        Whether to read every file again, whatever the stat cache says.
+    noted_now : bool
+        Whether the draft was put together by the very call that logs it, so that nothing
+        could change in between.
+    """
+
+    project: str
+    run: str
+    actor: str
+    aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    rehash: bool = False
+    noted_now: bool = False
+
+
+def commit_draft(
+    draft: Artifact, options: CommitOptions, *, store: Store, catalog: Catalog, plugins: Plugins
+) -> CommitResult:
+    """Make a draft a version, durable when this returns.
+
+    Raises
+    ------
+    ConflictError
+        A source changed since it was added; the collection has another type; or the packs
+        shared with older versions went away three times over.
+    StorageError
+        The disk is full, or store or catalog cannot be written.
+    """
+    for alias in options.aliases:
+        check_alias(alias)
+    for tag in options.tags:
+        check_name(tag, "tag")
+    for attempt in range(_ATTEMPTS):
+        work = _Commit(draft, options, store, catalog, plugins, share=attempt == 0)
+        try:
+            with collector_paused():
+                return work.run()
+        except ConflictError as error:
+            if error.code not in ("pack_gone", "version_gone") or attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+class _Commit:
+    """One attempt to log a draft."""
+
+    def __init__(
+        self,
+        draft: Artifact,
+        options: CommitOptions,
+        store: Store,
+        catalog: Catalog,
+        plugins: Plugins,
+        *,
+        share: bool,
+    ) -> None:
+        self._draft, self._options = draft, options
+        self._store, self._catalog, self._plugins = store, catalog, plugins
+        self._share = share
+        self._known = KnownDigests(store, rehash=options.rehash)
+
+    def run(self) -> CommitResult:
+        """Log the draft, or find that its content is there already."""
+        sources = self._draft.sources
+        digests = self._known.look_up(sources, check=not self._options.noted_now)
+        if len(digests) == len(sources):
+            result = self._commit_known(digests)
+            if result is not None:
+                return result
+        return self._commit_new(digests)
+
+    def _commit_known(self, digests: Mapping[str, str | None]) -> CommitResult | None:
+        """Give the version that has this content already, if one does."""
+        sources = self._draft.sources
+        manifest = manifest_of(
+            _entry(path, source, digests[path]) for path, source in sources.items()
+        )
+        known = self._catalog.find_by_digest(
+            self._options.project, self._draft.name, manifest.digest
+        )
+        if known is None:
+            return None
+        request = self._request(manifest.digest, manifest.size, manifest.file_count)
+        return self._catalog.commit(replace(request, generation=known.generation, must_exist=True))
+
+    def _commit_new(self, digests: Mapping[str, str | None]) -> CommitResult:
+        base = self._base()
+        known = self._shared(base, digests)
+        fresh = sum(
+            source.size or 0
+            for path, source in self._draft.sources.items()
+            if path not in known and not isinstance(source, ReferenceSource)
+        )
+        ingest = self._store.ingest(
+            run=self._options.run,
+            base=base,
+            split=self._plugins.split,
+            inline=fresh <= INLINE_LIMIT,
+        )
+        try:
+            stored = self._taken_in(ingest, known, digests)
+            ingest.close()
+            packs = {pack.id: pack.size for pack in ingest.packs}
+            reused = base.pack_sizes(stored.placement)
+            stored = replace(stored, packs={**reused, **packs}, inline=ingest.inline)
+            generation = self._store.write_manifest(stored)
+        except BaseException:
+            ingest.discard()
+            raise
+        request = self._full_request(stored, ingest, tuple(reused), generation)
+        return self._settle(request, stored, ingest)
+
+    def _settle(
+        self, request: CommitRequest, stored: StoredManifest, ingest: Ingest
+    ) -> CommitResult:
+        """Commit; what was written for nothing is removed, if it is certain that it was."""
+        try:
+            result = self._catalog.commit(request)
+        except ConflictError:
+            self._undo(request, ingest)
+            raise
+        if result.created:
+            self._remember_packs(stored, ingest)
+        else:
+            self._undo(request, ingest)
+        return result
+
+    def _undo(self, request: CommitRequest, ingest: Ingest) -> None:
+        with suppress(EdversionError):  # what stays is found and removed by `doctor`
+            self._store.delete_manifest(request.digest, request.generation)
+        ingest.discard()
+
+    def _base(self) -> Base:
+        """Offer the draft's origin, the collection's recent versions and the run's inputs."""
+        base = Base(self._catalog.known_sizes, self._elsewhere)
+        if not self._share or self._fits_inline():
+            return base
+        options, name = self._options, self._draft.name
+        offered = [(version.digest, version.generation) for version in self._draft.derived_from]
+        offered += self._catalog.recent_manifests(options.project, name, limit=_RECENT)
+        offered += self._catalog.run_inputs(options.run, limit=_INPUTS)
+        files = 0
+        for digest, generation in dict.fromkeys(offered):
+            with suppress(EdversionError):  # a damaged one is not shared; `verify` tells of it
+                stored = self._store.read_manifest(digest, generation)
+                base.add(stored)
+                files += len(stored.rows)
+            if files > _ENOUGH_FILES:  # reading further ones would take longer than it saves
+                break
+        return base
+
+    def _fits_inline(self) -> bool:
+        """Tell whether the version is so small that it keeps all its bytes by itself."""
+        return self._draft.size <= INLINE_LIMIT and not self._draft.derived_from
+
+    def _elsewhere(self, digest: str) -> StoredManifest | None:
+        if not self._share:
+            return None
+        found = self._catalog.large_files([digest]).get(digest)
+        if found is None:
+            return None
+        with suppress(EdversionError):
+            return self._store.read_manifest(*found)
+        return None
+
+    def _shared(self, base: Base, digests: Mapping[str, str | None]) -> dict[str, Segments]:
+        """Give the places of those paths whose bytes are stored already."""
+        shared = {}
+        for path, source in self._draft.sources.items():
+            digest = digests.get(path)
+            if digest is not None and not isinstance(source, ReferenceSource):
+                place = base.file(digest, source.size or 0)
+                if place is not None:
+                    shared[path] = place
+        return shared
+
+    def _taken_in(
+        self, ingest: Ingest, known: Mapping[str, Segments], digests: Mapping[str, str | None]
+    ) -> StoredManifest:
+        """Store what is new; give the manifest with every file's place."""
+        entries: list[FileEntry] = []
+        placement: list[Segments] = []
+        for path in sorted(self._draft.sources):
+            source, place = self._draft.sources[path], known.get(path)
+            if place is not None:
+                entries.append(_entry(path, source, digests[path]))
+            elif isinstance(source, ReferenceSource):
+                entries.append(source.entry(path))
+                place = ()
+            else:
+                digest, place = self._stored(ingest, path, source)
+                entries.append(_entry(path, source, digest))
+                self._known.learn(source, digest)
+            placement.append(place)
+        return StoredManifest.of(entries, placement)
+
+    def _stored(self, ingest: Ingest, path: str, source: Source) -> tuple[str, Segments]:
+        """Store one path's bytes; they must be those that were added."""
+        if isinstance(source, FileSource):
+            digest, segments = _stored_file(ingest, source)
+        elif isinstance(source, StoredSource):
+            digest, segments = self._stored_again(ingest, source)
+        else:
+            assert isinstance(source, BytesSource)
+            digest, segments = ingest.small(source.data, path)
+        if not isinstance(source, ReferenceSource):
+            expected = source.file.digest if isinstance(source, StoredSource) else source.digest
+            if expected is not None and digest != expected:
+                raise source_changed(path)
+        return digest, segments
+
+    def _stored_again(self, ingest: Ingest, source: StoredSource) -> tuple[str, Segments]:
+        """Store a file of another version whose packs cannot be shared."""
+        version, entry = source.version, source.file
+        if (entry.size or 0) < LARGE:
+            return ingest.small(version.read_bytes(entry.path), entry.path)
+        path = version.path(entry.path)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return ingest.large(descriptor, path, entry.size or 0)
+        finally:
+            os.close(descriptor)
+
+    def _request(self, digest: str, size: int, file_count: int) -> CommitRequest:
+        draft, options = self._draft, self._options
+        return CommitRequest(
+            project=options.project,
+            name=draft.name,
+            type=draft.type,
+            digest=digest,
+            generation=1,
+            size=size,
+            file_count=file_count,
+            run=options.run,
+            actor=options.actor,
+            aliases=options.aliases,
+            tags=options.tags,
+            metadata=draft.metadata,
+            description=draft.description,
+            facts={},
+            packs=(),
+            reused_packs=(),
+            large_files=(),
+            derived_from=tuple((v.project, v.name, v.number) for v in draft.derived_from),
+        )
+
+    def _full_request(
+        self, stored: StoredManifest, ingest: Ingest, reused: tuple[str, ...], generation: int
+    ) -> CommitRequest:
+        rows = stored.rows
+        large = {row[2]: row[1] for row in rows if len(row) == 3 and row[1] >= LARGE}
+        size = sum(row[1] or 0 for row in rows)
+        return replace(
+            self._request(stored.digest, size, len(rows)),
+            generation=generation,
+            facts=self._facts(),
+            packs=tuple(PackRow(pack.id, pack.size) for pack in ingest.packs),
+            reused_packs=reused,
+            large_files=tuple(LargeFile(digest, size) for digest, size in large.items()),
+        )
+
+    def _facts(self) -> dict[str, Json]:
+        """Ask plugins about the first files; thousands would take longer than their bytes."""
+        if not self._plugins.hears("edversion_describe"):
+            return {}
+        facts: dict[str, Json] = {}
+        for path, source in sorted(self._draft.sources.items())[:_DESCRIBED]:
+            if isinstance(source, FileSource):
+                answer = self._plugins.describe(Path(source.path))
+                if answer:
+                    facts[path] = answer
+        return facts
+
+    def _remember_packs(self, stored: StoredManifest, ingest: Ingest) -> None:
+        """Keep what is now known of files and of packs that are files by themselves."""
+        self._known.remember()
+        written = {pack.id for pack in ingest.packs}
+        whole: dict[Path, str] = {}
+        for row, segments in zip(stored.rows, stored.placement, strict=True):
+            if len(row) == 3 and row[1] >= LARGE and segments and segments[0].pack in written:
+                own = self._store.own_pack(stored, row[1], segments)
+                if own is not None:
+                    whole[own] = row[2]
+        with suppress(OSError):
+            self._store.mark_verified(whole)
+
+
+def _stored_file(ingest: Ingest, source: FileSource) -> tuple[str, Segments]:
+    """Store a file's bytes; its stat must be the same before and after they were read."""
+    path = source.path
+    with storage_errors(f"reading {path}"):
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise source_changed(path) from error
+        try:
+            if source.stat.size < LARGE:
+                stored = ingest.small(os.read(descriptor, LARGE), source.filename)
+            else:
+                stored = ingest.large(descriptor, Path(path), source.stat.size)
+            now = Stat.of(os.fstat(descriptor))
+        except EOFError as error:
+            raise source_changed(path) from error
+        finally:
+            os.close(descriptor)
+    if now != source.stat:
+        raise source_changed(path)
+    return stored
+
+
+def _entry(path: str, source: Source, digest: str | None) -> FileEntry:
+    """Give a manifest entry without reading the source."""
+    if isinstance(source, FileSource):
+        return FileEntry(path, source.stat.size, digest, None, source.executable)
+    return source.entry(path)

@@ -1,0 +1,224 @@
+"""Find what is wrong with a repository, and mend what can be mended without losing anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from edversion.catalog import Catalog
+from edversion.errors import IntegrityError
+from edversion.store import Store, receipt_name
+
+__all__ = ["Finding", "examine"]
+
+_STORE_ID = "store_id"
+_LEFTOVER_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes
+    ----------
+    kind : str
+        ``lost-catalog``, ``crashed-run``, ``orphan-pack``, ``orphan-manifest``, ``leftover``,
+        ``missing-receipt``, ``stale-receipt``, ``old-catalog``, ``missing-pack``,
+        ``short-pack``, ``missing-manifest``, ``broken-events``.
+    subject : str
+        The thing.
+    message : str
+        What is wrong, and what mending does, or what to do instead.
+    size : int
+        Bytes that it takes.
+    mended : bool
+        Whether it was mended.
+    """
+
+    kind: str
+    subject: str
+    message: str
+    size: int = 0
+    mended: bool = False
+
+
+_Repair = Callable[[], object]
+
+
+def examine(store: Store, catalog: Catalog, *, actor: str, mend: bool) -> tuple[Finding, ...]:
+    """Go through store and catalog.
+
+    Parameters
+    ----------
+    store, catalog
+        The repository.
+    actor : str
+        Who mends; kept in events.
+    mend : bool
+        Whether to mend what is safe: nothing that a version needs is ever removed, and
+        nothing that a live process may be writing.
+    """
+    findings = []
+    for look in (_lost_catalog, _old_catalog, _crashed_runs, _unused, _receipts, _damage, _events):
+        for finding, repair in look(_Case(store, catalog, actor)):
+            mended = mend and repair is not None
+            if mend and repair is not None:
+                repair()
+            findings.append(replace(finding, mended=mended))
+    return tuple(findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    store: Store
+    catalog: Catalog
+    actor: str
+
+
+_Found = Iterator[tuple[Finding, _Repair | None]]
+
+
+def _lost_catalog(case: _Case) -> _Found:
+    """A store with versions whose catalog never heard of it."""
+    store, catalog = case.store, case.catalog
+    if catalog.setting(_STORE_ID) is not None:
+        return
+    count = sum(1 for _ in store.records.receipts())
+
+    def rebuild() -> None:
+        catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
+        catalog.set_setting(_STORE_ID, store.id)
+
+    if count:
+        message = (
+            f"the catalog is empty, but the store has {count} receipts; it is rebuilt from them"
+        )
+        yield Finding("lost-catalog", catalog.url, message), rebuild
+
+
+def _crashed_runs(case: _Case) -> _Found:
+    """Runs whose process is gone; recorded as crashed all at once."""
+    dead = case.catalog.dead_runs()
+    for index, run in enumerate(dead):
+        message = "its process ended without saying how; it is recorded as crashed"
+        repair = partial(case.catalog.mark_crashed, actor=case.actor) if index == 0 else _nothing
+        yield Finding("crashed-run", run.id, message), repair
+
+
+def _unused(case: _Case) -> _Found:
+    """Objects and files that belong to no version, nor to a live process.
+
+    The order of the questions matters: what is listed first was there before the runs are
+    asked for, so whoever wrote it either still lives, or has committed by the time the
+    catalog is asked.
+    """
+    store, catalog = case.store, case.catalog
+    packs, manifests = sorted(store.packs()), sorted(store.manifests())
+    leftovers = list(store.leftovers())
+    live = catalog.live_runs()
+    if catalog.setting(_STORE_ID) is None or _unheard_of(case):
+        return  # the catalog does not know all of this store, so nothing may be judged by it
+    known, committed = catalog.pack_sizes(), catalog.named_manifests()
+    for pack, size in packs:
+        if pack not in known and _writer(pack) not in live:
+            yield _removable("orphan-pack", pack, size), partial(store.delete_pack, pack)
+    for digest, generation, size in manifests:
+        if (digest, generation) not in committed and not live:
+            finding = _removable("orphan-manifest", f"{digest}.{generation}", size)
+            yield finding, partial(store.delete_manifest, digest, generation)
+    for path in leftovers:
+        with suppress(FileNotFoundError):
+            yield from _leftover(path, live)
+
+
+def _leftover(path: Path, live: frozenset[str]) -> _Found:
+    """A file under way: a run's own, or for a moment anybody's."""
+    status, writer = path.stat(), _writer(path.name)
+    if writer in live:
+        return
+    finding = _removable("leftover", path.name, status.st_size)
+    settled = writer or time.time() - status.st_mtime > _LEFTOVER_SECONDS
+    yield finding, path.unlink if settled else None
+
+
+def _removable(kind: str, subject: str, size: int) -> Finding:
+    message = "no version needs it, and the process that wrote it is gone; it can be removed"
+    return Finding(kind, subject, message, size)
+
+
+def _writer(name: str) -> str:
+    """Give the run that a pack's name tells; empty where it tells none."""
+    return name.partition("-")[2]
+
+
+def _receipts(case: _Case) -> _Found:
+    """Versions whose receipt is missing or out of date."""
+    records = case.store.records
+    present = sorted(records.receipt_names())
+    current: dict[str, int] = {}
+    for key in case.catalog.all_keys():
+        receipt = case.catalog.receipt_by_key(key)
+        current[receipt_name(*key)] = int(str(receipt["generation"]))
+        if not records.has_receipt(receipt):
+            message = "the store lacks its receipt, which a lost catalog would be rebuilt from"
+            subject = "{}/{}:v{}".format(*key)
+            yield (
+                Finding("missing-receipt", subject, message),
+                partial(records.write_receipt, receipt),
+            )
+    for name, generation in present:
+        if generation < current.get(name, 0):
+            finding = Finding(
+                "stale-receipt", f"{name}.{generation}.json", "a later one replaces it"
+            )
+            yield finding, partial(records.delete_receipt, name, generation)
+
+
+def _old_catalog(case: _Case) -> _Found:
+    """Receipts of what the catalog never heard of, as where an old copy of it was put back."""
+    if case.catalog.setting(_STORE_ID) is None:
+        return  # it was lost, and is told of as such
+    for name, generation in _unheard_of(case):
+        message = (
+            "the catalog does not know this receipt: it is older than the store. Put the newer "
+            "catalog back, or move this one away and let doctor rebuild it from the store"
+        )
+        yield Finding("old-catalog", f"{name}.{generation}.json", message), None
+
+
+def _unheard_of(case: _Case) -> list[tuple[str, int]]:
+    """Give receipts that are newer than the catalog; they are listed before it is asked."""
+    present = sorted(case.store.records.receipt_names())
+    known = {receipt_name(*key): number for key, number in case.catalog.receipt_generations()}
+    return [(name, number) for name, number in present if number > known.get(name, 0)]
+
+
+def _damage(case: _Case) -> _Found:
+    """Objects that versions need and that are gone or short; nothing here can mend that."""
+    needed = case.catalog.pack_sizes().keys() - case.catalog.unused_packs().keys()
+    sizes, present = case.catalog.pack_sizes(), dict(case.store.packs())
+    for pack in sorted(needed):
+        if present.get(pack) != sizes[pack]:
+            kind = "short-pack" if pack in present else "missing-pack"
+            message = "versions need it; restore it from a backup ('edversion verify' names them)"
+            yield Finding(kind, pack, message, sizes[pack]), None
+    manifests = {(digest, generation) for digest, generation, _ in case.store.manifests()}
+    for digest, generation in sorted(case.catalog.live_manifests() - manifests):
+        message = "a version needs it; restore it from a backup"
+        yield Finding("missing-manifest", f"{digest}.{generation}", message), None
+
+
+def _events(case: _Case) -> _Found:
+    """A chain of events that does not prove itself."""
+    try:
+        case.catalog.verify_events()
+    except IntegrityError as error:
+        yield Finding("broken-events", "events", str(error)), None
+
+
+def _nothing() -> None:
+    """Mend what the repair of another finding has mended already."""

@@ -1,0 +1,134 @@
+"""Move aliases, tag, edit and delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edversion import retain
+from edversion.catalog import Revision
+from edversion.environment import actor
+from edversion.metadata import clean_metadata
+from edversion.model import (
+    Alias,
+    Event,
+    Version,
+)
+from edversion.reference import check_alias, check_name, parse_reference
+from edversion.repository.parts import Area, Subject
+
+__all__ = ["Changing"]
+
+
+class Changing(Area):
+    """What can be changed about versions; every change is an event."""
+
+    def alias(self, reference: str) -> Alias:
+        """Give an alias, with its revision, by a reference such as ``dropout:champion``."""
+        found, alias = self._aliased(reference)
+        return self.catalog.alias(found.project, found.name, alias)
+
+    def aliases(self, name: str) -> tuple[Alias, ...]:
+        """Give all aliases of a collection."""
+        found = self._collection(parse_reference(name))
+        return self.catalog.aliases(found.project, found.name)
+
+    def set_alias(
+        self,
+        reference: Subject,
+        alias: str,
+        *,
+        reason: str | None = None,
+        expected_revision: int | None = None,
+    ) -> Alias:
+        """Point an alias at a version.
+
+        Parameters
+        ----------
+        reference : str or Version
+            The version.
+        alias : str
+            The alias; made where it does not exist.
+        reason : str, optional
+            Why; kept in the event.
+        expected_revision : int, optional
+            Move only if the alias still has this revision.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else moved it meanwhile.
+        """
+        version = self.version(reference)
+        moved = self.catalog.set_alias(
+            version.project,
+            version.name,
+            check_alias(alias),
+            version.number,
+            actor=actor(),
+            reason=reason,
+            expected_revision=expected_revision,
+        )
+        self.write_receipts()
+        return moved
+
+    def remove_alias(self, reference: str, *, reason: str | None = None) -> None:
+        """Remove an alias, named as ``dropout:champion``; the version stays."""
+        found, alias = self._aliased(reference)
+        self.catalog.remove_alias(found.project, found.name, alias, actor=actor(), reason=reason)
+        self.write_receipts()
+
+    def alias_history(self, reference: str) -> tuple[Event, ...]:
+        """Give every move of an alias, newest first: who, when, from, to, why."""
+        found, alias = self._aliased(reference)
+        return self.catalog.events(subject=f"{found.project}/{found.name}:{alias}")
+
+    def tag(
+        self, reference: Subject, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> Version:
+        """Add and remove tags of a version."""
+        for tag in (*add, *remove):
+            check_name(tag, "tag")
+        version = self.catalog.change_tags(
+            self.version(reference), add=add, remove=remove, actor=actor()
+        )
+        self.write_receipts()
+        return version
+
+    def edit(
+        self,
+        reference: Subject,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        reason: str | None = None,
+    ) -> Version:
+        """Replace metadata or description; what was there stays as a revision."""
+        clean = None if metadata is None else clean_metadata(metadata)
+        version = self.catalog.edit(
+            self.version(reference),
+            metadata=clean,
+            description=description,
+            actor=actor(),
+            reason=reason,
+        )
+        self.write_receipts()
+        return version
+
+    def revisions(self, reference: Subject) -> tuple[Revision, ...]:
+        """Give all metadata and descriptions that a version had, oldest first."""
+        return self.catalog.revisions(self.version(reference))
+
+    def delete(self, reference: Subject, *, reason: str | None = None) -> None:
+        """Delete a version; its number is never used again.
+
+        Raises
+        ------
+        RefusedError
+            An alias other than ``latest`` points at it, or a plugin keeps it.
+        """
+        version = self.version(reference)
+        retain.delete_version(
+            version, actor=actor(), reason=reason, catalog=self.catalog, plugins=self.plugins
+        )
+        self.write_receipts()

@@ -1,0 +1,58 @@
+"""Verify, and look for what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from edversion import doctor, verify
+from edversion.environment import actor
+from edversion.model import (
+    Version,
+)
+from edversion.repository.parts import Area, Subject
+
+__all__ = ["Checking"]
+
+
+class Checking(Area):
+    """What proves that everything is whole."""
+
+    def verify(
+        self,
+        *references: Subject,
+        events: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> tuple[verify.Damage, ...]:
+        """Re-read every byte and every event.
+
+        Parameters
+        ----------
+        *references : str or Version
+            Only these versions; all where left out.
+        events : bool
+            Whether to prove the chain of events too.
+        progress : callable, optional
+            Told the bytes of every version done.
+
+        Returns
+        -------
+        tuple of Damage
+            Empty where everything is whole.
+
+        Raises
+        ------
+        IntegrityError
+            The chain of events is broken.
+        """
+        chosen: Iterator[Version] = iter([self.version(item) for item in references])
+        found = verify.verify_versions(
+            chosen if references else self.catalog.all_versions(), self.store, progress
+        )
+        damages = tuple(found)
+        if events:
+            self.catalog.verify_events()
+        return damages
+
+    def doctor(self, *, mend: bool = False) -> tuple[doctor.Finding, ...]:
+        """Say what is wrong with the repository; with `mend`, mend what is safe to mend."""
+        return doctor.examine(self.store, self.catalog, actor=actor(), mend=mend)

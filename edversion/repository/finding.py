@@ -1,0 +1,125 @@
+"""Find versions, collections, runs, metrics, lineage and events."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edversion import lineage
+from edversion.compare import compare_versions
+from edversion.errors import InvalidInputError
+from edversion.model import (
+    CollectionInfo,
+    Comparison,
+    Event,
+    Metric,
+    RunInfo,
+    RunStatus,
+    Version,
+)
+from edversion.reference import parse_reference
+from edversion.repository.parts import Area, Subject
+
+__all__ = ["Finding"]
+
+
+class Finding(Area):
+    """What can be asked of a repository."""
+
+    def projects(self) -> tuple[str, ...]:
+        """Give the names of all projects, sorted."""
+        return self.catalog.projects()
+
+    def collections(
+        self, *, project: str | None = None, type: str | None = None
+    ) -> tuple[CollectionInfo, ...]:
+        """Give the collections, of one project or type if named."""
+        return self.catalog.collections(project=project, type=type)
+
+    def versions(
+        self, name: str, *, project: str | None = None, limit: int | None = None
+    ) -> tuple[Version, ...]:
+        """Give a collection's versions, newest first.
+
+        Parameters
+        ----------
+        name : str
+            ``name`` or ``project/name``.
+        project : str, optional
+            Where to look first for a name without a project.
+        limit : int, optional
+            How many at most.
+        """
+        found = self._collection(parse_reference(name), project)
+        return self.catalog.versions(found.project, found.name, limit=limit)
+
+    def search(
+        self,
+        *,
+        where: str | None = None,
+        type: str | None = None,
+        project: str | None = None,
+        name: str | None = None,
+        order_by: str | None = None,
+        limit: int = 50,
+    ) -> tuple[Version, ...]:
+        """Search versions by facts, metadata, metrics, tags and aliases.
+
+        Parameters
+        ----------
+        where : str, optional
+            For instance ``"metadata.accuracy > 0.9 and tag = 'fair'"``.
+        type, project, name : str, optional
+            Only versions of these.
+        order_by : str, optional
+            Fields, separated by commas; ``-`` before one means descending. Newest first
+            where left out.
+        limit : int
+            How many at most.
+
+        Raises
+        ------
+        InvalidInputError
+            `where` or `order_by` cannot be read; the message points at the place.
+        """
+        return self.catalog.search(
+            project=project, name=name, type=type, where=where, order_by=order_by, limit=limit
+        )
+
+    def run(self, run: str) -> RunInfo:
+        """Find a run by its id, or the beginning of it."""
+        return self.catalog.get_run(run)
+
+    def runs(
+        self, *, project: str | None = None, status: RunStatus | None = None, limit: int = 50
+    ) -> tuple[RunInfo, ...]:
+        """Give runs, newest first."""
+        return self.catalog.list_runs(project=project, status=status, limit=limit)
+
+    def metrics(
+        self, reference: Subject | None = None, *, key: str | None = None
+    ) -> tuple[Metric, ...]:
+        """Give logged metrics, oldest first, of one version or of all."""
+        version = None if reference is None else self.version(reference)
+        return self.catalog.metrics(version=version, key=key)
+
+    def lineage(
+        self, reference: Subject, direction: Literal["up", "down"] = "up"
+    ) -> tuple[lineage.LineageEdge, ...]:
+        """Give what a version was made from (``up``), or what was made from it (``down``)."""
+        return lineage.trace(self.version(reference), self.catalog, direction)
+
+    def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
+        """Give what changed, newest first; `subject` is a full reference."""
+        return self.catalog.events(subject=subject, limit=limit)
+
+    def compare(self, *references: Subject) -> Comparison:
+        """Say what differs between two or more versions.
+
+        Raises
+        ------
+        InvalidInputError
+            Fewer than two are named.
+        """
+        if len(references) < 2:
+            raise InvalidInputError("comparing takes two versions or more")
+        return compare_versions([self.version(item) for item in references], self.plugins)

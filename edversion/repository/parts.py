@@ -1,0 +1,82 @@
+"""What the areas of the repository have in common."""
+
+from __future__ import annotations
+
+from edversion.catalog import Catalog
+from edversion.errors import InvalidInputError
+from edversion.location import Location
+from edversion.model import CollectionInfo, Version
+from edversion.plugins import Plugins
+from edversion.reference import Reference, parse_reference
+from edversion.store import Store, receipt_name
+
+__all__ = ["Area", "Subject"]
+
+Subject = str | Version
+"""A reference, or the version itself."""
+
+
+class Area:
+    """Base of the classes that make up `Repository`, one a subject.
+
+    Attributes
+    ----------
+    location : Location
+        Where store and catalog are.
+    store, catalog, plugins
+        The parts.
+    """
+
+    def __init__(
+        self, location: Location, *, store: Store, catalog: Catalog, plugins: Plugins
+    ) -> None:
+        self.location, self.store, self.catalog, self.plugins = location, store, catalog, plugins
+
+    def version(self, reference: Subject, *, project: str | None = None) -> Version:
+        """Find a version.
+
+        Parameters
+        ----------
+        reference : str
+            ``name``, ``name:alias``, ``name:v3``, ``project/name:alias`` or ``name@blake3:…``.
+        project : str, optional
+            Where to look first for a name without a project.
+
+        Raises
+        ------
+        InvalidInputError
+            The text is no reference, or several projects have the name.
+        NotFoundError
+            There is no such version; the message says what there is.
+        """
+        text = reference.reference if isinstance(reference, Version) else reference
+        default = project or self.location.project
+        return self.catalog.resolve(parse_reference(text), project=default)
+
+    def write_receipts(self) -> None:
+        """Write the receipts of all versions whose facts changed."""
+        records = self.store.records
+        for key, outdated in self.catalog.take_outdated().items():
+            receipt = self.catalog.receipt_by_key(key)
+            records.write_receipt(receipt)
+            written = int(str(receipt["generation"]))
+            if self.catalog.receipt_generation(key) != written:
+                outdated.add(written)  # whoever changed it meanwhile writes the next
+            for generation in sorted(outdated):
+                records.delete_receipt(receipt_name(*key), generation)
+
+    def _aliased(self, reference: str) -> tuple[CollectionInfo, str]:
+        """Give the collection and the name of an alias, whether or not it points anywhere."""
+        parsed = parse_reference(reference)
+        if parsed.alias is None:
+            raise InvalidInputError(
+                f"{reference!r} names no alias; write it as 'name:alias'", reference=reference
+            )
+        return self._collection(parsed), parsed.alias
+
+    def _collection(self, reference: Reference, project: str | None = None) -> CollectionInfo:
+        """Find a collection: where the reference says, else in the project looked in first."""
+        if reference.project is not None:
+            return self.catalog.collection(reference.project, reference.name)
+        where = project or self.location.project
+        return self.catalog.find_collection(reference.name, project=where)

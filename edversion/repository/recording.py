@@ -1,0 +1,58 @@
+"""What runs and adapters record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from edversion.artifact import Artifact
+from edversion.catalog import CommitResult, NewRun
+from edversion.commit import CommitOptions, commit_draft
+from edversion.model import (
+    Metric,
+    RunInfo,
+    Version,
+)
+from edversion.repository.parts import Area
+
+__all__ = ["Recording"]
+
+
+class Recording(Area):
+    """What a run hands over."""
+
+    def begin_run(self, new: NewRun) -> RunInfo:
+        """Record that a run starts."""
+        info = self.catalog.start_run(new)
+        self.store.records.write_run(self.catalog.run_record(info.id))
+        return info
+
+    def end_run(
+        self, run: str, status: Literal["finished", "failed"], error: str | None = None
+    ) -> RunInfo:
+        """Record how a run ended."""
+        info = self.catalog.finish_run(run, status=status, error=error)
+        self.write_receipts()
+        self.store.records.write_run(self.catalog.run_record(run))
+        return info
+
+    def commit(self, draft: Artifact, options: CommitOptions) -> CommitResult:
+        """Make a draft a version; `Run.log_artifact` is what people call."""
+        result = commit_draft(
+            draft, options, store=self.store, catalog=self.catalog, plugins=self.plugins
+        )
+        self.write_receipts()
+        return result
+
+    def record_use(self, run: str, version: Version) -> None:
+        """Record that a run used a version."""
+        self.catalog.record_use(run, version)
+        self.write_receipts()
+
+    def record_metrics(self, metrics: Sequence[Metric]) -> None:
+        """Record measured values.
+
+        Receipts follow with the next change or the end of the run: written for each of a
+        thousand steps, they would take longer than the steps.
+        """
+        self.catalog.log_metrics(metrics)

@@ -1,0 +1,102 @@
+"""The repository, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from edversion.catalog import Catalog
+from edversion.errors import StorageError
+from edversion.location import Location, locate
+from edversion.plugins import Plugins
+from edversion.reference import check_name
+from edversion.repository.changing import Changing
+from edversion.repository.checking import Checking
+from edversion.repository.finding import Finding
+from edversion.repository.recording import Recording
+from edversion.repository.serving import Serving
+from edversion.store import Store
+
+__all__ = ["Repository", "open_repository"]
+
+_STORE_ID = "store_id"
+
+
+class Repository(Finding, Changing, Checking, Recording, Serving):
+    """Where versions are found, read, named and removed; open one with `edversion.open`.
+
+    Use it as a context manager, or call `close`. It may be shared by threads.
+
+    Parameters
+    ----------
+    location : Location
+        Where store and catalog are.
+    store, catalog, plugins
+        The parts.
+    """
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Repository({self.location.store!r})"
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self.catalog.close()
+        self.store.close()
+
+
+def open_repository(
+    store: str | os.PathLike[str] | None = None,
+    catalog: str | None = None,
+    *,
+    project: str | None = None,
+    create: bool = False,
+    plugins: Mapping[str, object] | None = None,
+    lost_catalog: bool = False,
+) -> Repository:
+    """Open a repository; see `edversion.open`.
+
+    Parameters
+    ----------
+    lost_catalog : bool
+        Whether to open a store whose catalog is gone, as only `doctor` should.
+    """
+    found = locate(store, catalog, create=create)
+    if project is not None:
+        found = Location(found.store, found.catalog, check_name(project, "project"))
+    heard = Plugins(plugins)
+    place = Store.open(found.store, create=create)
+    facts = Catalog.open(found.catalog)
+    try:
+        _check_belongs(facts, place, lost_catalog=lost_catalog)
+    except BaseException:
+        facts.close()
+        raise
+    return Repository(found, store=place, catalog=facts, plugins=heard)
+
+
+def _check_belongs(catalog: Catalog, store: Store, *, lost_catalog: bool) -> None:
+    """Refuse a catalog of another store, and an empty one beside a full store."""
+    known = catalog.setting(_STORE_ID)
+    if known is None:
+        if not lost_catalog and next(store.records.receipts(), None) is not None:
+            raise StorageError(
+                f"the store at {store.url} holds versions, but its catalog {catalog.url} is new or "
+                "was lost; 'edversion doctor --mend' rebuilds it from the store",
+                code="catalog_lost",
+                store=store.url,
+            )
+        if not lost_catalog:
+            catalog.set_setting(_STORE_ID, store.id)
+    elif known != store.id:
+        raise StorageError(
+            f"the catalog {catalog.url} belongs to another store than {store.url}; check "
+            "EDVERSION_STORE and EDVERSION_CATALOG",
+            code="wrong_catalog",
+            store=store.url,
+        )

@@ -1,0 +1,95 @@
+"""What a version asks of its repository."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from edversion import checkout, verify
+from edversion.artifact import Artifact
+from edversion.catalog import Catalog
+from edversion.location import Location
+from edversion.model import (
+    FileEntry,
+    RunInfo,
+    Version,
+)
+from edversion.plugins import Plugins
+from edversion.repository.parts import Area
+from edversion.store import Store, StoredManifest
+
+__all__ = ["Serving"]
+
+_MANIFESTS_HELD = 4
+
+
+class Serving(Area):
+    """Files of versions; the methods of `edversion.model.VersionSource`."""
+
+    def __init__(
+        self, location: Location, *, store: Store, catalog: Catalog, plugins: Plugins
+    ) -> None:
+        super().__init__(location, store=store, catalog=catalog, plugins=plugins)
+        self._manifests: OrderedDict[tuple[str, int], StoredManifest] = OrderedDict()
+        catalog.source = self
+
+    def files_of(self, version: Version) -> tuple[FileEntry, ...]:
+        """Give the entries of a version."""
+        return self.stored(version).manifest.entries
+
+    def path_of(self, version: Version, path: str) -> Path:
+        """Give a local path of one file."""
+        return checkout.local_path(self.store, self.stored(version), path)
+
+    def open_file(self, version: Version, path: str) -> BinaryIO:
+        """Open one file."""
+        return checkout.open_file(self.store, self.stored(version), path)
+
+    def download_version(
+        self,
+        version: Version,
+        root: str | Path | None,
+        paths: Sequence[str] | None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Path:
+        """Write files of a version below a folder; `progress` is told the bytes of each."""
+        target = (
+            Path("artifacts", f"{version.name}-v{version.number}") if root is None else Path(root)
+        )
+        return checkout.download(self.store, self.stored(version), target, paths, progress)
+
+    def verify_copy(self, version: Version, root: str | Path | None) -> None:
+        """Check the stored bytes, or a copy."""
+        if root is None:
+            fresh = self.store.read_manifest(version.digest, version.generation)
+            verify.verify_stored(fresh, self.store)
+        else:
+            verify.verify_copy(version, self.stored(version), Path(root))
+
+    def runs_of(
+        self, version: Version, direction: Literal["logged", "used"]
+    ) -> tuple[RunInfo, ...]:
+        """Give the runs that logged or used a version."""
+        return self.catalog.runs_of(version, direction)
+
+    def draft_of(self, version: Version) -> Artifact:
+        """Make a draft that starts from a version."""
+        draft = Artifact(
+            version.name,
+            version.type,
+            description=version.description,
+            metadata=version.metadata,
+        )
+        draft.start_from(version)
+        return draft
+
+    def stored(self, version: Version) -> StoredManifest:
+        """Give a version's manifest with the places of its bytes; the last few are held."""
+        key = version.digest, version.generation
+        found = self._manifests.pop(key, None) or self.store.read_manifest(*key)
+        self._manifests[key] = found
+        while len(self._manifests) > _MANIFESTS_HELD:
+            self._manifests.popitem(last=False)
+        return found

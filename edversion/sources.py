@@ -1,0 +1,289 @@
+"""Where the bytes of a draft's paths come from: files, memory, other versions, URLs."""
+
+from __future__ import annotations
+
+import os
+import stat as mode_bits
+from typing import NamedTuple
+
+from edversion.digests import digest_of_file
+from edversion.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
+from edversion.model import FileEntry, Version
+from edversion.store import Stat, coarse_now, digest_of_external, inquire
+
+__all__ = [
+    "BytesSource",
+    "FileSource",
+    "ReferenceSource",
+    "Source",
+    "StoredSource",
+    "file_source",
+    "reference_source",
+    "scan_folder",
+    "source_changed",
+]
+
+
+_KIND = 0o170000  # the bits of a mode that tell a file from a folder, a pipe, a device
+
+
+class FileSource(NamedTuple):
+    """A file of the user's, remembered by its stat; a tuple, since folders have many.
+
+    Attributes
+    ----------
+    folder, filename : str
+        Absolute folder, and the name in it.
+    stat : Stat
+        As it was when the file was added.
+    executable : bool
+        Whether its owner may execute it.
+    digest : str or None
+        Digest of the bytes, once they were read: at once for a file so young that a
+        further write might not show in its stat.
+    """
+
+    folder: str
+    filename: str
+    stat: Stat
+    executable: bool
+    digest: str | None
+
+    @property
+    def path(self) -> str:
+        """The file's path."""
+        return f"{self.folder}/{self.filename}"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stat.size
+
+    def with_digest(self, digest: str | None) -> FileSource:
+        """Give the same source with its digest."""
+        return self._replace(digest=digest)
+
+    def check(self) -> None:
+        """Raise where the file is not the one that was added.
+
+        Raises
+        ------
+        ConflictError
+            It changed, or is gone.
+        """
+        try:
+            now = Stat.of(os.stat(self.path))
+        except OSError as error:
+            raise source_changed(self.path) from error
+        if now != self.stat:
+            raise source_changed(self.path)
+
+    def entry(self, path: str) -> FileEntry:
+        """Give the manifest entry; reads the file unless its digest is known."""
+        digest = self.digest
+        if digest is None:
+            self.check()
+            digest = digest_of_file(self.path)
+            self.check()
+        return FileEntry(path, self.stat.size, digest, executable=self.executable)
+
+
+class BytesSource(NamedTuple):
+    """Bytes in memory."""
+
+    data: bytes
+    digest: str
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data)
+
+    def entry(self, path: str) -> FileEntry:
+        """Give the manifest entry."""
+        return FileEntry(path, len(self.data), self.digest)
+
+
+class StoredSource(NamedTuple):
+    """A file of another version."""
+
+    version: Version
+    file: FileEntry
+
+    @property
+    def size(self) -> int | None:
+        """Bytes."""
+        return self.file.size
+
+    def entry(self, path: str) -> FileEntry:
+        """Give the manifest entry."""
+        return FileEntry(path, self.file.size, self.file.digest, executable=self.file.executable)
+
+
+class ReferenceSource(NamedTuple):
+    """Bytes that stay where they are."""
+
+    file: FileEntry
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, where the other store tells."""
+        return self.file.size
+
+    def entry(self, path: str) -> FileEntry:
+        """Give the manifest entry."""
+        return FileEntry(path, self.file.size, self.file.digest, self.file.reference)
+
+
+Source = FileSource | BytesSource | StoredSource | ReferenceSource
+
+
+def file_source(path: str) -> FileSource:
+    """Take note of a file.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such file.
+    InvalidInputError
+        It is no regular file.
+    """
+    now = coarse_now()
+    result = _stat(path)
+    if mode_bits.S_ISDIR(result.st_mode):
+        raise InvalidInputError(f"{path} is a folder; add it with add_dir", path=path)
+    folder, filename = os.path.split(os.path.abspath(path))
+    return _noted(folder, filename, result, now)
+
+
+def scan_folder(root: str) -> list[tuple[str, FileSource]]:
+    """Give every file below a folder, with its path relative to it.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such folder.
+    InvalidInputError
+        A symbolic link leads in a circle or nowhere; something is no regular file.
+    """
+    result = _stat(root)
+    if not mode_bits.S_ISDIR(result.st_mode):
+        raise InvalidInputError(f"{root} is no folder; add it with add_file", path=root)
+    found: list[tuple[str, FileSource]] = []
+    top = os.path.abspath(root)
+    _scan(top, "", {(result.st_dev, result.st_ino): top}, found)
+    return found
+
+
+def _scan(
+    folder: str,
+    prefix: str,
+    above: dict[tuple[int, int], str],
+    found: list[tuple[str, FileSource]],
+) -> None:
+    """Walk one folder; `above` holds the folders on the way to it."""
+    now = coarse_now()
+    for entry in _listed(folder):
+        if entry.is_dir():
+            _enter(entry, prefix, above, found)
+            continue
+        try:
+            result = entry.stat()
+        except OSError:
+            result = _stat(entry.path)  # says what is wrong with a link
+        found.append((prefix + entry.name, _noted(folder, entry.name, result, now)))
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listing:
+            return list(listing)
+    except OSError as error:
+        raise StorageError(f"cannot list {folder}: {error}", path=folder) from error
+
+
+def _enter(
+    entry: os.DirEntry[str],
+    prefix: str,
+    above: dict[tuple[int, int], str],
+    found: list[tuple[str, FileSource]],
+) -> None:
+    result = os.stat(entry.path)
+    identity = result.st_dev, result.st_ino
+    if identity in above:
+        raise InvalidInputError(
+            f"{entry.path} leads back to {above[identity]}: a loop of symbolic links; remove it, "
+            "or add the folders one by one",
+            code="symlink_loop",
+            path=entry.path,
+        )
+    _scan(entry.path, f"{prefix}{entry.name}/", {**above, identity: entry.path}, found)
+
+
+def _noted(folder: str, filename: str, result: os.stat_result, now: int) -> FileSource:
+    mode = result.st_mode
+    if mode & _KIND != mode_bits.S_IFREG:
+        raise InvalidInputError(
+            f"{folder}/{filename} is no regular file (a pipe, socket or device); leave it out",
+            code="not_a_file",
+            path=f"{folder}/{filename}",
+        )
+    stat = Stat.of(result)
+    source = FileSource(folder, filename, stat, bool(mode & mode_bits.S_IXUSR), None)
+    if stat.settled(now):
+        return source
+    return source.with_digest(source.entry(filename).digest)
+
+
+def _stat(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if os.path.islink(path):
+            raise InvalidInputError(
+                f"{path} is a symbolic link to {os.readlink(path)}, which does not exist; mend or "
+                "remove it",
+                code="broken_symlink",
+                path=path,
+            ) from error
+        raise NotFoundError(
+            f"there is no file or folder {path}", code="no_file", path=path
+        ) from error
+    except OSError as error:
+        if os.path.islink(path):
+            raise InvalidInputError(
+                f"{path} is a symbolic link that leads in a circle; remove it",
+                code="symlink_loop",
+                path=path,
+            ) from error
+        raise StorageError(f"cannot read {path}: {error}", path=path) from error
+    except ValueError as error:
+        raise InvalidInputError(f"illegal path {path!r}: {error}", path=path) from error
+
+
+def reference_source(url: str, path: str, *, checksum: bool) -> ReferenceSource:
+    """Ask another store about a file that stays there.
+
+    Raises
+    ------
+    NotFoundError
+        There is nothing at the URL.
+    StorageError
+        The store cannot be reached.
+    """
+    entry = inquire(url, path)
+    if checksum:
+        entry = FileEntry(path, entry.size, digest_of_external(url), entry.reference)
+        if inquire(url, path).reference != entry.reference:
+            raise source_changed(url)
+    return ReferenceSource(entry)
+
+
+def source_changed(path: str) -> ConflictError:
+    """Say that a source changed between add and log."""
+    return ConflictError(
+        f"{path} changed since it was added to the draft; nothing was logged. Add it again, "
+        "with overwrite=True, when nobody writes to it",
+        code="source_changed",
+        path=path,
+    )

@@ -1,0 +1,255 @@
+"""The store: all bytes, as immutable objects below one fsspec URL."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edversion.digests import canonical_json, checksum
+from edversion.errors import CatalogVersionError, IntegrityError, NotFoundError, StorageError
+from edversion.store.backend import Backend, LocalBackend, open_backend, read_exactly, write_fully
+from edversion.store.bulk import collector_paused
+from edversion.store.cache import FileCache
+from edversion.store.external import (
+    check_reference,
+    digest_of_external,
+    inquire,
+    open_external,
+)
+from edversion.store.failures import storage_errors
+from edversion.store.ingest import INLINE_LIMIT, Ingest
+from edversion.store.local_state import LocalState, Remembered
+from edversion.store.manifests import (
+    FORMAT,
+    Segments,
+    StoredManifest,
+    decode_manifest,
+    encode_manifest,
+    manifest_key,
+)
+from edversion.store.packs import NewPack, Segment, pack_key
+from edversion.store.reading import Reader, StoredFile
+from edversion.store.records import Records, receipt_name
+from edversion.store.sharing import LARGE, Base
+from edversion.store.stats import Stat, coarse_now
+from edversion.store.transfer import HashAhead, copying
+
+__all__ = [
+    "FORMAT",
+    "INLINE_LIMIT",
+    "LARGE",
+    "Base",
+    "HashAhead",
+    "Ingest",
+    "NewPack",
+    "Reader",
+    "Remembered",
+    "Segment",
+    "Segments",
+    "Stat",
+    "Store",
+    "StoredFile",
+    "StoredManifest",
+    "check_reference",
+    "coarse_now",
+    "collector_paused",
+    "copying",
+    "digest_of_external",
+    "inquire",
+    "open_external",
+    "pack_key",
+    "read_exactly",
+    "receipt_name",
+    "storage_errors",
+    "write_fully",
+]
+
+_MARKER = "edversion.json"
+_GENERATIONS = 1_000
+
+
+class Store:
+    """All bytes of a repository.
+
+    Parameters
+    ----------
+    url : str
+        A folder or an fsspec URL.
+
+    Attributes
+    ----------
+    id : str
+        Unique id of the store; the catalog remembers it.
+    local : bool
+        Whether it is a folder of this machine.
+    scratch : Path
+        Local folder for files under way.
+    """
+
+    def __init__(self, url: str, backend: Backend, id: str) -> None:
+        self.url, self.backend, self.id = url, backend, id
+        self.local = isinstance(backend, LocalBackend)
+        self.cache = _cache_folder(backend, id)
+        near = backend.root if isinstance(backend, LocalBackend) else self.cache
+        self.scratch = near / "tmp"
+        self.state = LocalState(self.cache / "state.db")
+        self.files = FileCache(self.cache / "files", self.state)
+        self.records = Records(backend)
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Store:
+        """Open a store, or make one where there is none.
+
+        Raises
+        ------
+        NotFoundError
+            There is none and `create` is False.
+        CatalogVersionError
+            A newer edversion made it.
+        StorageError
+            It cannot be reached.
+        """
+        backend = open_backend(url)
+        marker = _read_marker(backend)
+        if marker is None and not create:
+            raise NotFoundError(
+                f"no store at {url}; make one with 'edversion init'", code="no_store", url=url
+            )
+        if marker is None:
+            content = {"edversion": "store", "format": FORMAT, "id": secrets.token_hex(16)}
+            backend.create(_MARKER, canonical_json(content) + b"\n")
+            marker = _read_marker(backend)
+        if marker is None:
+            raise StorageError(f"the store at {url} does not keep what is written to it", url=url)
+        return cls(url, backend, str(marker["id"]))
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self.state.close()
+
+    def ingest(self, *, run: str, base: Base, split: Any, inline: bool) -> Ingest:
+        """Begin to take bytes in; see `Ingest`."""
+        return Ingest(self, run=run, base=base, split=split, inline=inline)
+
+    def write_manifest(self, stored: StoredManifest) -> int:
+        """Write a manifest under the first generation that is free, and give that generation."""
+        data = encode_manifest(stored)
+        for generation in range(1, _GENERATIONS):
+            if self.backend.create(manifest_key(stored.digest, generation), data):
+                return generation
+        raise StorageError(f"{_GENERATIONS} generations of one manifest; run 'edversion doctor'")
+
+    def delete_pack(self, pack: str) -> None:
+        """Remove a pack that no version names."""
+        self.backend.delete(pack_key(pack))
+
+    def delete_manifest(self, digest: str, generation: int) -> None:
+        """Remove a manifest that no version names."""
+        self.backend.delete(manifest_key(digest, generation))
+
+    def read_manifest(self, digest: str, generation: int) -> StoredManifest:
+        """Read a manifest and prove it.
+
+        Raises
+        ------
+        IntegrityError
+            It is missing or damaged.
+        """
+        key = manifest_key(digest, generation)
+        try:
+            data = self.backend.read(key)
+        except FileNotFoundError as error:
+            raise IntegrityError(
+                f"manifest {key} is missing from the store at {self.url}; restore it from a "
+                "backup, or log the content again",
+                code="manifest_missing",
+                path=key,
+                pack=None,
+                offset=None,
+            ) from error
+        with collector_paused():
+            return decode_manifest(data, key, digest)
+
+    def reader(self, stored: StoredManifest) -> Reader:
+        """Give what reads a version's segments."""
+        return Reader(self.backend, stored.inline)
+
+    def own_pack(self, stored: StoredManifest, size: int | None, segments: Segments) -> Path | None:
+        """Give the local file that is byte for byte a file of `size` bytes, if there is one."""
+        if not segments or not self.local:
+            return None
+        pack, end = segments[0].pack, 0
+        for segment in segments:
+            if segment.pack != pack or segment.offset != end or segment.codec is not None:
+                return None
+            end += segment.length
+        if stored.packs.get(pack) != size or end != size:
+            return None
+        return self.backend.local_path(pack_key(pack))
+
+    def packs(self) -> Iterator[tuple[str, int]]:
+        """Give ids and sizes of all packs in the store."""
+        for key, size in self.backend.list("packs"):
+            yield key.rpartition("/")[2], size
+
+    def manifests(self) -> Iterator[tuple[str, int, int]]:
+        """Give digest, generation and size of all manifest objects in the store."""
+        for key, size in self.backend.list("manifests"):
+            name, _, generation = key.rpartition("/")[2].partition(".")
+            if generation.isdigit():
+                yield f"blake3:{name}", int(generation), size
+
+    def leftovers(self) -> Iterator[Path]:
+        """Give the files under way, those of dead processes too."""
+        if self.scratch.is_dir():
+            yield from sorted(self.scratch.iterdir())
+
+    def mark_verified(self, files: Mapping[Path, str]) -> None:
+        """Remember which local stored files hold which digests, if their stat can prove it."""
+        now = coarse_now()
+        stats = {_proof(path, digest): Stat.of(path.stat()) for path, digest in files.items()}
+        self.state.mark_verified({key: s for key, s in stats.items() if s.settled(now)})
+
+    def is_verified(self, path: Path, digest: str) -> bool:
+        """Tell whether a local stored file is unchanged since it was found to have a digest."""
+        return self.state.is_verified(_proof(path, digest), Stat.of(path.stat()))
+
+
+def _proof(path: Path, digest: str) -> str:
+    """Name what was proved: a manifest may lead to the wrong file, whole as that file is."""
+    return f"{digest} {path}"
+
+
+def _read_marker(backend: Backend) -> dict[str, Any] | None:
+    try:
+        marker: dict[str, Any] = json.loads(backend.read(_MARKER))
+        found, _ = int(marker["format"]), marker["id"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"{_MARKER} of the store at {backend.url} is damaged; restore it from a backup",
+            path=_MARKER,
+            pack=None,
+            offset=None,
+        ) from error
+    if found > FORMAT:
+        raise CatalogVersionError(
+            f"the store at {backend.url} has format {found}; this edversion knows formats up to "
+            f"{FORMAT}. Upgrade edversion",
+            found=found,
+            known=FORMAT,
+        )
+    return marker
+
+
+def _cache_folder(backend: Backend, id: str) -> Path:
+    """Give the folder for copies and memory of this machine: safe to delete at any time."""
+    if isinstance(backend, LocalBackend):
+        return backend.root / "cache"
+    base = os.environ.get("EDVERSION_CACHE") or Path.home() / ".cache" / "edversion"
+    return Path(base) / (id or checksum(backend.url.encode()))

@@ -1,0 +1,271 @@
+"""Take bytes into the store: small files into shared packs, large ones split and shared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edversion.digests import Hasher, checksum, digest_of_bytes
+from edversion.errors import EdversionError
+from edversion.store.compression import pays
+from edversion.store.failures import storage_errors
+from edversion.store.manifests import Segments
+from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
+from edversion.store.reading import Reader
+from edversion.store.sharing import Base
+from edversion.store.splitting import WINDOW, cut_points, windows
+from edversion.store.transfer import HashAhead, copying
+
+if TYPE_CHECKING:
+    from edversion.store import Store
+
+__all__ = ["INLINE_LIMIT", "Ingest"]
+
+INLINE_LIMIT = 16 << 10
+"""Bytes of new content up to which a version keeps them in its manifest object."""
+
+_PROBES = 3
+_SAMPLE = 64 << 10
+
+Split = Callable[[Path, int], Sequence[int] | None]
+Stored = tuple[str, Segments]
+
+
+class Ingest:
+    """What one commit brings into the store.
+
+    Nothing written here belongs to a version before the catalog says so. `close` makes
+    it durable, `discard` removes it.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : str
+        Id of the run that logs.
+    base : Base
+        What may be shared.
+    split : callable
+        Says where a large file falls into parts; see the hook ``edversion_split``.
+    inline : bool
+        Whether small files go into the manifest object instead of a pack.
+    """
+
+    def __init__(self, store: Store, *, run: str, base: Base, split: Split, inline: bool) -> None:
+        self._store, self._run, self._base, self._split = store, run, base, split
+        self._inline: bytearray | None = bytearray() if inline else None
+        self._pack: PackWriter | None = None
+        self._open: list[PackWriter] = []
+        self._probes: dict[str, list[bool]] = {}
+        self._fresh: dict[str, Segments] = {}
+        self.packs: list[NewPack] = []
+
+    @property
+    def inline(self) -> bytes:
+        """The bytes for the manifest object."""
+        return bytes(self._inline or b"")
+
+    def small(self, data: bytes, name: str) -> Stored:
+        """Store the bytes of a small file; equal ones are stored once."""
+        digest = digest_of_bytes(data)
+        known = self._fresh.get(digest) or self._base.file(digest, len(data))
+        if known is None:
+            known = (self._add_small(data, name),) if data else ()
+            self._fresh[digest] = known
+        return digest, known
+
+    def large(self, descriptor: int, path: Path, size: int) -> Stored:
+        """Store the bytes of a large file.
+
+        Raises
+        ------
+        EOFError
+            The file became shorter meanwhile.
+        """
+        if self._base.size_known(size):
+            digest = _digest_of(descriptor, size)
+            known = self._known(digest, size)
+            if known is not None:
+                return digest, known
+        stored = self._store_large(descriptor, path, size)
+        self._fresh[stored[0]] = stored[1]
+        return stored
+
+    def close(self) -> None:
+        """Put everything on the disk; afterwards `packs` names what was written."""
+        for writer in [*self._open, *filter(None, [self._pack])]:
+            pack = writer.close()
+            if pack is not None:
+                self.packs.append(pack)
+        self._open, self._pack = [], None
+
+    def discard(self) -> None:
+        """Remove everything that was written."""
+        for writer in [*self._open, *filter(None, [self._pack])]:
+            writer.discard()
+        for pack in self.packs:
+            with suppress(OSError):  # what stays is found and removed by `doctor`
+                self._store.backend.delete(pack_key(pack.id))
+        self._open, self._pack, self.packs = [], None, []
+
+    def _known(self, digest: str, size: int) -> Segments | None:
+        return self._fresh.get(digest) or self._base.file(digest, size)
+
+    def _add_small(self, data: bytes, name: str) -> Segment:
+        if self._inline is not None:
+            offset = len(self._inline)
+            self._inline += data
+            mark = checksum(data)
+            return Segment(INLINE, offset, len(data), mark, None, len(data), mark)
+        if self._pack is None or self._pack.size >= PACK_SIZE:
+            self._next_pack()
+        assert self._pack is not None
+        return self._pack.add(data, compressed=self._worth(name, data))
+
+    def _next_pack(self) -> None:
+        if self._pack is not None:
+            full = self._pack.close()
+            self.packs.extend(filter(None, [full]))
+        self._pack = self._writer()
+
+    def _writer(self) -> PackWriter:
+        return PackWriter(self._store.backend, self._store.scratch, self._run)
+
+    def _worth(self, name: str, data: bytes) -> bool:
+        """Probe the first few files of each suffix, and trust that the rest are alike."""
+        if len(data) < 512:
+            return False
+        suffix = os.path.splitext(name)[1]
+        answers = self._probes.setdefault(suffix, [])
+        if len(answers) < _PROBES:
+            answers.append(pays(data[:_SAMPLE]))
+        return 2 * sum(answers) > len(answers)
+
+    def _store_large(self, descriptor: int, path: Path, size: int) -> Stored:
+        offsets = self._split(path, size)
+        ends = cut_points(offsets, size) if offsets else None
+        compressed = offsets is None and _file_pays(descriptor, size)
+        writer = self._writer()
+        self._open.append(writer)
+        if compressed or self._base.units:
+            digest, segments = self._stream(descriptor, size, ends, writer, compressed=compressed)
+        else:
+            digest, segments = self._copy(descriptor, size, ends, writer)
+        known = self._known(digest, size)
+        if known is not None and writer.size:
+            self._open.remove(writer)
+            writer.discard()
+            return digest, known
+        return digest, segments
+
+    def _copy(
+        self, descriptor: int, size: int, ends: Sequence[int] | None, writer: PackWriter
+    ) -> Stored:
+        """Store a file that shares nothing as a pack by itself, at the speed of the kernel."""
+        segments = []
+        with (
+            storage_errors("copying a file into the store"),
+            HashAhead() as ahead,
+            copying(descriptor, writer.descriptor, size, durable=self._store.local) as copy,
+        ):
+            for units in ahead.feed(windows(copy.read_at, size, ends)):
+                for unit in units:
+                    mark, length = checksum(unit), len(unit)
+                    segments.append(
+                        Segment(writer.id, writer.size, length, mark, None, length, mark)
+                    )
+                    writer.grow(length)
+            digest = ahead.digest
+        return digest, tuple(segments)
+
+    def _stream(
+        self,
+        descriptor: int,
+        size: int,
+        ends: Sequence[int] | None,
+        writer: PackWriter,
+        *,
+        compressed: bool,
+    ) -> Stored:
+        """Store only the units that no other version has."""
+        segments = []
+
+        def read_at(view: memoryview, offset: int) -> int:
+            return os.preadv(descriptor, [view], offset)
+
+        with HashAhead() as ahead, _Sharing(self._base, self._store) as sharing:
+            for units in ahead.feed(windows(read_at, size, ends)):
+                for unit in units:
+                    mark = checksum(unit)
+                    segment = sharing.find(unit, mark)
+                    if segment is None:
+                        segment = writer.add_view(unit, mark, compressed=compressed)
+                    segments.append(segment)
+            digest = ahead.digest
+        return digest, tuple(segments)
+
+
+class _Sharing:
+    """Find a unit among those stored; on a local store its bytes are compared too."""
+
+    def __init__(self, base: Base, store: Store) -> None:
+        self._units = base.units
+        self._store = store
+        self._buffer = memoryview(bytearray(WINDOW if base.units and store.local else 0))
+        self._packs: dict[str, int] = {}
+
+    def __enter__(self) -> _Sharing:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for descriptor in self._packs.values():
+            os.close(descriptor)
+
+    def find(self, unit: memoryview, mark: str) -> Segment | None:
+        """Give the segment that holds just these bytes, if one does."""
+        segment = self._units.get((len(unit), mark))
+        if segment is None or not self._store.local:
+            return segment
+        with suppress(OSError, EdversionError):  # gone or damaged: the unit is stored again
+            if same_bytes(unit, self._bytes(segment)):
+                return segment
+        return None
+
+    def _bytes(self, segment: Segment) -> memoryview:
+        """Read a segment into the one buffer: it is compared, then never needed again."""
+        if segment.codec is not None:
+            return memoryview(Reader(self._store.backend, b"").raw(segment, ""))
+        descriptor = self._packs.get(segment.pack)
+        if descriptor is None:
+            path = self._store.backend.local_path(pack_key(segment.pack))
+            assert path is not None
+            descriptor = self._packs[segment.pack] = os.open(path, os.O_RDONLY)
+        view = self._buffer[: segment.length]
+        return view[: os.preadv(descriptor, [view], segment.offset)]
+
+
+def same_bytes(left: memoryview, right: memoryview) -> bool:
+    """Compare buffers eight bytes at a time: `memoryview` compares item by item."""
+    if len(left) != len(right):
+        return False
+    whole = len(left) // 8 * 8
+    return left[:whole].cast("Q") == right[:whole].cast("Q") and left[whole:] == right[whole:]
+
+
+def _digest_of(descriptor: int, size: int) -> str:
+    hasher = Hasher()
+    buffer = memoryview(bytearray(min(WINDOW, size)))
+    done = 0
+    while done < size and (count := os.preadv(descriptor, [buffer], done)):
+        hasher.update(buffer[:count])
+        done += count
+    return hasher.digest
+
+
+def _file_pays(descriptor: int, size: int) -> bool:
+    """Probe a large file at its start, middle and end."""
+    places = (0, size // 2, max(0, size - _SAMPLE))
+    return sum(pays(os.pread(descriptor, _SAMPLE, place)) for place in places) >= 2

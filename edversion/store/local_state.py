@@ -1,0 +1,146 @@
+"""What this machine remembers of files, so that unchanged ones need not be read again.
+
+A small SQLite file beside the store. It may be deleted at any time; it never holds a fact
+that reading the files again would not give.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from edversion.store.stats import Stat
+
+__all__ = ["LocalState", "Remembered"]
+
+Remembered = dict[str, dict[str, str]]
+"""By folder and file name: the digest, a space, and the text of the stat that the file had."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS folders (
+    path TEXT PRIMARY KEY, used_at INTEGER NOT NULL, files TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS verified (
+    key TEXT PRIMARY KEY, stat TEXT NOT NULL, used_at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_MAX_FOLDERS = 100_000
+_USE_SECONDS = 60
+
+
+class LocalState:
+    """Digests by path and stat, and the stats of stored files that were verified.
+
+    Any trouble with the file (locked, full disk, damaged) only costs the memory of it.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._owner = 0
+        self._lock = threading.Lock()
+
+    def known(self, folders: Iterable[str]) -> Remembered:
+        """Give what is remembered of files, by folder and name.
+
+        Parameters
+        ----------
+        folders : iterable of str
+            Absolute paths.
+        """
+        found: Remembered = {}
+        for folder, text in self._rows(folders):
+            with suppress(ValueError, TypeError):
+                found[folder] = json.loads(text)
+        return found
+
+    def remember(self, folders: Remembered, now: int) -> None:
+        """Remember folders' files; what was known of them before is replaced.
+
+        Parameters
+        ----------
+        folders : mapping
+            For each absolute folder: file name to digest and stat.
+        now : int
+            Seconds since the epoch; the oldest folders are forgotten first.
+        """
+        rows = [(folder, now, json.dumps(files)) for folder, files in folders.items()]
+        statement = "INSERT OR REPLACE INTO folders (path, used_at, files) VALUES (?, ?, ?)"
+        self._write([(statement, row) for row in rows] + [(_FORGET, (_MAX_FOLDERS,))])
+
+    def is_verified(self, key: str, stat: Stat) -> bool:
+        """Tell whether a stored file was found whole when it had exactly this stat."""
+        with self._lock, suppress(sqlite3.Error, OSError):
+            connection, now = self._connected(), int(time.time())
+            query = "SELECT stat, used_at FROM verified WHERE key = ?"
+            row = connection.execute(query, (key,)).fetchone()
+            if row is None or row[0] != stat.text:
+                return False
+            if now - row[1] > _USE_SECONDS:
+                connection.execute("UPDATE verified SET used_at = ? WHERE key = ?", (now, key))
+            return True
+        return False
+
+    def used(self) -> dict[str, int]:
+        """Give the seconds since the epoch at which verified files were last asked for."""
+        with self._lock, suppress(sqlite3.Error, OSError):
+            return dict(self._connected().execute("SELECT key, used_at FROM verified"))
+        return {}
+
+    def mark_verified(self, stats: Mapping[str, Stat]) -> None:
+        """Remember stored files that were found whole."""
+        statement = "INSERT OR REPLACE INTO verified (key, stat, used_at) VALUES (?, ?, ?)"
+        now = int(time.time())
+        self._write([(statement, (key, stat.text, now)) for key, stat in stats.items()])
+
+    def close(self) -> None:
+        """Close the file; the next call opens it again."""
+        with self._lock:
+            if self._connection is not None and self._owner == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _rows(self, folders: Iterable[str]) -> list[tuple[str, str]]:
+        rows: list[tuple[str, str]] = []
+        with self._lock, suppress(sqlite3.Error, OSError):
+            connection = self._connected()
+            for folder in folders:
+                query = "SELECT path, files FROM folders WHERE path = ?"
+                rows.extend(connection.execute(query, (folder,)))
+        return rows
+
+    def _write(self, statements: list[tuple[str, tuple[object, ...]]]) -> None:
+        with self._lock, suppress(sqlite3.Error, OSError):
+            connection = self._connected()
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for statement, values in statements:
+                    connection.execute(statement, values)
+
+    def _connected(self) -> sqlite3.Connection:
+        """Give the connection; a forked child makes its own."""
+        if self._connection is None or self._owner != os.getpid():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                self._path, timeout=5, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_SCHEMA)
+            self._connection, self._owner = connection, os.getpid()
+        return self._connection
+
+
+_FORGET = """
+DELETE FROM folders WHERE path IN (
+    SELECT path FROM folders ORDER BY used_at DESC LIMIT -1 OFFSET ?)
+"""

@@ -1,0 +1,154 @@
+"""Segments, and the packs that hold them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+from edversion.digests import checksum
+from edversion.store.backend import Backend, write_fully
+from edversion.store.compression import ZSTD, compress
+from edversion.store.failures import storage_errors
+
+__all__ = ["INLINE", "PACK_SIZE", "NewPack", "PackWriter", "Segment", "new_pack_id", "pack_key"]
+
+PACK_SIZE = 64 << 20
+"""Bytes after which a pack of small files is closed, and the next begun."""
+
+INLINE = ""
+"""Pack id of segments whose bytes lie in the manifest object itself."""
+
+_FLUSH = 1 << 20
+
+
+class Segment(NamedTuple):
+    """A byte range of a pack; a tuple, since a version may have millions.
+
+    Attributes
+    ----------
+    pack : str
+        Pack id; `INLINE` for the bytes in the manifest object.
+    offset, length : int
+        Where the stored bytes lie in the pack.
+    checksum : str
+        xxh3_128 of the stored bytes.
+    codec : str or None
+        ``"zstd"``, or None for bytes as they are.
+    raw_length : int
+        Bytes after decoding.
+    raw_checksum : str
+        xxh3_128 after decoding; equal units of two versions are found by it.
+    """
+
+    pack: str
+    offset: int
+    length: int
+    checksum: str
+    codec: str | None
+    raw_length: int
+    raw_checksum: str
+
+
+class NewPack(NamedTuple):
+    """A pack that was written: its id and its bytes."""
+
+    id: str
+    size: int
+
+
+def new_pack_id(run: str) -> str:
+    """Give a fresh id that tells which run wrote the pack, so that leftovers can be judged."""
+    return f"{secrets.token_hex(8)}-{run}"
+
+
+def pack_key(pack: str) -> str:
+    """Give the key of a pack's object."""
+    return f"packs/{pack[:2]}/{pack}"
+
+
+class PackWriter:
+    """Append segments to one new pack; nothing is visible before `close`.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where the pack goes.
+    scratch : Path
+        Local folder for the file under way.
+    run : str
+        Id of the run that writes.
+    """
+
+    def __init__(self, backend: Backend, scratch: Path, run: str) -> None:
+        self.id = new_pack_id(run)
+        self.size = 0
+        self._backend = backend
+        self._path = scratch / self.id
+        self._waiting: list[bytes | memoryview] = []
+        self._waiting_bytes = 0
+        with storage_errors(f"writing to {scratch}"):
+            scratch.mkdir(parents=True, exist_ok=True)
+            self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+
+    def add(self, data: bytes, *, compressed: bool = False) -> Segment:
+        """Append a segment; `data` is kept until it is written, so it must not change."""
+        raw_checksum = checksum(data)
+        shrunk = compress(data) if compressed else None
+        stored = data if shrunk is None else shrunk
+        offset = self.size
+        self._waiting.append(stored)
+        self._waiting_bytes += len(stored)
+        self.size += len(stored)
+        if self._waiting_bytes >= _FLUSH:
+            self.flush()
+        if shrunk is None:
+            return Segment(self.id, offset, len(data), raw_checksum, None, len(data), raw_checksum)
+        return Segment(
+            self.id, offset, len(shrunk), checksum(shrunk), ZSTD, len(data), raw_checksum
+        )
+
+    def add_view(self, unit: memoryview, raw_checksum: str, *, compressed: bool) -> Segment:
+        """Append a unit out of a buffer that will be used again: written at once."""
+        if compressed:
+            return self.add(bytes(unit), compressed=True)
+        self.flush()
+        segment = Segment(
+            self.id, self.size, len(unit), raw_checksum, None, len(unit), raw_checksum
+        )
+        with storage_errors("writing a pack"):
+            write_fully(self.descriptor, unit)
+        self.size += len(unit)
+        return segment
+
+    def grow(self, size: int) -> None:
+        """Take note of bytes that a kernel copy put into the file."""
+        self.size += size
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            with storage_errors("writing a pack"):
+                write_fully(self.descriptor, b"".join(self._waiting))
+            self._waiting, self._waiting_bytes = [], 0
+
+    def close(self) -> NewPack | None:
+        """Put the pack on the disk under its key; None where it stayed empty."""
+        self.flush()
+        if self.size == 0:
+            self.discard()
+            return None
+        with storage_errors("writing a pack"):
+            os.fsync(self.descriptor)
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self._backend.publish(self._path, pack_key(self.id))
+        return NewPack(self.id, self.size)
+
+    def discard(self) -> None:
+        """Remove the file under way."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,265 @@
+"""Read stored bytes, always verified: damage is named, and never delivered."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import TypeVar
+
+from edversion.digests import Hasher, checksum, digest_of_bytes
+from edversion.errors import IntegrityError
+from edversion.model import FileEntry
+from edversion.store.backend import Backend
+from edversion.store.compression import decompress
+from edversion.store.manifests import Segments
+from edversion.store.packs import INLINE, Segment, pack_key
+
+__all__ = ["Reader", "StoredFile"]
+
+_WINDOW = 8 << 20
+_GAP = 64 << 10
+
+Key = TypeVar("Key")
+
+
+class Reader:
+    """Read the segments of one version.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where packs lie.
+    inline : bytes
+        The manifest's inline bytes.
+    """
+
+    def __init__(self, backend: Backend, inline: bytes) -> None:
+        self._backend = backend
+        self._inline = inline
+
+    def raw(self, segment: Segment, path: str) -> bytes:
+        """Give a segment's bytes, decoded; read a second time where the first was damaged.
+
+        Raises
+        ------
+        IntegrityError
+            The pack is missing, short, or holds other bytes.
+        """
+        stored = self._stored(segment, path)
+        if checksum(stored) != segment.checksum:
+            stored = self._stored(segment, path)
+            if checksum(stored) != segment.checksum:
+                raise _damage(segment, path, "its bytes do not match their checksum")
+        return self._decoded(stored, segment, path)
+
+    def chunks(self, entry: FileEntry, segments: Segments) -> Iterator[bytes]:
+        """Give a file's bytes, segment by segment.
+
+        Raises
+        ------
+        IntegrityError
+            A segment is damaged; or, after the last chunk, the whole is another file.
+        """
+        hasher, size = Hasher(), 0
+        for segment in segments:
+            data = self.raw(segment, entry.path)
+            hasher.update(data)
+            size += len(data)
+            yield data
+        if hasher.digest != entry.digest or size != entry.size:
+            raise _wrong_file(entry, segments)
+
+    def whole(self, entry: FileEntry, segments: Segments) -> bytes:
+        """Give all bytes of a file, verified."""
+        return b"".join(self.chunks(entry, segments))
+
+    def small_files(
+        self, wanted: Iterable[tuple[Key, FileEntry, Segment]]
+    ) -> Iterator[tuple[Key, FileEntry, bytes | memoryview]]:
+        """Give files of one segment each, in the order of the packs, few reads for many files.
+
+        Raises
+        ------
+        IntegrityError
+            A file's bytes do not match its digest.
+        """
+        ordered = sorted(wanted, key=_place)
+        for group in _neighbours(ordered):
+            first, last = group[0][2], group[-1][2]
+            start, end = first.offset, last.offset + last.length
+            view = memoryview(self._range(first.pack, start, end - start, group[0][1].path))
+            for key, entry, segment in group:
+                stored = view[segment.offset - start : segment.offset - start + segment.length]
+                yield key, entry, self._proved(stored, entry, segment)
+
+    def _proved(self, stored: memoryview, entry: FileEntry, segment: Segment) -> bytes | memoryview:
+        """Check a small file by its digest alone; the checksum is asked only to name the damage."""
+        if segment.codec is None:
+            if digest_of_bytes(stored) == entry.digest:
+                return stored
+        elif checksum(stored) == segment.checksum:
+            data = self._decoded(stored, segment, entry.path)
+            if digest_of_bytes(data) == entry.digest:
+                return data
+        return self.whole(entry, (segment,))
+
+    def _stored(self, segment: Segment, path: str) -> bytes:
+        return self._range(segment.pack, segment.offset, segment.length, path)
+
+    def _range(self, pack: str, offset: int, length: int, path: str) -> bytes:
+        if pack == INLINE:
+            return self._inline[offset : offset + length]
+        try:
+            return self._backend.read(pack_key(pack), offset, length)
+        except FileNotFoundError as error:
+            raise IntegrityError(
+                f"pack {pack} is missing from the store at {self._backend.url}; {path!r} cannot "
+                "be read. Restore the pack from a backup, or log the content again",
+                code="pack_missing",
+                path=path,
+                pack=pack,
+                offset=offset,
+            ) from error
+
+    @staticmethod
+    def _decoded(stored: bytes | memoryview, segment: Segment, path: str) -> bytes:
+        if segment.codec is None:
+            return bytes(stored)
+        try:
+            return decompress(stored, segment.raw_length)
+        except IntegrityError as error:
+            raise _damage(segment, path, str(error)) from error
+
+
+class StoredFile(io.RawIOBase):
+    """A stored file, opened: seekable, and only the segments that are read are fetched.
+
+    Parameters
+    ----------
+    reader : Reader
+        Reads the version's segments.
+    entry : FileEntry
+        The file.
+    segments : tuple of Segment
+        Its bytes.
+    """
+
+    def __init__(self, reader: Reader, entry: FileEntry, segments: Segments) -> None:
+        super().__init__()
+        self.name = entry.path
+        self._reader, self._entry, self._segments = reader, entry, segments
+        self._starts = [0, *accumulate(segment.raw_length for segment in segments)]
+        self._position = 0
+        self._held: tuple[int, bytes] = (-1, b"")
+        self._hasher, self._hashed = Hasher(), 0
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it can be sought in."""
+        return True
+
+    def tell(self) -> int:
+        """Give the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position, and give it."""
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._starts[-1]}
+        position = origin[whence] + offset
+        if position < 0:
+            raise ValueError(f"negative seek position {position}")
+        self._position = position
+        return position
+
+    def readall(self) -> bytes:
+        """Read to the end; from the start on, the whole file's digest is checked too."""
+        if self._position == 0:
+            data = self._reader.whole(self._entry, self._segments)
+            self._position = len(data)
+            return data
+        parts = []
+        while part := self._part(self._starts[-1] - self._position):
+            parts.append(bytes(part))
+        return b"".join(parts)
+
+    def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]
+        """Read up to the end of the present segment into a buffer."""
+        part = self._part(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+    def _part(self, length: int) -> memoryview:
+        """Give the next bytes, at most to the end of their segment."""
+        if self._position >= self._starts[-1] or length <= 0:
+            return memoryview(b"")
+        index = bisect_right(self._starts, self._position) - 1
+        if self._held[0] != index:
+            data = self._reader.raw(self._segments[index], self.name)
+            self._prove(index, data)
+            self._held = index, data
+        start = self._position - self._starts[index]
+        part = memoryview(self._held[1])[start : start + length]
+        self._position += len(part)
+        return part
+
+    def _prove(self, index: int, data: bytes) -> None:
+        """Check the whole file's digest too, where all segments are read one after the other."""
+        if index != self._hashed:
+            return
+        self._hasher.update(data)
+        self._hashed += 1
+        if self._hashed == len(self._segments) and self._hasher.digest != self._entry.digest:
+            raise _wrong_file(self._entry, self._segments)
+
+
+def _place(item: tuple[object, FileEntry, Segment]) -> tuple[str, int]:
+    return item[2].pack, item[2].offset
+
+
+def _neighbours(
+    ordered: list[tuple[Key, FileEntry, Segment]],
+) -> Iterator[list[tuple[Key, FileEntry, Segment]]]:
+    """Group segments that one read fetches: same pack, small gaps, a window together."""
+    group: list[tuple[Key, FileEntry, Segment]] = []
+    pack, start, end = "", 0, 0
+    for item in ordered:
+        segment = item[2]
+        near = segment.pack == pack and segment.offset - end <= _GAP
+        if group and not (near and segment.offset + segment.length - start <= _WINDOW):
+            yield group
+            group = []
+        if not group:
+            pack, start = segment.pack, segment.offset
+        group.append(item)
+        end = segment.offset + segment.length
+    if group:
+        yield group
+
+
+def _damage(segment: Segment, path: str, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path!r} is damaged: pack {segment.pack or '(inline)'}, bytes {segment.offset} to "
+        f"{segment.offset + segment.length}: {why}. Restore the pack from a backup, or log the "
+        "content again",
+        code="damaged",
+        path=path,
+        pack=segment.pack,
+        offset=segment.offset,
+    )
+
+
+def _wrong_file(entry: FileEntry, segments: Segments) -> IntegrityError:
+    first = segments[0] if segments else None
+    return IntegrityError(
+        f"{entry.path!r} is damaged: its stored bytes do not match {entry.digest}. Restore the "
+        "store from a backup, or log the content again",
+        code="damaged",
+        path=entry.path,
+        pack=first.pack if first else None,
+        offset=first.offset if first else None,
+    )

@@ -1,0 +1,112 @@
+"""Receipts and run records: enough of the catalog, in the store, to make it anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import xxhash
+
+from edversion.digests import canonical_json
+from edversion.reference import LATEST
+from edversion.store.backend import Backend
+
+__all__ = ["Records", "receipt_name"]
+
+FORMAT = 1
+
+
+class Records:
+    """Write and find the records of versions and runs.
+
+    A receipt is written anew, as its next generation, when a fact of its version changes;
+    those before are removed afterwards, so that at every moment there is a whole one.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where objects lie.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def write_receipt(self, receipt: Mapping[str, Any]) -> None:
+        """Write a version's receipt beside those that it replaces."""
+        key = _receipt_key(receipt, receipt["generation"])
+        self._backend.replace(key, _encoded("receipt", receipt))
+
+    def has_receipt(self, receipt: Mapping[str, Any]) -> bool:
+        """Tell whether this receipt is in the store, undamaged.
+
+        It may still name ``latest``, which leaves a version at the next commit without a new
+        receipt: of two receipts that name an alias, the one with its higher revision holds.
+        """
+        with suppress(FileNotFoundError):
+            data = self._backend.read(_receipt_key(receipt, receipt["generation"]))
+            return data in (_encoded("receipt", receipt), _encoded("receipt", _left(receipt, data)))
+        return False
+
+    def receipt_names(self) -> Iterator[tuple[str, int]]:
+        """Give the name of the version and the generation of every receipt there is."""
+        for key, _ in self._backend.list("receipts"):
+            name, _, generation = key.removesuffix(".json").rpartition(".")
+            if generation.isdigit():
+                yield name, int(generation)
+
+    def delete_receipt(self, name: str, generation: int) -> None:
+        """Remove a receipt that a later one replaces."""
+        self._backend.delete(f"{name}.{generation}.json")
+
+    def write_run(self, record: Mapping[str, Any]) -> None:
+        """Write what is known of a run, over what was known before."""
+        self._backend.replace(
+            f"runs/{record['id'][:2]}/{record['id']}.json", _encoded("run", record)
+        )
+
+    def receipts(self) -> Iterator[dict[str, Any]]:
+        """Give all receipts that can be read, in no order."""
+        yield from self._all("receipts", "receipt")
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """Give all run records that can be read, in no order."""
+        yield from self._all("runs", "run")
+
+    def _all(self, prefix: str, kind: str) -> Iterator[dict[str, Any]]:
+        for key, _ in self._backend.list(prefix):
+            with suppress(ValueError, FileNotFoundError):
+                record = json.loads(self._backend.read(key))
+                if isinstance(record, dict) and record.get("edversion") == kind:
+                    yield record
+
+
+def _left(receipt: Mapping[str, Any], data: bytes) -> Mapping[str, Any]:
+    """Give a receipt with the ``latest`` that the stored one names and the version has lost."""
+    aliases = receipt["aliases"]
+    with suppress(ValueError, KeyError, TypeError):
+        if LATEST not in aliases:
+            aliases = {**aliases, LATEST: json.loads(data)["aliases"][LATEST]}
+    return {**receipt, "aliases": aliases}
+
+
+def _encoded(kind: str, record: Mapping[str, Any]) -> bytes:
+    return canonical_json({**record, "edversion": kind, "format": FORMAT}) + b"\n"
+
+
+def receipt_name(project: str, collection: str, number: int) -> str:
+    """Give what the receipts of a version are called, but for the generation."""
+    return f"receipts/{_folder(project)}/{_folder(collection)}/{number}"
+
+
+def _receipt_key(receipt: Mapping[str, Any], generation: int) -> str:
+    name = receipt_name(receipt["project"], receipt["collection"], receipt["number"])
+    return f"{name}.{generation}.json"
+
+
+def _folder(name: str) -> str:
+    """Keep names apart that differ only in case, where the file system does not."""
+    if name == name.lower():
+        return name
+    return f"{name}~{xxhash.xxh3_64_hexdigest(name.encode())[:8]}"
