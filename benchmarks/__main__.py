@@ -1,0 +1,42 @@
+"""Run the benchmarks: ``python -m benchmarks [FOLDER] [--only NAME ...] [--rounds N]``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.files import big_file, checkpoints, small_files
+from benchmarks.measure import report
+from benchmarks.versions import many_versions, start_up
+
+BENCHMARKS = {
+    "start-up": start_up,
+    "big-file": big_file,
+    "small-files": small_files,
+    "checkpoints": checkpoints,
+    "versions": many_versions,
+}
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", help="where to work: a disk with 20 GB free")
+    parser.add_argument("--only", nargs="*", choices=BENCHMARKS, default=list(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    results = []
+    for name in options.only:
+        work = Path(tempfile.mkdtemp(prefix=f"edversion-bench-{name}-", dir=options.folder))
+        print(f"… {name} in {work}", flush=True)
+        try:
+            results += BENCHMARKS[name](work, options.rounds)
+        finally:
+            shutil.rmtree(work)  # only now: deleting between rounds slows the next ones
+    report(results, HERE / "results.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Large files, folders of small ones, and checkpoints that share most of their tensors."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import resource
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import edversion
+from benchmarks.measure import Result, result, seconds, settle, shell
+
+GIB = 1 << 30
+BIG = 2 * GIB
+FILES, FOLDERS = 20_000, 200
+TENSORS, TENSOR = 100, 2_000_000
+CHECKPOINTS, CHANGED = 10, 10
+
+
+def big_file(work: Path, rounds: int) -> list[Result]:
+    """One incompressible file of 2 GiB against ``cp`` and ``fsync`` of the copy."""
+    source = work / "big.bin"
+    with source.open("wb") as file:
+        for _ in range(BIG >> 24):
+            file.write(random.randbytes(1 << 24))
+    ratios, memory, found = [], [], []
+    for turn in range(rounds):
+        settle(BIG + GIB)
+        copy = work / f"copy-{turn}"
+        reference = seconds(
+            lambda copy=copy: (shell("cp", str(source), str(copy)), shell("sync", str(copy)))
+        )
+        copy.unlink()
+        settle(BIG + GIB)
+        script = [sys.executable, "-m", "benchmarks.log_one", str(source), str(work / "store")]
+        answer = json.loads(subprocess.run(script, check=True, capture_output=True).stdout)
+        ratios.append(answer["seconds"] / reference)
+        memory.append(answer["peak_mb"])
+        found.append(answer["path_ms"])
+        shell("rm", "-rf", str(work / "store"))
+    return [
+        result("2 GiB file logged, durable / cp + fsync", ratios, "×", 1.25),
+        result("… peak memory", memory, "MB", 150),
+        result("… path(), in a new process", found, "ms", 5),
+    ]
+
+
+def small_files(work: Path, rounds: int) -> list[Result]:
+    """20,000 files of 1–8 kB against ``cp -r``."""
+    source = _small_tree(work / "source")
+    ratios: dict[str, list[float]] = {
+        "first log": [],
+        "unchanged": [],
+        "1 % changed": [],
+        "read back": [],
+    }
+    for turn in range(rounds):
+
+        def timed(step: Callable[[], object]) -> float:
+            settle(GIB // 2)
+            return seconds(step)
+
+        reference = timed(
+            lambda turn=turn: shell("cp", "-r", str(source), str(work / f"copy-{turn}"))
+        )
+        with edversion.init("bench", store=work / f"store-{turn}") as run:
+
+            def log(run: edversion.Run = run) -> edversion.Version:
+                return run.log_artifact(source, name="tree", type="dataset")
+
+            ratios["first log"].append(timed(log) / reference)
+            ratios["unchanged"].append(timed(log) / reference)
+            _change(source, turn)
+            ratios["1 % changed"].append(timed(log) / reference)
+            version = log()
+            target = work / f"back-{turn}"
+            ratios["read back"].append(timed(lambda v=version, t=target: v.download(t)) / reference)
+    targets = {"first log": 1.1, "unchanged": 0.3, "1 % changed": 0.35, "read back": 1.1}
+    return [
+        result(f"20,000 small files, {name} / cp -r", values, "×", targets[name])
+        for name, values in ratios.items()
+    ]
+
+
+def _small_tree(root: Path) -> Path:
+    numbers = random.Random(1)
+    for folder in range(FOLDERS):
+        place = root / f"{folder:03}"
+        place.mkdir(parents=True)
+        for name in range(FILES // FOLDERS):
+            size = numbers.randint(1_000, 8_000)
+            (place / f"{name:03}.bin").write_bytes(numbers.randbytes(size))
+    return root
+
+
+def _change(root: Path, turn: int) -> None:
+    numbers = random.Random(turn)
+    paths = [path for folder in root.iterdir() for path in folder.iterdir()]
+    for path in numbers.sample(sorted(paths), FILES // 100):
+        path.write_bytes(numbers.randbytes(path.stat().st_size))
+
+
+def checkpoints(work: Path, rounds: int) -> list[Result]:
+    """Ten checkpoints of 200 MB with a tenth of the tensors new, in two formats."""
+    results = []
+    for kind, write in (("safetensors", _safetensors), ("torch zip", _torch_zip)):
+        stored, times = [], []
+        for turn in range(min(rounds, 2)):
+            share, ratio = _train(work / f"{kind[:5]}-{turn}", write)
+            stored.append(share)
+            times += ratio
+        results += [
+            result(f"10 checkpoints, {kind}: stored / ideal", stored, "×", 1.03),
+            result(f"… each later one / cp + fsync, {kind}", times, "×", 1.0),
+        ]
+    return results
+
+
+Write = Callable[[Path, dict[str, bytes], int], None]
+
+
+def _train(work: Path, write: Write) -> tuple[float, list[float]]:
+    """Log the checkpoints of one training; give the share stored, and the time of each."""
+    work.mkdir()
+    numbers = random.Random(7)
+    tensors = {f"layer.{i}.weight": numbers.randbytes(TENSOR) for i in range(TENSORS)}
+    path, ideal, times = work / "model.ckpt", 0, []
+    with edversion.init("bench", store=work / "store") as run:
+        for step in range(CHECKPOINTS):
+            names = [f"layer.{(step * CHANGED + i) % TENSORS}.weight" for i in range(CHANGED)]
+            tensors.update({name: numbers.randbytes(TENSOR) for name in names})
+            write(path, tensors, step)
+            ideal += path.stat().st_size if step == 0 else CHANGED * TENSOR
+            settle(GIB)
+            copy = work / f"copy-{step}"
+            reference = seconds(
+                lambda c=copy: (shell("cp", str(path), str(c)), shell("sync", str(c)))
+            )
+            settle(GIB)
+            spent = seconds(lambda: run.log_artifact(path, name="model", type="model"))
+            if step:
+                times.append(spent / reference)
+    packs = sum(item.stat().st_size for item in (work / "store").rglob("*") if item.is_file())
+    return packs / ideal, times
+
+
+def _safetensors(path: Path, tensors: dict[str, bytes], step: int) -> None:
+    """Write the format by hand: the metadata grows with the step, and shifts all that follows."""
+    header: dict[str, object] = {"__metadata__": {"step": str(step), "log": "x" * 100 * step}}
+    offset = 0
+    for name, data in tensors.items():
+        header[name] = {
+            "dtype": "U8",
+            "shape": [len(data)],
+            "data_offsets": [offset, offset + len(data)],
+        }
+        offset += len(data)
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.writelines(tensors.values())
+
+
+def _torch_zip(path: Path, tensors: dict[str, bytes], step: int) -> None:
+    """Write stored zip members as ``torch.save`` does, the pickle growing with the step."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", io.BytesIO(b"x" * (1_000 + 100 * step)).getvalue())
+        for index, data in enumerate(tensors.values()):
+            archive.writestr(f"archive/data/{index}", data)
+        archive.writestr("archive/version", b"3\n")
+
+
+def peak_mb() -> float:
+    """Give the most memory that this process had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,101 @@
+"""Time things in turn, and print their ratios.
+
+Machines are noisy, and virtual ones hand out fresh memory slowly: a run that is the first
+to touch a page pays for it. So before every timed piece of work `settle` touches as much
+memory as the work will, and the two sides of a ratio alternate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+_TOUCH = """
+import mmap, sys
+size = int(sys.argv[1])
+memory = mmap.mmap(-1, size)
+for place in range(0, size, 4096):
+    memory[place] = 1
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the report.
+
+    Attributes
+    ----------
+    name, unit : str
+        What was measured, and in what.
+    value : float
+        Median.
+    low, high : float
+        Least and greatest of the rounds.
+    target : float
+        What the value must not exceed.
+    rounds : int
+        How many.
+    note : str
+        Absolute medians, or what the value is a ratio to.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    target: float
+    rounds: int
+    note: str = ""
+
+    @property
+    def held(self) -> bool:
+        return self.value <= self.target
+
+
+def result(name: str, values: list[float], unit: str, target: float, note: str = "") -> Result:
+    """Sum up the rounds of one measurement."""
+    return Result(name, median(values), min(values), max(values), unit, target, len(values), note)
+
+
+def settle(size: int) -> None:
+    """Write what waits to the disk, and touch and free `size` bytes of memory."""
+    os.sync()
+    subprocess.run([sys.executable, "-c", _TOUCH, str(max(size, 4096))], check=True)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def shell(*command: str) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def report(results: list[Result], path: Path) -> None:
+    """Print a table and keep the figures as JSON."""
+    width = max(len(item.name) for item in results)
+    print(f"{'':{width}}  median     least  greatest  target")
+    for item in results:
+        mark = "" if item.held else "  MISSED"
+        print(
+            f"{item.name:{width}}  {item.value:6.3g} {item.low:9.3g} {item.high:9.3g} "
+            f"{item.target:7.3g} {item.unit}{mark}  {item.note}"
+        )
+    facts = {
+        "python": platform.python_version(),
+        "system": platform.release(),
+        "processors": os.cpu_count(),
+        "results": [asdict(item) for item in results],
+    }
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
