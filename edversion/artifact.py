@@ -169,6 +169,8 @@ class Artifact:
     ) -> None:
         """Add all files below a folder; symbolic links are followed, loops are refused.
 
+        A folder inside it that is an edversion store is left out.
+
         Parameters
         ----------
         path : path
@@ -233,6 +235,7 @@ class Artifact:
         overwrite : bool
             Whether to replace different bytes that are already there.
         """
+        self._check_open()
         path = check_path(name)
         if len(data) <= _IN_MEMORY:
             content = bytes(data)
@@ -272,6 +275,7 @@ class Artifact:
         >>> draft.size
         5
         """
+        self._check_open()
         path = check_path(name)
         if mode not in ("w", "wb"):
             raise InvalidInputError(f"mode must be 'w' or 'wb', not {mode!r}", mode=mode)

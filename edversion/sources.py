@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edversion.digests import digest_of_file
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
 from edversion.model import FileEntry, Version
-from edversion.store import Stat, coarse_now, digest_of_external, inquire
+from edversion.store import MARKER, Stat, coarse_now, digest_of_external, inquire
 
 __all__ = [
     "BytesSource",
@@ -157,7 +157,7 @@ def file_source(path: str) -> FileSource:
 
 
 def scan_folder(root: str) -> list[tuple[str, FileSource]]:
-    """Give every file below a folder, with its path relative to it.
+    """Give every file below a folder, with its path relative to it; stores are left out.
 
     Raises
     ------
@@ -208,6 +208,8 @@ def _enter(
     above: dict[tuple[int, int], str],
     found: list[tuple[str, FileSource]],
 ) -> None:
+    if os.path.isfile(f"{entry.path}/{MARKER}"):
+        return  # a store is no part of what it stores
     result = os.stat(entry.path)
     identity = result.st_dev, result.st_ino
     if identity in above:

@@ -92,8 +92,8 @@ class Transaction:
         For each, the generations of receipts that it replaces.
         """
         if stale := self._stale.keys() - self._created:
-            for version_id, generation in self.execute(_NEXT_RECEIPT, {"ids": sorted(stale)}):
-                self._changed[self._stale[version_id]].add(generation - 1)
+            for row in self.execute(_NEXT_RECEIPT, {"ids": sorted(stale)}):
+                self._changed[self._stale[row.id]].add(row.receipt_generation - 1)
         chain.append(self.connection, self._events, self.at)
         return self._changed
 

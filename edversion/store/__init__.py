@@ -42,6 +42,7 @@ __all__ = [
     "FORMAT",
     "INLINE_LIMIT",
     "LARGE",
+    "MARKER",
     "Base",
     "HashAhead",
     "Ingest",
@@ -68,7 +69,9 @@ __all__ = [
     "write_fully",
 ]
 
-_MARKER = "edversion.json"
+MARKER = "edversion.json"
+"""The object that makes a folder a store."""
+
 _GENERATIONS = 1_000
 
 
@@ -121,7 +124,7 @@ class Store:
             )
         if marker is None:
             content = {"edversion": "store", "format": FORMAT, "id": secrets.token_hex(16)}
-            backend.create(_MARKER, canonical_json(content) + b"\n")
+            backend.create(MARKER, canonical_json(content) + b"\n")
             marker = _read_marker(backend)
         if marker is None:
             raise StorageError(f"the store at {url} does not keep what is written to it", url=url)
@@ -226,14 +229,14 @@ def _proof(path: Path, digest: str) -> str:
 
 def _read_marker(backend: Backend) -> dict[str, Any] | None:
     try:
-        marker: dict[str, Any] = json.loads(backend.read(_MARKER))
+        marker: dict[str, Any] = json.loads(backend.read(MARKER))
         found, _ = int(marker["format"]), marker["id"]
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
-            f"{_MARKER} of the store at {backend.url} is damaged; restore it from a backup",
-            path=_MARKER,
+            f"{MARKER} of the store at {backend.url} is damaged; restore it from a backup",
+            path=MARKER,
             pack=None,
             offset=None,
         ) from error
