@@ -7,9 +7,9 @@ version names the run that wrote it, so `edversion doctor` can tell it from work
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edversion.artifact import Artifact
@@ -65,6 +65,8 @@ class CommitOptions:
     noted_now : bool
         Whether the draft was put together by the very call that logs it, so that nothing
         could change in between.
+    progress : callable, optional
+        Told the bytes that are done, and those of the whole draft, again and again.
     """
 
     project: str
@@ -74,6 +76,7 @@ class CommitOptions:
     tags: tuple[str, ...] = ()
     rehash: bool = False
     noted_now: bool = False
+    progress: Callable[[int, int], None] | None = field(default=None, repr=False)
 
 
 def commit_draft(
@@ -120,6 +123,7 @@ class _Commit:
         self._draft, self._options = draft, options
         self._store, self._catalog, self._plugins = store, catalog, plugins
         self._share = share
+        self._done, self._size = 0, draft.size
         self._known = KnownDigests(store, rehash=options.rehash)
 
     def run(self) -> CommitResult:
@@ -154,11 +158,13 @@ class _Commit:
             for path, source in self._draft.sources.items()
             if path not in known and not isinstance(source, ReferenceSource)
         )
-        ingest = self._store.ingest(
+        ingest = Ingest(
+            self._store,
             run=self._options.run,
             base=base,
             split=self._plugins.split,
             inline=fresh <= INLINE_LIMIT,
+            progress=self._tell,
         )
         try:
             stored = self._taken_in(ingest, known, digests)
@@ -247,6 +253,7 @@ class _Commit:
             source, place = self._draft.sources[path], known.get(path)
             if place is not None:
                 entries.append(_entry(path, source, digests[path]))
+                self._tell(source.size or 0)
             elif isinstance(source, ReferenceSource):
                 entries.append(source.entry(path))
                 place = ()
@@ -256,6 +263,12 @@ class _Commit:
                 self._known.learn(source, digest)
             placement.append(place)
         return StoredManifest.of(entries, placement)
+
+    def _tell(self, count: int) -> None:
+        """Tell whoever waits how far the work is."""
+        self._done += count
+        if self._options.progress is not None:
+            self._options.progress(min(self._done, self._size), self._size)
 
     def _stored(self, ingest: Ingest, path: str, source: Source) -> tuple[str, Segments]:
         """Store one path's bytes; they must be those that were added."""

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -116,6 +116,7 @@ class Run:
         description: str | None = None,
         *,
         rehash: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Version:
         """Log a draft, a file, a folder or a URL as a version; durable when this returns.
 
@@ -138,6 +139,8 @@ class Run:
             A sentence for people.
         rehash : bool
             Whether to read every file again, even those that seem unchanged.
+        progress : callable, optional
+            Told the bytes that are done, and those of the whole draft, again and again.
 
         Raises
         ------
@@ -174,6 +177,7 @@ class Run:
                 aliases=_names(aliases, "aliases"),
                 tags=_names(tags, "tags"),
                 rehash=rehash,
+                progress=progress,
                 noted_now=draft is not artifact_or_path,
             )
             return self._log(draft, options)
@@ -263,7 +267,7 @@ class Run:
                 return
             self._open = False
             atexit.unregister(self._at_exit)
-            trace = None if error is None else "".join(traceback.format_exception(error))
+            trace = None if error is None else _trace(error)
             try:
                 status: Literal["finished", "failed"] = "finished" if error is None else "failed"
                 self._info = self.repository.end_run(self.id, status, trace)
@@ -376,6 +380,12 @@ def _names(names: Sequence[str] | None, what: str) -> tuple[str, ...]:
 def _stem(path: str) -> str:
     last = path.rstrip("/").rpartition("/")[2]
     return Path(Path(path).resolve().name if last in ("", ".", "..") else last).stem
+
+
+def _trace(error: BaseException) -> str:
+    """Give a traceback that can be stored, even where it names undecodable bytes."""
+    text = "".join(traceback.format_exception(error))
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _finish_at_exit(reference: weakref.ref[Run]) -> None:

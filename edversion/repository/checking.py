@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from edversion import doctor, verify
 from edversion.environment import actor
+from edversion.errors import IntegrityError
 from edversion.model import (
     Version,
 )
@@ -37,21 +38,21 @@ class Checking(Area):
         Returns
         -------
         tuple of Damage
-            Empty where everything is whole.
-
-        Raises
-        ------
-        IntegrityError
-            The chain of events is broken.
+            Empty where everything is whole. A broken chain of events is one of a version
+            called ``events``.
         """
         chosen: Iterator[Version] = iter([self.version(item) for item in references])
         found = verify.verify_versions(
             chosen if references else self.catalog.all_versions(), self.store, progress
         )
-        damages = tuple(found)
-        if events:
+        return tuple(found) + (self._broken_events() if events else ())
+
+    def _broken_events(self) -> tuple[verify.Damage, ...]:
+        try:
             self.catalog.verify_events()
-        return damages
+        except IntegrityError as error:
+            return (verify.Damage("events", None, str(error)),)
+        return ()
 
     def doctor(self, *, mend: bool = False) -> tuple[doctor.Finding, ...]:
         """Say what is wrong with the repository; with `mend`, mend what is safe to mend."""

@@ -19,6 +19,8 @@ from edversion.store.external import (
     digest_of_external,
     inquire,
     open_external,
+    verify_reference,
+    wrong_reference,
 )
 from edversion.store.failures import storage_errors
 from edversion.store.ingest import INLINE_LIMIT, Ingest
@@ -66,7 +68,9 @@ __all__ = [
     "read_exactly",
     "receipt_name",
     "storage_errors",
+    "verify_reference",
     "write_fully",
+    "wrong_reference",
 ]
 
 MARKER = "edversion.json"
@@ -134,10 +138,6 @@ class Store:
         """Let go of open files."""
         self.state.close()
 
-    def ingest(self, *, run: str, base: Base, split: Any, inline: bool) -> Ingest:
-        """Begin to take bytes in; see `Ingest`."""
-        return Ingest(self, run=run, base=base, split=split, inline=inline)
-
     def write_manifest(self, stored: StoredManifest) -> int:
         """Write a manifest under the first generation that is free, and give that generation."""
         data = encode_manifest(stored)
@@ -164,7 +164,8 @@ class Store:
         """
         key = manifest_key(digest, generation)
         try:
-            data = self.backend.read(key)
+            with storage_errors(f"reading {key}", expected=FileNotFoundError):
+                data = self.backend.read(key)
         except FileNotFoundError as error:
             raise IntegrityError(
                 f"manifest {key} is missing from the store at {self.url}; restore it from a "

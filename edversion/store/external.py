@@ -6,10 +6,23 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 from edversion.digests import digest_of_stream
-from edversion.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
+from edversion.errors import (
+    ConflictError,
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    StorageError,
+)
 from edversion.model import ExternalReference, FileEntry
 
-__all__ = ["check_reference", "digest_of_external", "inquire", "open_external"]
+__all__ = [
+    "check_reference",
+    "digest_of_external",
+    "inquire",
+    "open_external",
+    "verify_reference",
+    "wrong_reference",
+]
 
 
 def check_reference(entry: FileEntry) -> None:
@@ -33,6 +46,33 @@ def check_reference(entry: FileEntry) -> None:
             path=entry.path,
             url=reference.url,
         )
+
+
+def verify_reference(entry: FileEntry) -> None:
+    """Check a reference and, where its digest was recorded, read its bytes again.
+
+    Raises
+    ------
+    IntegrityError
+        The bytes have another digest.
+    """
+    check_reference(entry)
+    assert entry.reference is not None
+    if entry.digest not in (None, digest_of_external(entry.reference.url)):
+        raise wrong_reference(entry)
+
+
+def wrong_reference(entry: FileEntry) -> IntegrityError:
+    """Say that the bytes at a reference have another digest than was recorded."""
+    assert entry.reference is not None
+    return IntegrityError(
+        f"{entry.path!r} refers to {entry.reference.url}, whose bytes do not match "
+        f"{entry.digest}; they were changed or damaged there",
+        code="damaged",
+        path=entry.path,
+        pack=None,
+        offset=None,
+    )
 
 
 def inquire(url: str, path: str) -> FileEntry:

@@ -21,17 +21,21 @@ _ADVICE = {
 
 
 @contextmanager
-def storage_errors(doing: str) -> Iterator[None]:
+def storage_errors(doing: str, *, expected: type[OSError] | tuple[()] = ()) -> Iterator[None]:
     """Raise `StorageError` for any `OSError` inside, naming what was being done.
 
     Parameters
     ----------
     doing : str
         What the block does, as the message says it: ``"writing to the store at /x"``.
+    expected : type, optional
+        An error that the caller deals with itself.
     """
     try:
         yield
     except EdversionError:
+        raise
+    except expected:
         raise
     except OSError as error:
         code, advice = _ADVICE.get(error.errno or 0, ("storage", str(error)))

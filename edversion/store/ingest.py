@@ -32,6 +32,7 @@ _SAMPLE = 64 << 10
 
 Split = Callable[[Path, int], Sequence[int] | None]
 Stored = tuple[str, Segments]
+Progress = Callable[[int], None]
 
 
 class Ingest:
@@ -52,10 +53,22 @@ class Ingest:
         Says where a large file falls into parts; see the hook ``edversion_split``.
     inline : bool
         Whether small files go into the manifest object instead of a pack.
+    progress : callable, optional
+        Told the bytes of every piece that was taken in.
     """
 
-    def __init__(self, store: Store, *, run: str, base: Base, split: Split, inline: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        run: str,
+        base: Base,
+        split: Split,
+        inline: bool,
+        progress: Progress | None = None,
+    ) -> None:
         self._store, self._run, self._base, self._split = store, run, base, split
+        self._progress = progress or _silent
         self._inline: bytearray | None = bytearray() if inline else None
         self._pack: PackWriter | None = None
         self._open: list[PackWriter] = []
@@ -71,6 +84,7 @@ class Ingest:
     def small(self, data: bytes, name: str) -> Stored:
         """Store the bytes of a small file; equal ones are stored once."""
         digest = digest_of_bytes(data)
+        self._progress(len(data))
         known = self._fresh.get(digest) or self._base.file(digest, len(data))
         if known is None:
             known = (self._add_small(data, name),) if data else ()
@@ -89,6 +103,7 @@ class Ingest:
             digest = _digest_of(descriptor, size)
             known = self._known(digest, size)
             if known is not None:
+                self._progress(size)
                 return digest, known
         stored = self._store_large(descriptor, path, size)
         self._fresh[stored[0]] = stored[1]
@@ -172,6 +187,7 @@ class Ingest:
             copying(descriptor, writer.descriptor, size, durable=self._store.local) as copy,
         ):
             for units in ahead.feed(windows(copy.read_at, size, ends)):
+                self._progress(sum(map(len, units)))
                 for unit in units:
                     mark, length = checksum(unit), len(unit)
                     segments.append(
@@ -198,6 +214,7 @@ class Ingest:
 
         with HashAhead() as ahead, _Sharing(self._base, self._store) as sharing:
             for units in ahead.feed(windows(read_at, size, ends)):
+                self._progress(sum(map(len, units)))
                 for unit in units:
                     mark = checksum(unit)
                     segment = sharing.find(unit, mark)
@@ -245,6 +262,10 @@ class _Sharing:
             descriptor = self._packs[segment.pack] = os.open(path, os.O_RDONLY)
         view = self._buffer[: segment.length]
         return view[: os.preadv(descriptor, [view], segment.offset)]
+
+
+def _silent(count: int) -> None:
+    """Take note of nothing."""
 
 
 def same_bytes(left: memoryview, right: memoryview) -> bool:

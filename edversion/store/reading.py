@@ -13,6 +13,7 @@ from edversion.errors import IntegrityError
 from edversion.model import FileEntry
 from edversion.store.backend import Backend
 from edversion.store.compression import decompress
+from edversion.store.failures import storage_errors
 from edversion.store.manifests import Segments
 from edversion.store.packs import INLINE, Segment, pack_key
 
@@ -112,7 +113,8 @@ class Reader:
         if pack == INLINE:
             return self._inline[offset : offset + length]
         try:
-            return self._backend.read(pack_key(pack), offset, length)
+            with storage_errors(f"reading pack {pack} for {path!r}", expected=FileNotFoundError):
+                return self._backend.read(pack_key(pack), offset, length)
         except FileNotFoundError as error:
             raise IntegrityError(
                 f"pack {pack} is missing from the store at {self._backend.url}; {path!r} cannot "

@@ -10,6 +10,7 @@ from typing import Any
 import xxhash
 
 from edversion.digests import canonical_json
+from edversion.errors import CatalogVersionError
 from edversion.reference import LATEST
 from edversion.store.backend import Backend
 
@@ -67,7 +68,13 @@ class Records:
         )
 
     def receipts(self) -> Iterator[dict[str, Any]]:
-        """Give all receipts that can be read, in no order."""
+        """Give all receipts that can be read, in no order.
+
+        Raises
+        ------
+        CatalogVersionError
+            A newer edversion wrote one: half of it would be taken for the whole.
+        """
         yield from self._all("receipts", "receipt")
 
     def runs(self) -> Iterator[dict[str, Any]]:
@@ -79,6 +86,7 @@ class Records:
             with suppress(ValueError, FileNotFoundError):
                 record = json.loads(self._backend.read(key))
                 if isinstance(record, dict) and record.get("edversion") == kind:
+                    _check_format(record, key)
                     yield record
 
 
@@ -93,6 +101,17 @@ def _left(receipt: Mapping[str, Any], data: bytes) -> Mapping[str, Any]:
 
 def _encoded(kind: str, record: Mapping[str, Any]) -> bytes:
     return canonical_json({**record, "edversion": kind, "format": FORMAT}) + b"\n"
+
+
+def _check_format(record: Mapping[str, Any], key: str) -> None:
+    found = record.get("format")
+    if not isinstance(found, int) or found > FORMAT:
+        raise CatalogVersionError(
+            f"{key} has format {found}; this edversion reads formats up to {FORMAT}. "
+            "Upgrade edversion",
+            found=found,
+            known=FORMAT,
+        )
 
 
 def receipt_name(project: str, collection: str, number: int) -> str:

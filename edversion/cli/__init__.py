@@ -1,0 +1,46 @@
+"""The command line: a caller of the public API, with tables for people and JSON for programs."""
+
+from __future__ import annotations
+
+import click
+
+import edversion
+from edversion.cli.application import Application
+from edversion.cli.change import alias, delete, edit, tag
+from edversion.cli.check import diff, doctor, verify
+from edversion.cli.completion import PROGRAM, VARIABLE, register_bash
+from edversion.cli.find import ls, search, show
+from edversion.cli.history import events, lineage, metrics, runs
+from edversion.cli.log import log
+from edversion.cli.read import cat, get, open_command
+from edversion.cli.setup import completion, init, status, version
+
+__all__ = ["cli", "main"]
+
+
+@click.group(
+    cls=Application,
+    name=PROGRAM,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Versions of datasets, models and evaluations, each with its digest and its origin.
+
+    A REFERENCE is name, name:alias, name:v3, project/name:alias or name@blake3:<digest>; a
+    name alone means its latest version.
+    """,
+)
+@click.version_option(edversion.__version__, message="%(prog)s %(version)s", prog_name=PROGRAM)
+def cli() -> None:
+    """Run a command; see `Application`."""
+
+
+cli.add_section("Log and read", [init, log, get, open_command, cat])
+cli.add_section("Find", [ls, show, search, diff, metrics])
+cli.add_section("Change facts", [alias, tag, edit, delete])
+cli.add_section("What happened", [runs, lineage, events])
+cli.add_section("Check and set up", [status, verify, doctor, completion, version])
+
+
+def main() -> None:
+    """Run the program with the arguments of the process, and exit."""
+    register_bash()
+    cli.main(prog_name=PROGRAM, complete_var=VARIABLE)

@@ -1,0 +1,214 @@
+"""Commands that compare and prove: diff, verify, doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edversion.cli.output import note
+from edversion.cli.parameters import REFERENCE
+from edversion.cli.progress import busy, progress
+from edversion.cli.session import Command, Session
+from edversion.cli.values import counted, full_time, json_text, plain, size
+from edversion.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from edversion.cli.screen import Screen
+    from edversion.doctor import Finding
+    from edversion.model import Comparison, Json, Section
+    from edversion.repository import Repository
+    from edversion.verify import Damage
+
+__all__ = ["diff", "doctor", "verify"]
+
+
+@click.command(cls=Command)
+@click.argument("references", metavar="REFERENCE REFERENCE...", nargs=-1, type=REFERENCE)
+@click.pass_context
+def diff(context: click.Context, references: Sequence[str]) -> None:
+    """Say what differs between two or more versions.
+
+    That is facts, metadata, files, and what plugins add. The exit code is 0 where content and
+    metadata are the same, 1 where they differ.
+    """
+    session = context.ensure_object(Session)
+    if len(references) < 2:
+        raise click.UsageError("give two versions or more.")
+    with session.repository() as repository:
+        found = repository.compare(*map(session.full, references))
+    first, *others = found.versions
+    identical = found.identical and all(item.metadata == first.metadata for item in others)
+    document = {
+        "identical": identical,
+        "versions": [version.reference for version in found.versions],
+        "sections": plain(found.sections),
+    }
+    session.answer(document, lambda screen: _show_comparison(screen, found))
+    context.exit(0 if identical else 1)
+
+
+def _show_comparison(screen: Screen, found: Comparison) -> None:
+    for section in found.sections:
+        rows = [[_value(screen, section, row, cell) for cell in row] for row in section.rows]
+        if rows:
+            screen.table(section.columns, rows, title=section.title, spare=False)
+        else:
+            screen.line(f"\n{section.title}", "bold")
+        if section.note:
+            screen.line(section.note)
+
+
+def _value(screen: Screen, section: Section, row: Sequence[Json], cell: Json) -> str:
+    """Show a cell; the engine's own sections hold sizes in bytes, and times."""
+    fact = row[0] if section.title == "Versions" else None
+    if isinstance(cell, int) and (section.title == "Files" or fact == "size"):
+        return size(cell)
+    if isinstance(cell, str) and fact == "created" and cell != fact:
+        return full_time(datetime.fromisoformat(cell))
+    return "" if cell is None else screen.brief(json_text(cell))
+
+
+@click.command(cls=Command)
+@click.argument("references", metavar="[REFERENCE]...", nargs=-1, type=REFERENCE)
+@click.option("--events", is_flag=True, help="Prove only the chain of events.")
+@click.option(
+    "--root",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Compare this downloaded copy of the one REFERENCE, not what is stored.",
+)
+@click.pass_context
+def verify(
+    context: click.Context, references: Sequence[str], events: bool, root: Path | None
+) -> None:
+    """Prove that every byte and every event is what was logged.
+
+    Without a REFERENCE all versions and the chain of events are verified. The exit code is
+    1 where anything is damaged.
+    """
+    session = context.ensure_object(Session)
+    if events and (references or root is not None):
+        raise click.UsageError("--events stands alone.")
+    if root is not None and len(references) != 1:
+        raise click.UsageError("--root needs the one REFERENCE that the folder is a copy of.")
+    with session.repository() as repository:
+        names = [session.full(reference) for reference in references]
+        found = _nothing_verified()
+        if root is not None:
+            _verify_copy(repository, names[0], root, found)
+        elif not events:
+            _verify_stored(repository, names, found)
+        if not references:
+            _verify_events(repository, found)
+    session.answer(plain(found), lambda screen: _show_verified(screen, found))
+    context.exit(1 if found["damages"] or found["broken_events"] else 0)
+
+
+def _nothing_verified() -> dict[str, Any]:
+    return {"versions": 0, "size": 0, "damages": (), "events": None, "broken_events": None}
+
+
+def _verify_stored(
+    repository: Repository, references: Sequence[str], found: dict[str, Any]
+) -> None:
+    chosen = [repository.version(item) for item in references]
+    versions = chosen or list(repository.catalog.all_versions())
+    with progress("verifying", sum(version.size for version in versions)) as advance:
+        damages = repository.verify(*chosen, events=False, progress=advance)
+    found |= {
+        "versions": len(versions),
+        "size": sum(version.size for version in versions),
+        "damages": damages,
+    }
+
+
+def _verify_copy(repository: Repository, reference: str, root: Path, found: dict[str, Any]) -> None:
+    from edversion.verify import Damage
+
+    version = repository.version(reference)
+    damages: tuple[Damage, ...] = ()
+    with busy(f"verifying {root}"):
+        try:
+            version.verify(root)
+        except IntegrityError as error:
+            wrong = error.values.get("paths")
+            paths = wrong if isinstance(wrong, tuple) else (None,)
+            message = f"the copy in {root} lacks it or has other bytes; download it again"
+            damages = tuple(
+                Damage(version.reference, path, message if path else str(error)) for path in paths
+            )
+    found |= {"versions": 1, "size": version.size, "damages": damages}
+
+
+def _verify_events(repository: Repository, found: dict[str, Any]) -> None:
+    try:
+        found["events"] = repository.catalog.verify_events()
+    except IntegrityError as error:
+        found["broken_events"] = str(error)
+
+
+def _show_verified(screen: Screen, found: dict[str, Any]) -> None:
+    damages: Sequence[Damage] = found["damages"]
+    if damages:
+        screen.table(
+            ("version", "path", "damage"),
+            ((damage.version, damage.path or "", damage.message) for damage in damages),
+        )
+    if found["broken_events"] is not None:
+        screen.line(found["broken_events"])
+    parts = []
+    if found["versions"]:
+        damaged = len({damage.version for damage in damages})
+        whole = f"{damaged:,} damaged" if damaged else "all whole"
+        parts.append(f"{counted(found['versions'], 'version')} ({size(found['size'])}): {whole}")
+    if found["events"] is not None:
+        parts.append(f"{counted(found['events'], 'event')}: chain unbroken")
+    screen.line("; ".join(parts) or "nothing to verify")
+
+
+@click.command(cls=Command)
+@click.option("--mend", is_flag=True, help="Mend what is safe to mend; nothing of use is removed.")
+@click.pass_context
+def doctor(context: click.Context, mend: bool) -> None:
+    """Say what is wrong with the repository, and mend it.
+
+    Works also where the catalog is lost: it is rebuilt from the store. The exit code is 1
+    while something is left that is not mended.
+    """
+    session = context.ensure_object(Session)
+    with session.repository(lost_catalog=True) as repository, busy("examining the repository"):
+        findings = repository.doctor(mend=mend)
+    left = sum(not finding.mended for finding in findings)
+    document = {
+        "findings": plain(findings),
+        "mended": len(findings) - left,
+        "left": left,
+    }
+    session.answer(document, lambda screen: _show_findings(screen, findings, mend))
+    context.exit(1 if left else 0)
+
+
+def _show_findings(screen: Screen, findings: Sequence[Finding], mend: bool) -> None:
+    if not findings:
+        screen.line("nothing is wrong")
+        return
+    screen.table(
+        ("finding", "subject", "size", "state", "message"),
+        (
+            (
+                finding.kind,
+                finding.subject,
+                size(finding.size) if finding.size else "",
+                "mended" if finding.mended else "open",
+                finding.message,
+            )
+            for finding in findings
+        ),
+        right=("size",),
+    )
+    if not mend:
+        note("'edversion doctor --mend' mends what is safe to mend")

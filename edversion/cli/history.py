@@ -1,0 +1,235 @@
+"""Commands that tell what happened: runs, events, lineage, metrics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edversion.cli.output import note
+from edversion.cli.parameters import REFERENCE, TEXT
+from edversion.cli.session import Command, Session, pass_session
+from edversion.cli.tables import say_cut, show_metrics, show_runs, took
+from edversion.cli.values import document, full_time, json_text, plain, run_summary, short_time
+
+if TYPE_CHECKING:
+    from edversion.cli.screen import Screen
+    from edversion.lineage import LineageEdge
+    from edversion.model import Event, Json, RunInfo, Version
+    from edversion.repository import Repository
+
+__all__ = ["events", "lineage", "metrics", "runs", "show_events"]
+
+_CHANGE_SHOWN = 120
+
+
+@click.command(cls=Command)
+@click.argument("run", required=False, type=TEXT)
+@click.option(
+    "--status",
+    type=click.Choice(["running", "finished", "failed", "crashed"]),
+    help="Only runs that ended so, or are open.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most."
+)
+@pass_session
+def runs(session: Session, run: str | None, status: Any, limit: int) -> None:
+    """List runs, newest first, or tell all about one.
+
+    RUN is an id, or the beginning of one.
+    """
+    with session.repository() as repository:
+        if run is not None:
+            _one_run(session, repository, run)
+            return
+        found = repository.runs(project=session.project, status=status, limit=limit + 1)
+
+    def show(screen: Screen) -> None:
+        if not found:
+            note("no runs")
+            return
+        show_runs(screen, found[:limit])
+        say_cut(found, limit)
+
+    session.answer([run_summary(item) for item in found[:limit]], show)
+
+
+def _one_run(session: Session, repository: Repository, run: str) -> None:
+    info = repository.run(run)
+    used = repository.catalog.versions_of_run(info.id, "used")
+    logged = repository.catalog.versions_of_run(info.id, "logged")
+    metrics = repository.catalog.metrics(run=info.id)
+    answer = document(
+        info,
+        used=[version.reference for version in used],
+        logged=[version.reference for version in logged],
+        metrics=metrics,
+    )
+
+    def show(screen: Screen) -> None:
+        _show_run(screen, info, used, logged)
+        if metrics:
+            show_metrics(screen, metrics, of_one=False, title="Metrics")
+        if info.error is not None:
+            screen.line()
+            for line in info.error.rstrip().splitlines():
+                screen.line(line)
+
+    session.answer(answer, show)
+
+
+def _show_run(
+    screen: Screen, info: RunInfo, used: Sequence[Version], logged: Sequence[Version]
+) -> None:
+    facts = {
+        "run": info.id,
+        "name": info.name,
+        "project": info.project,
+        "job type": info.job_type or "",
+        "status": info.status,
+        "started": full_time(info.started_at),
+        "took": took(info),
+        "tags": ", ".join(info.tags),
+        "used": ", ".join(version.reference for version in used),
+        "logged": ", ".join(version.reference for version in logged),
+    }
+    screen.facts(facts)
+    packages = info.environment.get("packages")
+    for title, mapping in (("Config", info.config), ("Environment", info.environment)):
+        shown = {key: json_text(value) for key, value in mapping.items() if key != "packages"}
+        if title == "Environment" and isinstance(packages, dict):
+            shown["packages"] = f"{len(packages):,} (--json lists them)"
+        if shown:
+            screen.facts(shown, title=title)
+
+
+@click.command(cls=Command)
+@click.argument("subject", required=False, type=REFERENCE)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most."
+)
+@pass_session
+def events(session: Session, subject: str | None, limit: int) -> None:
+    """List who changed what, when and why, newest first.
+
+    SUBJECT is a version or an alias, e.g. dropout:v3 or dropout:champion, also one that was
+    deleted.
+    """
+    with session.repository() as repository:
+        text = None if subject is None else _full_subject(repository, session.full(subject))
+        found = repository.events(subject=text, limit=limit + 1)
+
+    def show(screen: Screen) -> None:
+        if not found:
+            note("no events")
+            return
+        show_events(screen, found[:limit])
+        say_cut(found, limit)
+
+    session.answer(plain(found[:limit]), show)
+
+
+def _full_subject(repository: Repository, text: str) -> str:
+    """Give the subject as events name it: with its project, and with ``latest`` spelt out."""
+    name, colon, target = text.partition(":")
+    if " " in name:  # not a version but, for instance, 'run 12ab…'
+        return text
+    project, _, collection = name.rpartition("/")
+    place = repository.catalog.find_collection(
+        collection, project=project or repository.location.project
+    )
+    return f"{project or place.project}/{place.name}:{target if colon else 'latest'}"
+
+
+def show_events(screen: Screen, events: Sequence[Event]) -> None:
+    """Show events, one a line."""
+    rows = [
+        (
+            f"{event.sequence:,}",
+            short_time(event.at),
+            event.actor,
+            event.action,
+            event.subject,
+            screen.brief(_change(event), _CHANGE_SHOWN),
+            event.reason or "",
+        )
+        for event in events
+    ]
+    columns = ("#", "at (UTC)", "actor", "action", "subject", "change", "reason")
+    screen.table(columns, rows, right=("#",))
+
+
+def _change(event: Event) -> str:
+    before, after = _side(event.before), _side(event.after)
+    if before:
+        return f"{before} → {after or 'none'}"
+    return after
+
+
+def _side(value: Json) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={json_text(item)}" for key, item in value.items())
+    return "" if value is None else json_text(value)
+
+
+@click.command(cls=Command)
+@click.argument("reference", type=REFERENCE)
+@click.option("--down", is_flag=True, help="What was made from it, not what it was made from.")
+@pass_session
+def lineage(session: Session, reference: str, down: bool) -> None:
+    """Draw what a version was made from, and by which runs."""
+    with session.repository() as repository:
+        version = repository.version(session.full(reference))
+        edges = repository.lineage(version, "down" if down else "up")
+    answer = {
+        "version": version.reference,
+        "direction": "down" if down else "up",
+        "edges": [_edge(edge) for edge in edges],
+    }
+
+    def show(screen: Screen) -> None:
+        branches: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for edge in edges:
+            here, there = edge.target.reference, edge.source.reference
+            if down:
+                here, there = there, here
+            branches[here].append((there, _by(edge.run)))
+        screen.tree(version.reference, branches)
+        if not edges:
+            note("nothing was made from it" if down else "no run recorded what it was made from")
+
+    session.answer(answer, show)
+
+
+def _edge(edge: LineageEdge) -> dict[str, Any]:
+    return {
+        "source": edge.source.reference,
+        "target": edge.target.reference,
+        "run": None if edge.run is None else run_summary(edge.run),
+    }
+
+
+def _by(run: RunInfo | None) -> str:
+    return "a draft began with it" if run is None else f"run {run.name} ({run.id})"
+
+
+@click.command(cls=Command)
+@click.argument("reference", required=False, type=REFERENCE)
+@click.option("--key", type=TEXT, help="Only this metric.")
+@pass_session
+def metrics(session: Session, reference: str | None, key: str | None) -> None:
+    """List measured values of one version or of all."""
+    with session.repository() as repository:
+        subject = None if reference is None else session.full(reference)
+        found = repository.metrics(subject, key=key)
+
+    def show(screen: Screen) -> None:
+        if found:
+            show_metrics(screen, found, of_one=reference is not None)
+        else:
+            note("no metrics")
+
+    session.answer(plain(found), show)

@@ -1,0 +1,49 @@
+"""The streams: standard output has the answer alone, standard error everything beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from edversion.cli.values import visible
+
+__all__ = ["drop_output", "note", "tolerate_encodings", "write_bytes", "write_json"]
+
+
+def write_json(document: Any) -> None:
+    """Write one JSON document in UTF-8, whatever the terminal's encoding."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    # A lone surrogate, from an undecodable argument, becomes the \\udcxx that JSON allows.
+    data = text.encode(errors="backslashreplace")
+    write_bytes(data + b"\n")
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to standard output as they are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+def note(text: str) -> None:
+    """Say something beside the answer."""
+    click.echo(visible(text), err=True)
+
+
+def tolerate_encodings() -> None:
+    """Write what the terminal's encoding lacks as escapes, instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Let Python's last flush of standard output find nobody to complain to."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

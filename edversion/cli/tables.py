@@ -1,0 +1,100 @@
+"""Tables that more than one command shows: files, runs, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from edversion.cli.output import note
+from edversion.cli.values import duration, short_time, size
+
+if TYPE_CHECKING:
+    from edversion.cli.screen import Screen
+    from edversion.model import FileEntry, Metric, RunInfo
+
+__all__ = ["say_cut", "show_files", "show_metrics", "show_runs", "took"]
+
+
+def say_cut(found: Sequence[object], limit: int) -> None:
+    """Say that there is more to list, where one more than the limit was found."""
+    if len(found) > limit:
+        note(f"there are more than these {limit:,}; --limit shows more")
+
+
+def show_files(screen: Screen, entries: Sequence[FileEntry], limit: int | None) -> None:
+    """Show files, at most `limit` of them."""
+    rows = [_file(screen, entry) for entry in entries[:limit]]
+    screen.table(("path", "size", "digest"), rows, right=("size",), title="Files")
+    if len(rows) < len(entries):
+        note(f"{len(entries) - len(rows):,} more files; --files lists them all")
+
+
+def _file(screen: Screen, entry: FileEntry) -> tuple[str, str, str]:
+    where = entry.path + (" *" if entry.executable else "")
+    if entry.reference is not None:
+        where += f" → {entry.reference.url}"
+    return where, size(entry.size), screen.brief(entry.digest or "none")
+
+
+def show_runs(screen: Screen, runs: Sequence[RunInfo], *, title: str | None = None) -> None:
+    """Show runs, one a line."""
+    screen.table(
+        ("run", "name", "project", "job type", "status", "started (UTC)", "took"),
+        (_run(screen, run) for run in runs),
+        title=title,
+    )
+
+
+def _run(screen: Screen, run: RunInfo) -> tuple[str, ...]:
+    given = not run.name.endswith(f"-{run.id[:6]}")  # or it repeats the job type and the id
+    return (
+        run.id,
+        run.name if given or not screen.terminal else "",
+        run.project,
+        run.job_type or "",
+        run.status,
+        short_time(run.started_at),
+        took(run),
+    )
+
+
+def took(run: RunInfo) -> str:
+    """Give how long a run took, or has been open; nobody knows it of a crashed one."""
+    if run.ended_at is None and run.status != "running":
+        return ""
+    end = run.ended_at or datetime.now(UTC)
+    return duration(max(0.0, (end - run.started_at).total_seconds()))
+
+
+def show_metrics(
+    screen: Screen, metrics: Sequence[Metric], *, of_one: bool, title: str | None = None
+) -> None:
+    """Show metrics.
+
+    Parameters
+    ----------
+    of_one : bool
+        Whether all are of one version, which then needs no column.
+    """
+    columns = ["metric", "value", "interval", "n", "slice", "split", "step", "dataset"]
+    rows = [_metric(screen, metric) for metric in metrics]
+    if not of_one:
+        columns.append("version")
+        rows = [(*row, metric.version or "") for row, metric in zip(rows, metrics, strict=True)]
+    screen.table(columns, rows, right=("value", "n", "step"), title=title)
+
+
+def _metric(screen: Screen, metric: Metric) -> tuple[str, ...]:
+    bounds = (metric.low, metric.high)
+    known = any(bound is not None for bound in bounds)
+    return (
+        metric.key,
+        screen.number(metric.value),
+        " to ".join(screen.number(bound) or "?" for bound in bounds) if known else "",
+        "" if metric.n is None else f"{metric.n:,}",
+        metric.slice or "",
+        metric.split or "",
+        "" if metric.step is None else f"{metric.step:,}",
+        metric.dataset or "",
+    )

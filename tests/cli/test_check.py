@@ -1,0 +1,183 @@
+"""diff, verify and doctor."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+import edversion
+
+
+def test_diff_of_different_versions(work, call):
+    answer = call("diff", "scores:v0", "scores:v1")
+    assert answer.code == 1
+    for part in ("The content differs.", "rows", "notes/größe.txt", "removed", "changed", "23 B"):
+        assert part in answer.text
+    found = call("diff", "scores:v0", "scores:v1", "--json")
+    assert (found.code, found.json["identical"]) == (1, False)
+    assert found.json["versions"] == ["school/scores:v0", "school/scores:v1"]
+    sections = {section["title"]: section for section in found.json["sections"]}
+    assert sections["Metadata"]["rows"] == [["rows", 2, 3]]
+    assert sections["Files"]["rows"] == [
+        ["notes/größe.txt", "removed", 8, None],
+        ["scores.csv", "changed", 15, 21],
+    ]
+
+
+def test_diff_of_a_version_with_itself(work, call):
+    answer = call("diff", "scores:v1", "scores:latest")
+    assert (answer.code, "The content is identical." in answer.text) == (0, True)
+    assert call("diff", "scores:v1", "scores", "--json").json["identical"] is True
+
+
+def test_diff_sees_metadata_alone(work, call):
+    call("get", "scores:v1", "-o", "copy")
+    call("log", "copy", "--name", "copy", "--meta", "rows=4")
+    answer = call("diff", "scores:v1", "copy")
+    assert answer.code == 1
+    assert "The content is identical." in answer.text
+    assert call("edit", "copy", "--replace", "--meta", "rows=3", "--meta", "by.sex=1").code == 0
+    assert call("diff", "scores:v1", "copy").code == 0
+
+
+def test_diff_of_three(work, call):
+    assert len(call("diff", "scores:v0", "scores:v1", "model", "--json").json["versions"]) == 3
+
+
+def test_diff_failures(work, call):
+    assert call("diff", "scores").code == 2
+    failed = call("diff", "scores", "nothing", "--json")
+    assert (failed.code, failed.json["error"]["code"]) == (1, "not_found")
+
+
+@pytest.fixture
+def damaged(work, call):
+    """One file of a version has a flipped bit in the store."""
+    (work / "large.bin").write_bytes(random.Random(0).randbytes(2_000_000))
+    assert call("log", "large.bin").code == 0
+    packs = [path for path in (work / ".edversion" / "packs").rglob("*") if path.is_file()]
+    pack = max(packs, key=lambda path: path.stat().st_size)
+    pack.chmod(0o644)
+    data = bytearray(pack.read_bytes())
+    data[1_000_000] ^= 1
+    pack.write_bytes(data)
+    return work
+
+
+def test_verify_of_a_whole_repository(work, call):
+    answer = call("verify")
+    assert answer.code == 0
+    assert answer.text.startswith("3 versions (5.2 kB): all whole; ")
+    assert "events: chain unbroken" in answer.text
+    found = call("verify", "--json").json
+    assert (found["versions"], found["damages"], found["broken_events"]) == (3, [], None)
+    assert found["events"] == len(call("events", "--json").json)
+
+
+def test_verify_of_some_versions(work, call):
+    found = call("verify", "scores:v0", "model", "--json").json
+    assert (found["versions"], found["events"]) == (2, None)
+    assert call("verify", "nothing").code == 1
+
+
+def test_verify_lists_each_damage(damaged, call):
+    answer = call("verify")
+    assert answer.code == 1
+    assert "1 damaged" in answer.text
+    (row,) = [line for line in answer.lines if line.startswith("default/large:v0")]
+    assert "large.bin" in row
+    found = call("verify", "--json")
+    assert (found.code, found.json["damages"][0]["path"]) == (1, "large.bin")
+    assert call("verify", "scores").code == 0
+
+
+def test_verify_of_events(work, call):
+    assert call("verify", "--events").text.endswith("events: chain unbroken\n")
+    with sqlite3.connect(work / ".edversion" / "catalog.db") as catalog:
+        catalog.execute("update events set actor = 'eve' where sequence = 2")
+    catalog.close()
+    broken = call("verify", "--events")
+    assert broken.code == 1
+    assert "broken at event 2" in broken.text
+    both = call("verify", "--json")
+    assert (both.code, both.json["versions"], both.json["events"]) == (1, 3, None)
+    assert "broken at event 2" in both.json["broken_events"]
+
+
+def test_verify_of_a_downloaded_copy(work, call):
+    call("get", "scores:v0", "-o", "copy")
+    assert call("verify", "scores:v0", "--root", "copy").code == 0
+    (work / "copy" / "scores.csv").write_text("other")
+    (work / "copy" / "notes" / "größe.txt").unlink()
+    answer = call("verify", "scores:v0", "--root", "copy", "--json")
+    assert answer.code == 1
+    assert sorted(damage["path"] for damage in answer.json["damages"]) == [
+        "notes/größe.txt",
+        "scores.csv",
+    ]
+    assert "scores.csv" in call("verify", "scores:v0", "--root", "copy").text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--root", "."], ["scores", "model", "--root", "."], ["scores", "--events"],
+     ["scores", "--root", "nowhere"]],
+)  # fmt: skip
+def test_verify_wrong_usage(work, call, arguments):
+    assert call("verify", *arguments).code == 2
+
+
+def test_doctor_finds_nothing_wrong(work, call):
+    answer = call("doctor")
+    assert (answer.code, answer.text) == (0, "nothing is wrong\n")
+    assert call("doctor", "--json").json == {"findings": [], "mended": 0, "left": 0}
+
+
+def test_doctor_mends(work, call):
+    for receipt in (work / ".edversion" / "receipts").rglob("*.json"):
+        receipt.unlink()
+    found = call("doctor")
+    assert found.code == 1
+    assert "missing-receipt" in found.text
+    assert "--mend" in found.err
+    mended = call("doctor", "--mend", "--json")
+    assert (mended.code, mended.json["mended"], mended.json["left"]) == (0, 3, 0)
+    assert call("doctor").code == 0
+
+
+def test_doctor_rebuilds_a_lost_catalog(work, call):
+    before = call("show", "model", "--json").json
+    for file in (work / ".edversion").glob("catalog.db*"):
+        file.unlink()
+    lost = call("ls")
+    assert lost.code == 1
+    assert "edversion doctor --mend" in lost.err
+    assert call("doctor").code == 1
+    mended = call("doctor", "--mend")
+    assert (mended.code, "lost-catalog" in mended.text) == (0, True)
+    assert call("show", "model", "--json").json["metadata"] == before["metadata"]
+    assert call("show", "model:champion", "--json").json["digest"] == before["digest"]
+
+
+def test_doctor_says_what_cannot_be_mended(damaged, call):
+    shutil.rmtree(damaged / ".edversion" / "packs")
+    mended = call("doctor", "--mend", "--json")
+    assert mended.code == 1
+    assert {finding["kind"] for finding in mended.json["findings"]} == {"missing-pack"}
+    assert mended.json["left"] == len(mended.json["findings"])
+
+
+def test_doctor_tells_of_a_crashed_run(work, call):
+    code = "import edversion, os; edversion.init('school'); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    found = call("doctor", "--json").json["findings"]
+    assert [finding["kind"] for finding in found] == ["crashed-run"]
+    assert call("doctor", "--mend").code == 0
+    assert call("runs", "--status", "crashed", "--json").json[0]["project"] == "school"
+    with edversion.open() as repository:
+        assert repository.runs()[0].status == "crashed"
