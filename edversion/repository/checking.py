@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from edversion import doctor, verify
+from edversion import doctor
 from edversion.environment import actor
 from edversion.errors import IntegrityError
 from edversion.model import (
     Version,
 )
 from edversion.repository.parts import Area, Subject
+from edversion.verify import Damage, verify_versions
 
 __all__ = ["Checking"]
 
@@ -23,7 +24,7 @@ class Checking(Area):
         *references: Subject,
         events: bool = True,
         progress: Callable[[int], None] | None = None,
-    ) -> tuple[verify.Damage, ...]:
+    ) -> tuple[Damage, ...]:
         """Re-read every byte and every event.
 
         Parameters
@@ -42,16 +43,16 @@ class Checking(Area):
             called ``events``.
         """
         chosen: Iterator[Version] = iter([self.version(item) for item in references])
-        found = verify.verify_versions(
+        found = verify_versions(
             chosen if references else self.catalog.all_versions(), self.store, progress
         )
         return tuple(found) + (self._broken_events() if events else ())
 
-    def _broken_events(self) -> tuple[verify.Damage, ...]:
+    def _broken_events(self) -> tuple[Damage, ...]:
         try:
             self.catalog.verify_events()
         except IntegrityError as error:
-            return (verify.Damage("events", None, str(error)),)
+            return (Damage("events", None, str(error)),)
         return ()
 
     def doctor(self, *, mend: bool = False) -> tuple[doctor.Finding, ...]:
