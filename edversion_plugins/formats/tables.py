@@ -109,7 +109,7 @@ def describe_parquet(file: RawFile, size: int) -> Facts:
     if int.from_bytes(read_at(file, size - 8, 4), "little") > min(_LONGEST_FOOTER, size - 12):
         raise ValueError("footer longer than the file")
     try:
-        import pyarrow.parquet  # noqa: PLC0415 - optional, and slow to import
+        import pyarrow.parquet
     except ImportError:
         return {"format": "parquet"}
     file.seek(0)
