@@ -273,7 +273,7 @@ class _Commit:
     def _stored(self, ingest: Ingest, path: str, source: Source) -> tuple[str, Segments]:
         """Store one path's bytes; they must be those that were added."""
         if isinstance(source, FileSource):
-            digest, segments = _stored_file(ingest, source)
+            digest, segments = _stored_file(ingest, source, path)
         elif isinstance(source, StoredSource):
             digest, segments = self._stored_again(ingest, source)
         else:
@@ -293,7 +293,7 @@ class _Commit:
         path = version.path(entry.path)
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            return ingest.large(descriptor, path, entry.size or 0)
+            return ingest.large(descriptor, path, entry.size or 0, entry.path)
         finally:
             os.close(descriptor)
 
@@ -361,7 +361,7 @@ class _Commit:
             self._store.mark_verified(whole)
 
 
-def _stored_file(ingest: Ingest, source: FileSource) -> tuple[str, Segments]:
+def _stored_file(ingest: Ingest, source: FileSource, name: str) -> tuple[str, Segments]:
     """Store a file's bytes; its stat must be the same before and after they were read."""
     path = source.path
     with storage_errors(f"reading {path}"):
@@ -373,7 +373,7 @@ def _stored_file(ingest: Ingest, source: FileSource) -> tuple[str, Segments]:
             if source.stat.size < LARGE:
                 stored = ingest.small(os.read(descriptor, LARGE), source.filename)
             else:
-                stored = ingest.large(descriptor, Path(path), source.stat.size)
+                stored = ingest.large(descriptor, Path(path), source.stat.size, name)
             now = Stat.of(os.fstat(descriptor))
         except EOFError as error:
             raise source_changed(path) from error

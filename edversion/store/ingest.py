@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,8 +91,19 @@ class Ingest:
             self._fresh[digest] = known
         return digest, known
 
-    def large(self, descriptor: int, path: Path, size: int) -> Stored:
+    def large(self, descriptor: int, path: Path, size: int, name: str) -> Stored:
         """Store the bytes of a large file.
+
+        Parameters
+        ----------
+        descriptor : int
+            The file, open for reading.
+        path : Path
+            Where it is, for plugins that know its format.
+        size : int
+            Its bytes.
+        name : str
+            Its path in the artifact: the older version of it is looked for there.
 
         Raises
         ------
@@ -105,7 +116,7 @@ class Ingest:
             if known is not None:
                 self._progress(size)
                 return digest, known
-        stored = self._store_large(descriptor, path, size)
+        stored = self._store_large(descriptor, path, size, name)
         self._fresh[stored[0]] = stored[1]
         return stored
 
@@ -159,10 +170,12 @@ class Ingest:
             answers.append(pays(data[:_SAMPLE]))
         return 2 * sum(answers) > len(answers)
 
-    def _store_large(self, descriptor: int, path: Path, size: int) -> Stored:
+    def _store_large(self, descriptor: int, path: Path, size: int, name: str) -> Stored:
         offsets = self._split(path, size)
         ends = cut_points(offsets, size) if offsets else None
         compressed = offsets is None and _file_pays(descriptor, size)
+        if ends is None:
+            self._refine(name, size)
         writer = self._writer()
         self._open.append(writer)
         if compressed or self._base.units:
@@ -176,11 +189,28 @@ class Ingest:
             return digest, known
         return digest, segments
 
+    def _refine(self, name: str, size: int) -> None:
+        """Cut older versions of a file by content, if that was not done when they were stored.
+
+        Half the time of storing a large file would go into units that nobody may ever ask
+        for. So a file that shares nothing is stored in windows, and cut when its next
+        version comes. From a store that is not local it would have to be fetched for that.
+        """
+        if not self._store.local:
+            return
+        for segments in self._base.take_coarse(name, size):
+            path = self._store.backend.local_path(pack_key(segments[0].pack))
+            assert path is not None
+            with suppress(OSError, EOFError), open(path, "rb", buffering=0) as file:
+                self._base.units.update(_fine_units(file.fileno(), segments))
+
     def _copy(
         self, descriptor: int, size: int, ends: Sequence[int] | None, writer: PackWriter
     ) -> Stored:
         """Store a file that shares nothing as a pack by itself, at the speed of the kernel."""
         segments = []
+        if ends is None and self._store.local:
+            ends = cut_points((), size)
         with (
             storage_errors("copying a file into the store"),
             HashAhead() as ahead,
@@ -262,6 +292,20 @@ class _Sharing:
             descriptor = self._packs[segment.pack] = os.open(path, os.O_RDONLY)
         view = self._buffer[: segment.length]
         return view[: os.preadv(descriptor, [view], segment.offset)]
+
+
+def _fine_units(descriptor: int, segments: Segments) -> Iterator[tuple[tuple[int, str], Segment]]:
+    """Cut by content what lies in one piece of a pack."""
+    pack, place = segments[0].pack, segments[0].offset
+
+    def read_at(view: memoryview, offset: int) -> int:
+        return os.preadv(descriptor, [view], segments[0].offset + offset)
+
+    for window in windows(read_at, sum(segment.length for segment in segments), None):
+        for unit in window.units:
+            mark, length = checksum(unit), len(unit)
+            yield (length, mark), Segment(pack, place, length, mark, None, length, mark)
+            place += length
 
 
 def _silent(count: int) -> None:

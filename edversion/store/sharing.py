@@ -6,15 +6,27 @@ from collections.abc import Callable, Collection
 
 from edversion.store.manifests import Segments, StoredManifest
 from edversion.store.packs import INLINE, Segment
+from edversion.store.splitting import WINDOW
 
 __all__ = ["LARGE", "Base"]
 
 LARGE = 1 << 20
 """Bytes from which a file is split into units and shared across the repository."""
 
+_ALIKE = 2
+
 
 class Base:
     """Files and units that a new version may share.
+
+    Attributes
+    ----------
+    packs : mapping of str to int
+        Ids and sizes of the packs that hold them.
+    units : mapping
+        Segments by raw length and raw checksum.
+    coarse : mapping of str to Segments
+        By path, files whose units are windows of one size; see `Ingest`.
 
     Parameters
     ----------
@@ -31,6 +43,7 @@ class Base:
     ) -> None:
         self.packs: dict[str, int] = {}
         self.units: dict[tuple[int, str], Segment] = {}
+        self.coarse: dict[str, Segments] = {}
         self._files: dict[str, Segments] = {}
         self._sizes_known = sizes_known
         self._elsewhere = elsewhere
@@ -44,6 +57,20 @@ class Base:
                 for segment in segments:
                     key = segment.raw_length, segment.raw_checksum
                     self.units.setdefault(key, segment)
+                if _is_coarse(segments):
+                    self.coarse.setdefault(row[0], segments)
+
+    def take_coarse(self, name: str, size: int) -> list[Segments]:
+        """Give the files that a new one most likely resembles, and are not cut by content yet.
+
+        The one of the same path; where there is none, at most two of about the same size.
+        """
+        alike = [name] if name in self.coarse else []
+        if not alike:
+            lengths = {path: sum(s.length for s in place) for path, place in self.coarse.items()}
+            near = [path for path, length in lengths.items() if size < 2 * length < 4 * size]
+            alike = sorted(near, key=lambda path: abs(lengths[path] - size))[:_ALIKE]
+        return [self.coarse.pop(path) for path in alike]
 
     def file(self, digest: str, size: int) -> Segments | None:
         """Give the place of a file's bytes, if they are stored: a large one's, anywhere."""
@@ -63,6 +90,16 @@ class Base:
         """Give those packs offered here that a placement names, with their sizes."""
         named = {segment.pack for segments in placement for segment in segments}
         return {pack: self.packs[pack] for pack in sorted(named & self.packs.keys())}
+
+
+def _is_coarse(segments: Segments) -> bool:
+    """Tell a file that lies in one piece, in windows of one size, cut without a look at it."""
+    first = segments[0]
+    return all(
+        segment.codec is None
+        and (segment.pack, segment.offset) == (first.pack, first.offset + index * WINDOW)
+        for index, segment in enumerate(segments)
+    )
 
 
 def _files(stored: StoredManifest) -> dict[str, Segments]:
