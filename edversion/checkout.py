@@ -25,6 +25,7 @@ from edversion.store import (
     open_external,
     storage_errors,
     write_fully,
+    wrong_reference,
 )
 from edversion.targets import Folders
 
@@ -178,14 +179,7 @@ def _copy_reference(descriptor: int, entry: FileEntry) -> None:
             hasher.update(block)
             write_fully(descriptor, block)
     if entry.digest is not None and hasher.digest != entry.digest:
-        raise IntegrityError(
-            f"{entry.path!r} refers to {entry.reference.url}, whose bytes do not match "
-            f"{entry.digest}; they were changed or damaged there",
-            code="damaged",
-            path=entry.path,
-            pack=None,
-            offset=None,
-        )
+        raise wrong_reference(entry)
 
 
 def _cached(store: Store, stored: StoredManifest, entry: FileEntry, segments: Segments) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from edversion.digests import digest_of_file
 from edversion.errors import EdversionError, IntegrityError
 from edversion.model import FileEntry, Version
-from edversion.store import LARGE, Segments, Store, StoredManifest, check_reference
+from edversion.store import LARGE, Segments, Store, StoredManifest, verify_reference
 
 __all__ = ["Damage", "verify_copy", "verify_stored", "verify_versions"]
 
@@ -105,7 +105,7 @@ def _all_whole(
     try:
         for _ in store.reader(stored).small_files(items):
             pass
-    except IntegrityError:
+    except EdversionError:
         return False
     return True
 
@@ -115,7 +115,7 @@ def _fault(
 ) -> Iterator[tuple[FileEntry, EdversionError]]:
     try:
         if entry.reference is not None:
-            check_reference(entry)
+            verify_reference(entry)
         else:
             for _ in store.reader(stored).chunks(entry, segments):
                 pass

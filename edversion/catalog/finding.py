@@ -17,7 +17,6 @@ from edversion.catalog.reading import (
     to_version,
     to_versions,
 )
-from edversion.catalog.search import condition, ordering
 from edversion.catalog.tables import aliases, collections, projects, versions
 from edversion.errors import InvalidInputError, NotFoundError
 from edversion.model import CollectionInfo, Version
@@ -163,6 +162,8 @@ class Finding(Area):
         InvalidInputError
             A text breaks the grammar; the message points at the place.
         """
+        from edversion.catalog.search import condition, ordering  # most programs never search
+
         query = VERSIONS.where(LIVE)
         exact = ((projects.c.name, project), (collections.c.name, name), (collections.c.type, type))
         query = query.where(*(column == value for column, value in exact if value is not None))

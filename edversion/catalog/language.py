@@ -213,7 +213,7 @@ def parse_ordering(text: str) -> tuple[Order, ...]:
 
 
 def _parse(text: str, start: str) -> Any:
-    from lark.exceptions import UnexpectedCharacters, UnexpectedToken  # noqa: PLC0415 - slow
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
     if len(text) > _MAX_LENGTH:
         raise InvalidInputError(
@@ -256,7 +256,7 @@ def _parser() -> Lark:
     The nodes are built while parsing, bottom up, so a text nested a thousand times is
     refused without a call stack as deep.
     """
-    from lark import Lark  # noqa: PLC0415 - slow
+    from lark import Lark
 
     build: Any = _Build()
     return Lark(

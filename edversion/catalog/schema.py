@@ -71,7 +71,7 @@ def _create(database: Database) -> None:
 
 def _upgrade(database: Database, found: str) -> None:
     """Run the migrations that lead from the revision found to this one."""
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - slow
+    from alembic.script import ScriptDirectory
 
     config = _config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
@@ -89,7 +89,7 @@ def _upgrade(database: Database, found: str) -> None:
 
 def migrate(connection: Connection) -> None:
     """Bring the schema to `HEAD` in the transaction of a connection."""
-    from alembic import command  # noqa: PLC0415 - slow
+    from alembic import command
 
     config = _config()
     config.attributes["connection"] = connection
@@ -97,7 +97,7 @@ def migrate(connection: Connection) -> None:
 
 
 def _config() -> Config:
-    from alembic.config import Config  # noqa: PLC0415 - slow
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "edversion.catalog:migrations")

@@ -246,9 +246,10 @@ def _sortable(field: Field, *, descending: bool) -> list[ColumnElement[Any]]:
     first = func.max if descending else func.min
     if field.root == "metadata":
         leaf = metadata_values.c
+        # Expressions, lest SQLite walk the index on the value, over all versions, for each.
         return [
             _of_version(select(first(column)).where(leaf.key == field.key), leaf.version_id)
-            for column in (leaf.number, leaf.text)
+            for column in (leaf.number + 0, leaf.text + "")
         ]
     if field.root == "run":
         named = select(first(runs.c.name)).select_from(run_versions.join(runs)).where(_LOGGED)

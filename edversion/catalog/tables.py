@@ -175,13 +175,13 @@ versions = Table(
     UniqueConstraint("collection_id", "number"),
 )
 # The same content is live once in a collection; deleted versions keep their number.
+# The migration says so to PostgreSQL as well; to say it here would import its dialect.
 Index(
     "uq_versions_live_digest",
     versions.c.collection_id,
     versions.c.digest,
     unique=True,
     sqlite_where=versions.c.deleted_at.is_(None),
-    postgresql_where=versions.c.deleted_at.is_(None),
 )
 
 revisions = Table(
@@ -201,12 +201,14 @@ metadata_values = Table(
     "metadata_values",
     schema,
     Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
+    # Before the position, so that sorting by a key finds it in each version at once.
+    Column("key", Text, primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("key", Text, nullable=False),
     Column("number", Float(53)),
     Column("text", Text),
     Index("ix_metadata_values_number", "key", "number", "version_id"),
     Index("ix_metadata_values_text", "key", "text", "version_id"),
+    sqlite_with_rowid=False,  # else its planner sorts by the index on values, for minutes
 )
 
 packs = Table(
@@ -238,7 +240,7 @@ aliases = Table(
     "aliases",
     schema,
     Column("collection_id", _Id, ForeignKey("collections.id"), primary_key=True),
-    Column("name", String(128), primary_key=True),
+    Column("name", String(128), primary_key=True, index=True),
     # NULL once the alias is removed: the row stays, so that its revision never restarts.
     Column("version_id", _Id, ForeignKey("versions.id"), index=True),
     Column("left_id", _Id, ForeignKey("versions.id"), index=True),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 from edversion.catalog import Catalog
-from edversion.errors import InvalidInputError
+from edversion.errors import EdversionWarning, InvalidInputError, StorageError
 from edversion.location import Location
 from edversion.model import CollectionInfo, Version
 from edversion.plugins import Plugins
@@ -54,16 +56,30 @@ class Area:
         return self.catalog.resolve(parse_reference(text), project=default)
 
     def write_receipts(self) -> None:
-        """Write the receipts of all versions whose facts changed."""
-        records = self.store.records
+        """Write the receipts of all versions whose facts changed.
+
+        The facts are committed by then: a receipt that cannot be written is a warning, and
+        `doctor` writes it later.
+        """
         for key, outdated in self.catalog.take_outdated().items():
-            receipt = self.catalog.receipt_by_key(key)
-            records.write_receipt(receipt)
-            written = int(str(receipt["generation"]))
-            if self.catalog.receipt_generation(key) != written:
-                outdated.add(written)  # whoever changed it meanwhile writes the next
-            for generation in sorted(outdated):
-                records.delete_receipt(receipt_name(*key), generation)
+            try:
+                self._write_receipt(key, outdated)
+            except StorageError as error:
+                warnings.warn(
+                    "{}/{}:v{} is recorded, but not its receipt: ".format(*key)
+                    + f"{error}. Then run 'edversion doctor --mend'",
+                    EdversionWarning,
+                    stacklevel=3,
+                )
+
+    def _write_receipt(self, key: tuple[str, str, int], outdated: set[int]) -> None:
+        records, receipt = self.store.records, self.catalog.receipt_by_key(key)
+        records.write_receipt(receipt)
+        written = int(str(receipt["generation"]))
+        if self.catalog.receipt_generation(key) != written:
+            outdated.add(written)  # whoever changed it meanwhile writes the next
+        for generation in sorted(outdated):
+            records.delete_receipt(receipt_name(*key), generation)
 
     def _aliased(self, reference: str) -> tuple[CollectionInfo, str]:
         """Give the collection and the name of an alias, whether or not it points anywhere."""

@@ -51,6 +51,8 @@ def described(path: Path) -> dict[str, object]:
         )
     with engine.connect() as connection:
         made = connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'index'"))
+        without = "SELECT name FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID%' ORDER BY name"
+        tables["without rowid"] = connection.scalars(text(without)).all()
         tables["indexes"] = sorted(" ".join(sql.split()) for (sql,) in made if sql is not None)
     engine.dispose()
     return tables
@@ -95,7 +97,7 @@ def test_a_strangers_database_is_left_alone(path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         Catalog.open(f"sqlite:///{path}")
     assert caught.value.code == "not_a_catalog"
-    assert described(path).keys() == {"pupils", "indexes"}
+    assert described(path).keys() == {"pupils", "indexes", "without rowid"}
 
 
 def test_opening_needs_neither_alembic_nor_lark(path: Path) -> None:

@@ -87,20 +87,38 @@ def test_what_is_asked_often_reads_an_index(catalog: Catalog) -> None:
         lambda: catalog.versions("dropout", "knn", limit=50),
         lambda: catalog.collection("dropout", "knn"),
         lambda: catalog.search(where="metadata.k = 1", limit=50),
+        lambda: catalog.search(where="metrics.auc > 0.5 or alias = 'best' or run = 'x'"),
         lambda: catalog.recent_manifests("dropout", "knn", limit=5),
         lambda: catalog.known_sizes([1]),
         lambda: catalog.large_files(["x"]),
     ):
         sent += statements(catalog, use)
+    for plan in plans(catalog, sent):
+        # A subquery is as large as what it was asked for; a table is not.
+        assert not plan.startswith("SCAN") or "anon_" in plan
+
+
+@pytest.mark.parametrize("field", ["metadata.k", "metrics.auc", "metrics.auc[a=b]", "tag", "run"])
+def test_sorting_looks_at_each_version_once(catalog: Catalog, field: str) -> None:
+    """To look for every version in all that has the key takes minutes, not milliseconds."""
+    sent = statements(catalog, lambda: catalog.search(order_by=field))
+    sorting = plans(catalog, [one for one in sent if "ORDER BY" in one])
+    tables = ("metadata_values", "metrics", "tags", "run_versions")
+    found = [plan for plan in sorting if plan.startswith(tuple(f"SEARCH {t} " for t in tables))]
+    assert found
+    assert all("(version_id=?" in plan for plan in found)
+
+
+def plans(catalog: Catalog, sent: list[str]) -> list[str]:
+    """How SQLite means to run some statements."""
+    steps: list[str] = []
     raw = sqlite3.connect(catalog._database.engine.url.database or "")
     for statement in sent:
-        if not statement.startswith(("SELECT", "UPDATE", "WITH")):
-            continue
-        values = (1,) * statement.count("?")
-        for *_, plan in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values):
-            # A subquery is as large as what it was asked for; a table is not.
-            assert not plan.startswith("SCAN") or "anon_" in plan, (plan, statement)
+        if statement.startswith(("SELECT", "UPDATE", "WITH")):
+            values = (1,) * statement.count("?")
+            steps += [step for *_, step in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     raw.close()
+    return steps
 
 
 @pytest.mark.parametrize(

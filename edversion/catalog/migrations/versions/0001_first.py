@@ -194,6 +194,7 @@ def _create_aliases() -> None:
         sa.PrimaryKeyConstraint("collection_id", "name", name="pk_aliases"),
     )
     op.create_index("ix_aliases_left_id", "aliases", ["left_id"])
+    op.create_index("ix_aliases_name", "aliases", ["name"])
     op.create_index("ix_aliases_version_id", "aliases", ["version_id"])
 
 
@@ -214,14 +215,15 @@ def _create_metadata_values() -> None:
     op.create_table(
         "metadata_values",
         sa.Column("version_id", _ID, nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("number", sa.Float(precision=53)),
         sa.Column("text", sa.Text()),
         sa.ForeignKeyConstraint(
             ["version_id"], ["versions.id"], name="fk_metadata_values_version_id"
         ),
-        sa.PrimaryKeyConstraint("version_id", "position", name="pk_metadata_values"),
+        sa.PrimaryKeyConstraint("version_id", "key", "position", name="pk_metadata_values"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_metadata_values_number", "metadata_values", ["key", "number", "version_id"])
     op.create_index("ix_metadata_values_text", "metadata_values", ["key", "text", "version_id"])
