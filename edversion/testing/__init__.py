@@ -1,0 +1,49 @@
+"""The test kit, for edversion's own tests and for those of its plugins and backends.
+
+::
+
+    pytest_plugins = ["edversion.testing.fixtures"]    in conftest.py: `repository`, `run`, …
+    edversion.testing.contracts                        what every store must do; subclass it
+    edversion.testing.strategies                       Hypothesis: paths, hostile paths, trees
+    edversion.testing.faults                           damage stored bytes, fill the disk
+    edversion.testing.children                         run Python in children, and kill them
+    edversion.testing.files                            write and read files, and let them settle
+
+pytest and Hypothesis are imported by these modules alone; a program that uses edversion
+needs neither.
+"""
+
+from __future__ import annotations
+
+from edversion.testing.children import Victims, run_python
+from edversion.testing.faults import (
+    NoMountError,
+    fill_disk,
+    flip_bit,
+    limit_file_size,
+    object_keys,
+    remove,
+    rewrite,
+    swap,
+    tiny_disk,
+    truncate,
+)
+from edversion.testing.files import read_tree, settle, write_file
+
+__all__ = [
+    "NoMountError",
+    "Victims",
+    "fill_disk",
+    "flip_bit",
+    "limit_file_size",
+    "object_keys",
+    "read_tree",
+    "remove",
+    "rewrite",
+    "run_python",
+    "settle",
+    "swap",
+    "tiny_disk",
+    "truncate",
+    "write_file",
+]

@@ -1,0 +1,33 @@
+"""What all tests share: the published fixtures, a clean environment, slow tests last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["edversion.testing.fixtures"]
+
+settings.register_profile(
+    "edversion",
+    deadline=None,  # two busy cores make any deadline a matter of luck
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("edversion")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Let no setting of the developer's reach a test."""
+    for name in ("STORE", "CATALOG", "ACTOR", "DISABLE_PLUGINS", "CACHE"):
+        monkeypatch.delenv(f"EDVERSION_{name}", raising=False)
+    cache: Path = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("EDVERSION_CACHE", str(cache))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slow tests after the fast ones."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

@@ -1,0 +1,334 @@
+"""Where a repository is found, what is refused at the door, and how it is closed."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sqlite3
+import warnings
+from pathlib import Path
+
+import pytest
+
+import edversion
+from edversion.errors import (
+    CatalogVersionError,
+    InvalidInputError,
+    NotFoundError,
+    StorageError,
+)
+from edversion.location import locate
+from edversion.repository import Repository, open_repository
+from edversion.run import start_run
+from edversion.store import FORMAT
+from edversion.testing import object_keys, rewrite, run_python
+
+
+def log(store: Path | None = None, data: bytes = b"1", **options: str) -> edversion.Version:
+    draft = edversion.Artifact("data", "dataset")
+    draft.add_bytes(data, "a")
+    with edversion.init("p", store=store, **options) as run:
+        return run.log_artifact(draft)
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+# Finding
+
+
+def test_an_empty_folder_gets_a_repository(empty_folder: Path) -> None:
+    with pytest.raises(NotFoundError, match="make one with 'edversion init'") as caught:
+        edversion.open()
+    assert caught.value.code == "no_repository"
+    log()
+    assert [path.name for path in empty_folder.iterdir()] == [".edversion"]
+    with edversion.open() as repository:
+        assert repository.version("data").number == 0
+
+
+def test_the_first_example_of_the_design_runs(empty_folder: Path) -> None:
+    (empty_folder / "math_data.csv").write_text("id,score\n")
+    (empty_folder / "model.pkl").write_bytes(b"model")
+    with edversion.init(project="ed-ai-model-compare", config={"k": 5}) as run:
+        data = edversion.Artifact("student_math_dataset", type="dataset")
+        data.add_file("math_data.csv")
+        run.log_artifact(data)
+        run.log_artifact(
+            "model.pkl", name="knn_model", type="model",
+            metadata={"epochs": 50, "accuracy": 0.92}, aliases=["candidate"],
+        )  # fmt: skip
+    model = edversion.open().version("knn_model:latest")
+    model.download("./served")
+    assert Path("served/model.pkl").read_bytes() == b"model"
+    assert edversion.open().version("knn_model:candidate") == model
+
+
+def test_the_nearest_folder_upward_is_found(empty_folder: Path, monkeypatch) -> None:
+    log()
+    deep = empty_folder / "a" / "b"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    assert log(data=b"2").number == 1
+    assert not (deep / ".edversion").exists()
+    (empty_folder / "a" / ".edversion").mkdir()  # somebody's folder, but no repository
+    assert edversion.open().version("data").number == 1
+
+
+def test_who_names_the_store_first(empty_folder: Path, monkeypatch) -> None:
+    """The argument, the environment, edversion.toml, a folder upward."""
+    places = {name: empty_folder / name for name in ("argument", "environment", "config")}
+    log()
+    assert locate().store == str(empty_folder / ".edversion")
+    (empty_folder / "edversion.toml").write_text('store = "config"\nproject = "configured"\n')
+    assert locate().store == str(places["config"])
+    deep = empty_folder / "deep"
+    deep.mkdir()
+    assert locate(start=deep).store == str(places["config"])  # relative to the file
+    monkeypatch.setenv("EDVERSION_STORE", str(places["environment"]))
+    assert locate().store == str(places["environment"])
+    assert locate(places["argument"]).store == str(places["argument"])
+    assert locate().project == "configured"
+
+
+def test_who_names_the_catalog_first(empty_folder: Path, monkeypatch) -> None:
+    assert locate("s").catalog == f"sqlite:///{empty_folder / 's' / 'catalog.db'}"
+    (empty_folder / "edversion.toml").write_text('store = "s"\ncatalog = "sqlite:////config.db"\n')
+    assert locate().catalog == "sqlite:////config.db"
+    # a catalog belongs to the store beside which it is named
+    assert locate("other").catalog == f"sqlite:///{empty_folder / 'other' / 'catalog.db'}"
+    monkeypatch.setenv("EDVERSION_CATALOG", "sqlite:////environment.db")
+    assert locate().catalog == locate("other").catalog == "sqlite:////environment.db"
+    assert locate("other", "sqlite:////argument.db").catalog == "sqlite:////argument.db"
+
+
+def test_the_settings_work_end_to_end(empty_folder: Path, monkeypatch) -> None:
+    (empty_folder / "edversion.toml").write_text(
+        f'store = "s"\ncatalog = "sqlite:///{empty_folder}/facts.db"\nproject = "mine"\n'
+    )
+    with edversion.init() as run:
+        assert run.project == "mine"
+    assert (empty_folder / "facts.db").exists()
+    assert not (empty_folder / "s" / "catalog.db").exists()
+    with edversion.open(project="other") as repository:
+        assert repository.location.project == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("store = ", "cannot be read"), ("shop = 's'", "'shop' is not a setting"),
+     ("store = 3", "'store' is not a setting"), ("[store]\nx = 1", "'store' is not a setting"),
+     ("\x80", "cannot be read")],
+)  # fmt: skip
+def test_broken_settings_are_told(empty_folder: Path, text: str, fault: str) -> None:
+    (empty_folder / "edversion.toml").write_bytes(text.encode("latin-1"))
+    for call in (edversion.open, edversion.init):
+        with pytest.raises(InvalidInputError, match=rf"edversion\.toml.*{fault}") as caught:
+            call()
+        assert caught.value.code == "bad_config"
+
+
+def test_a_remote_store_needs_a_catalog() -> None:
+    with pytest.raises(InvalidInputError, match="set EDVERSION_CATALOG") as caught:
+        edversion.init(store="memory://nobody")
+    assert caught.value.code == "no_catalog"
+    with pytest.raises(StorageError, match="cannot open the store") as caught:
+        edversion.init(store="nosuchprotocol://x", catalog="sqlite://")
+    assert caught.value.code == "unknown_protocol"
+
+
+def test_a_memory_store_works_end_to_end(tmp_path: Path) -> None:
+    with edversion.init("p", store="memory://end-to-end", catalog="sqlite://") as run:
+        draft = edversion.Artifact("data", "dataset")
+        draft.add_bytes(b"x" * 50_000, "a")
+        draft.add_bytes(os.urandom(2 << 20), "large")
+        version = run.log_artifact(draft, aliases=["best"])
+        run.log_metrics({"auc": 1}, version=version)
+        again = run.repository.version("data:best")
+        assert again.read_bytes("a") == b"x" * 50_000
+        again.verify(again.download(tmp_path / "out"))
+        assert run.repository.verify() == ()
+    assert list(Path().iterdir()) == []  # nothing in the current folder
+
+
+# Refused at the door
+
+
+def newer(store: Path, folder: str) -> None:
+    """Give every object of a folder the next format number."""
+    with edversion.open(store) as repository:
+        for key in object_keys(repository.store, folder):
+            content = repository.store.backend.read(key)
+            changed = content.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1), 1)
+            assert changed != content
+            rewrite(repository.store, key, changed)
+
+
+def test_a_newer_store_is_refused_by_name(tmp_path: Path) -> None:
+    log(tmp_path / "store")
+    marker = tmp_path / "store" / "edversion.json"
+    content = json.loads(marker.read_bytes())
+    assert content["format"] == FORMAT
+    marker.chmod(0o644)
+    marker.write_text(json.dumps({**content, "format": FORMAT + 1}))
+    for call in (edversion.open, lambda store: edversion.init(store=store)):
+        with pytest.raises(
+            CatalogVersionError, match=rf"has format {FORMAT + 1}.*Upgrade"
+        ) as caught:
+            call(tmp_path / "store")
+        assert (caught.value.found, caught.value.known) == (FORMAT + 1, FORMAT)
+        assert str(tmp_path / "store") in str(caught.value)
+
+
+def test_a_newer_manifest_is_refused_by_name(tmp_path: Path) -> None:
+    log(tmp_path / "store")
+    newer(tmp_path / "store", "manifests")
+    with edversion.open(tmp_path / "store") as repository:
+        version = repository.version("data")
+        for read in (version.files, lambda: version.read_bytes("a"), version.verify):
+            with pytest.raises(CatalogVersionError, match=rf"manifests/.* has format {FORMAT + 1}"):
+                read()
+        (damage,) = repository.verify()
+        assert "Upgrade edversion" in damage.message
+
+
+@pytest.mark.parametrize("folder", ["receipts", "runs"])
+def test_a_newer_receipt_is_refused_by_name(tmp_path: Path, folder: str) -> None:
+    """A catalog rebuilt from half-understood receipts would be wrong without a word."""
+    log(tmp_path / "store")
+    newer(tmp_path / "store", folder)
+    for path in (tmp_path / "store").glob("catalog.db*"):
+        path.unlink()
+    with (
+        open_repository(tmp_path / "store", lost_catalog=True) as repository,
+        pytest.raises(CatalogVersionError, match=rf"{folder}/.* has format {FORMAT + 1}"),
+    ):
+        repository.doctor(mend=True)
+
+
+def test_a_newer_catalog_is_refused_by_name(tmp_path: Path) -> None:
+    log(tmp_path / "store")
+    path = tmp_path / "store" / "catalog.db"
+    database = sqlite3.connect(path)
+    (table,) = [
+        name
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE name LIKE '%version'")
+        if database.execute(f"SELECT count(*) FROM pragma_table_info('{name}')").fetchone() == (1,)
+    ]
+    database.execute(f"UPDATE {table} SET version_num = '9999'")
+    database.commit()
+    database.close()
+    with pytest.raises(CatalogVersionError, match=r"has schema 9999.*upgrade edversion") as caught:
+        edversion.open(tmp_path / "store")
+    assert (caught.value.code, caught.value.found) == ("catalog_too_new", "9999")
+
+
+def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE pupils (name TEXT)")
+    database.commit()
+    database.close()
+    with pytest.raises(StorageError, match="no edversion catalog") as caught:
+        edversion.init(store=tmp_path / "store", catalog=f"sqlite:///{path}")
+    assert caught.value.code == "not_a_catalog"
+
+
+def test_a_read_only_store_says_so(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    log(tmp_path / "store")
+    for folder, _, _ in os.walk(tmp_path / "store"):
+        os.chmod(folder, 0o555)
+    try:
+        with pytest.raises(StorageError, match=r"permission|written"):
+            log(tmp_path / "store", b"2")
+    finally:
+        for folder, _, _ in os.walk(tmp_path / "store"):
+            os.chmod(folder, 0o755)
+
+
+# Closing
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
+    """No descriptor, no warning about one, and the folder can go."""
+    log(tmp_path / "warm")
+    gc.collect()
+    before = len(os.listdir("/dev/fd"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for turn in range(3):
+            log(tmp_path / "store", b"%d" % turn)
+            with edversion.open(tmp_path / "store") as repository:
+                version = repository.version("data")
+                version.path("a")
+                version.read_bytes("a")
+                version.download(tmp_path / "out")
+                repository.verify()
+                repository.doctor()
+        gc.collect()
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_closing_twice_and_using_after_are_harmless(repository: Repository) -> None:
+    with start_run(repository, project="p") as run:
+        draft = edversion.Artifact("data", "dataset")
+        draft.add_bytes(b"1", "a")
+        run.log_artifact(draft)
+    repository.close()
+    repository.close()
+    assert repository.version("data").read_bytes("a") == b"1"
+    repository.close()
+
+
+def test_a_run_that_was_not_finished_keeps_its_repository(tmp_path: Path) -> None:
+    """`init` closes what it opened when the run cannot start."""
+    with pytest.raises(InvalidInputError):
+        edversion.init("not legal", store=tmp_path / "store")
+    with edversion.open(tmp_path / "store") as repository:
+        assert repository.runs() == ()
+        assert repository.doctor() == ()
+
+
+# Importing
+
+HEAVY = [
+    "torch", "sklearn", "pandas", "numpy", "click", "starlette", "sqlalchemy", "alembic", "lark",
+    "rich", "pytest", "hypothesis", "fsspec",
+]  # fmt: skip
+LOADED = f"""
+import sys
+import edversion
+loaded = [name for name in {HEAVY} if name in sys.modules]
+assert not loaded, loaded
+"""
+TIMED = """
+import sys, time
+start = time.perf_counter()
+import edversion
+print(time.perf_counter() - start)
+"""
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    run_python(LOADED)
+
+
+def test_importing_is_quick() -> None:
+    """The best of several, since other work on the machine only ever adds."""
+    assert min(float(run_python(TIMED)) for _ in range(5)) < 0.25
+
+
+def test_everything_public_can_be_reached() -> None:
+    assert sorted(edversion.__all__, key=str) == edversion.__all__
+    for name in edversion.__all__:
+        assert getattr(edversion, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = edversion.nothing
