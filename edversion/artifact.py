@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from types import MappingProxyType
+from typing import IO, Any, cast
 
 from edversion.digests import digest_of_bytes, manifest_of
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
@@ -93,9 +94,11 @@ class Artifact:
         self._description = text
 
     @property
-    def metadata(self) -> dict[str, Any]:
-        """A copy of the metadata; assign a mapping to replace it."""
-        return clean_metadata(self._metadata)
+    def metadata(self) -> MutableMapping[str, Any]:
+        """The metadata, to be changed until the draft is logged; read-only afterwards."""
+        if self._logged is None:
+            return self._metadata
+        return cast("MutableMapping[str, Any]", MappingProxyType(self._metadata))
 
     @metadata.setter
     def metadata(self, metadata: Mapping[str, Any] | None) -> None:
@@ -189,11 +192,17 @@ class Artifact:
         """
         self._check_open()
         prefix = "" if name is None else check_path(name) + "/"
-        found = scan_folder(os.fspath(path))  # all or nothing: refuse before adding
+        found = scan_folder(os.fspath(path))
         legal = [(check_path(prefix + relative), source) for relative, source in found]
-        if self._sources or not self._adopt(dict(legal), len(legal)):
-            for name_, source in legal:
-                self._put(name_, source, overwrite)
+        if not self._sources and self._adopt(dict(legal), len(legal)):
+            return
+        before = dict(self._sources), set(self._folders)
+        try:
+            for place, source in legal:
+                self._put(place, source, overwrite)
+        except BaseException:
+            self._sources, self._folders = before  # all of the folder, or nothing
+            raise
 
     def add_reference(
         self, url: str, name: str | None = None, *, checksum: bool = False, overwrite: bool = False

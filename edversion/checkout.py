@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from edversion.digests import Hasher, canonical_entries, digest_of_bytes, digest_of_file
+from edversion.digests import Hasher, canonical_entries, digest_of_bytes
 from edversion.errors import IntegrityError, InvalidInputError, NotFoundError
 from edversion.model import FileEntry
 from edversion.reference import check_path
@@ -59,14 +59,13 @@ def local_path(store: Store, stored: StoredManifest, path: str) -> Path:
     try:
         if store.is_verified(own, digest):
             return own
-        good = own.stat().st_size == entry.size and digest_of_file(own) == digest
+        if own.stat().st_size == entry.size and store.proves(own, digest):
+            return own
     except FileNotFoundError:
-        good = False
-    if not good:
-        store.reader(stored).whole(entry, segments)  # names the place of the damage
-        raise IntegrityError(f"{own} is damaged", path=path, pack=own.name, offset=0)
-    store.mark_verified({own: digest})
-    return own
+        pass  # told below, like any other damage
+    for _ in store.reader(stored).chunks(entry, segments):
+        pass  # names the place of the damage
+    raise IntegrityError(f"{own} is damaged", path=path, pack=own.name, offset=0)
 
 
 def download(
@@ -178,7 +177,9 @@ def _copy_reference(descriptor: int, entry: FileEntry) -> None:
         while block := source.read(_BUFFER):
             hasher.update(block)
             write_fully(descriptor, block)
-    if entry.digest is not None and hasher.digest != entry.digest:
+    if entry.digest is None:
+        check_reference(entry)  # nothing else proves that it was not replaced meanwhile
+    elif hasher.digest != entry.digest:
         raise wrong_reference(entry)
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from edversion.artifact import Artifact
 from edversion.catalog import Catalog, CommitRequest, CommitResult, LargeFile, PackRow
 from edversion.digests import manifest_of
-from edversion.errors import ConflictError, EdversionError
+from edversion.errors import ConflictError, EdversionError, IntegrityError
 from edversion.known import KnownDigests
-from edversion.model import FileEntry, Json
+from edversion.metadata import clean_metadata
+from edversion.model import FileEntry, Json, Version
 from edversion.plugins import Plugins
 from edversion.reference import check_alias, check_name
 from edversion.sources import (
@@ -38,6 +39,7 @@ from edversion.store import (
     Store,
     StoredManifest,
     collector_paused,
+    read_exactly,
     storage_errors,
 )
 
@@ -97,7 +99,8 @@ def commit_draft(
     for tag in options.tags:
         check_name(tag, "tag")
     for attempt in range(_ATTEMPTS):
-        work = _Commit(draft, options, store, catalog, plugins, share=attempt == 0)
+        share = attempt == 0 and not options.rehash  # who distrusts the stat may distrust the store
+        work = _Commit(draft, options, store, catalog, plugins, share=share)
         try:
             with collector_paused():
                 return work.run()
@@ -145,7 +148,7 @@ class _Commit:
         known = self._catalog.find_by_digest(
             self._options.project, self._draft.name, manifest.digest
         )
-        if known is None:
+        if known is None or not self._is_present(known):
             return None
         request = self._request(manifest.digest, manifest.size, manifest.file_count)
         return self._catalog.commit(replace(request, generation=known.generation, must_exist=True))
@@ -183,12 +186,14 @@ class _Commit:
         self, request: CommitRequest, stored: StoredManifest, ingest: Ingest
     ) -> CommitResult:
         """Commit; what was written for nothing is removed, if it is certain that it was."""
+        known = self._catalog.find_by_digest(request.project, request.name, request.digest)
+        mends = known is not None and not self._is_whole(known)
         try:
-            result = self._catalog.commit(request)
+            result = self._catalog.commit(replace(request, mends=mends))
         except ConflictError:
             self._undo(request, ingest)
             raise
-        if result.created:
+        if result.version.generation == request.generation:
             self._remember_packs(stored, ingest)
         else:
             self._undo(request, ingest)
@@ -198,6 +203,26 @@ class _Commit:
         with suppress(EdversionError):  # what stays is found and removed by `doctor`
             self._store.delete_manifest(request.digest, request.generation)
         ingest.discard()
+
+    def _is_present(self, version: Version) -> bool:
+        """Tell whether a version's objects are there, with all their bytes; nothing is read."""
+        manifest = self._store.has_manifest(version.digest, version.generation)
+        return manifest and not self._store.lacks(self._catalog.packs_of(version))
+
+    def _is_whole(self, version: Version) -> bool:
+        """Tell whether a version can be read; with `rehash`, every byte of it is."""
+        if not self._is_present(version):
+            return False
+        try:
+            stored = self._store.read_manifest(version.digest, version.generation)
+            reader = self._store.reader(stored)
+            pairs = zip(stored.manifest.entries, stored.placement, strict=True)
+            for entry, segments in pairs if self._options.rehash else ():
+                for _ in reader.chunks(entry, segments) if entry.reference is None else ():
+                    pass
+        except IntegrityError:
+            return False
+        return True
 
     def _base(self) -> Base:
         """Offer the draft's origin, the collection's recent versions and the run's inputs."""
@@ -212,6 +237,8 @@ class _Commit:
         for digest, generation in dict.fromkeys(offered):
             with suppress(EdversionError):  # a damaged one is not shared; `verify` tells of it
                 stored = self._store.read_manifest(digest, generation)
+                if self._store.lacks(stored.packs):
+                    continue
                 base.add(stored)
                 files += len(stored.rows)
             if files > _ENOUGH_FILES:  # reading further ones would take longer than it saves
@@ -229,7 +256,8 @@ class _Commit:
         if found is None:
             return None
         with suppress(EdversionError):
-            return self._store.read_manifest(*found)
+            stored = self._store.read_manifest(*found)
+            return None if self._store.lacks(stored.packs) else stored
         return None
 
     def _shared(self, base: Base, digests: Mapping[str, str | None]) -> dict[str, Segments]:
@@ -311,7 +339,7 @@ class _Commit:
             actor=options.actor,
             aliases=options.aliases,
             tags=options.tags,
-            metadata=draft.metadata,
+            metadata=clean_metadata(draft.metadata),
             description=draft.description,
             facts={},
             packs=(),
@@ -371,7 +399,10 @@ def _stored_file(ingest: Ingest, source: FileSource, name: str) -> tuple[str, Se
             raise source_changed(path) from error
         try:
             if source.stat.size < LARGE:
-                stored = ingest.small(os.read(descriptor, LARGE), source.filename)
+                data = read_exactly(descriptor, 0, LARGE)
+                if len(data) != source.stat.size:
+                    raise source_changed(path)
+                stored = ingest.small(data, source.filename)
             else:
                 stored = ingest.large(descriptor, Path(path), source.stat.size, name)
             now = Stat.of(os.fstat(descriptor))

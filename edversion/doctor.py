@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 
 from edversion.catalog import Catalog
-from edversion.errors import IntegrityError
+from edversion.errors import EdversionError, IntegrityError
 from edversion.store import Store, receipt_name
 
 __all__ = ["Finding", "examine"]
 
 _STORE_ID = "store_id"
 _LEFTOVER_SECONDS = 60
+_REBUILT = "rebuilt_at"  # microseconds since the epoch, as the generations of manifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class Finding:
     ----------
     kind : str
         ``lost-catalog``, ``crashed-run``, ``orphan-pack``, ``orphan-manifest``, ``leftover``,
-        ``missing-receipt``, ``stale-receipt``, ``old-catalog``, ``missing-pack``,
-        ``short-pack``, ``missing-manifest``, ``broken-events``.
+        ``unclaimed-pack``, ``unclaimed-manifest``, ``missing-receipt``, ``stale-receipt``,
+        ``old-catalog``, ``missing-pack``, ``short-pack``, ``missing-manifest``,
+        ``broken-events``.
     subject : str
         The thing.
     message : str
@@ -92,6 +94,7 @@ def _lost_catalog(case: _Case) -> _Found:
     def rebuild() -> None:
         catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
         catalog.set_setting(_STORE_ID, store.id)
+        catalog.set_setting(_REBUILT, str(time.time_ns() // 1_000))
 
     if count:
         message = (
@@ -123,13 +126,21 @@ def _unused(case: _Case) -> _Found:
     if catalog.setting(_STORE_ID) is None or _unheard_of(case):
         return  # the catalog does not know all of this store, so nothing may be judged by it
     known, committed = catalog.pack_sizes(), catalog.named_manifests()
+    rebuilt = int(catalog.setting(_REBUILT) or 0)
     for pack, size in packs:
         if pack not in known and _writer(pack) not in live:
-            yield _removable("orphan-pack", pack, size), partial(store.delete_pack, pack)
+            if _began(catalog, _writer(pack)) < rebuilt:
+                yield _unclaimed("pack", pack, size), None
+            else:
+                yield _removable("orphan-pack", pack, size), partial(store.delete_pack, pack)
     for digest, generation, size in manifests:
         if (digest, generation) not in committed and not live:
-            finding = _removable("orphan-manifest", f"{digest}.{generation}", size)
-            yield finding, partial(store.delete_manifest, digest, generation)
+            name = f"{digest}.{generation}"
+            if generation < rebuilt:
+                yield _unclaimed("manifest", name, size), None
+            else:
+                repair = partial(store.delete_manifest, digest, generation)
+                yield _removable("orphan-manifest", name, size), repair
     for path in leftovers:
         with suppress(FileNotFoundError):
             yield from _leftover(path, live)
@@ -138,16 +149,32 @@ def _unused(case: _Case) -> _Found:
 def _leftover(path: Path, live: frozenset[str]) -> _Found:
     """A file under way: a run's own, or for a moment anybody's."""
     status, writer = path.stat(), _writer(path.name)
-    if writer in live:
+    if writer in live or not path.is_file():
         return
     finding = _removable("leftover", path.name, status.st_size)
     settled = writer or time.time() - status.st_mtime > _LEFTOVER_SECONDS
-    yield finding, path.unlink if settled else None
+    yield finding, partial(path.unlink, missing_ok=True) if settled else None
 
 
 def _removable(kind: str, subject: str, size: int) -> Finding:
     message = "no version needs it, and the process that wrote it is gone; it can be removed"
     return Finding(kind, subject, message, size)
+
+
+def _unclaimed(kind: str, subject: str, size: int) -> Finding:
+    message = (
+        "it is older than the catalog, which was rebuilt: it may belong to a version whose "
+        "receipt was lost with the old catalog, so it is kept"
+    )
+    return Finding(f"unclaimed-{kind}", subject, message, size)
+
+
+def _began(catalog: Catalog, run: str) -> int:
+    """Give when a run began, in microseconds since the epoch; 0 for a run that nobody knows."""
+    try:
+        return int(catalog.get_run(run).started_at.timestamp() * 1_000_000)
+    except EdversionError:
+        return 0
 
 
 def _writer(name: str) -> str:
@@ -206,8 +233,9 @@ def _damage(case: _Case) -> _Found:
             kind = "short-pack" if pack in present else "missing-pack"
             message = "versions need it; restore it from a backup ('edversion verify' names them)"
             yield Finding(kind, pack, message, sizes[pack]), None
+    live = case.catalog.live_manifests()  # before they are listed: a new one is in the list then
     manifests = {(digest, generation) for digest, generation, _ in case.store.manifests()}
-    for digest, generation in sorted(case.catalog.live_manifests() - manifests):
+    for digest, generation in sorted(live - manifests):
         message = "a version needs it; restore it from a backup"
         yield Finding("missing-manifest", f"{digest}.{generation}", message), None
 

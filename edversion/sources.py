@@ -9,7 +9,14 @@ from typing import NamedTuple
 from edversion.digests import digest_of_file
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
 from edversion.model import FileEntry, Version
-from edversion.store import MARKER, Stat, coarse_now, digest_of_external, inquire
+from edversion.store import (
+    MARKER,
+    Stat,
+    coarse_now,
+    digest_of_external,
+    inquire,
+    storage_errors,
+)
 
 __all__ = [
     "BytesSource",
@@ -24,6 +31,7 @@ __all__ = [
 ]
 
 
+_MARKER_BYTES = 4096
 _KIND = 0o170000  # the bits of a mode that tell a file from a folder, a pipe, a device
 
 
@@ -83,7 +91,8 @@ class FileSource(NamedTuple):
         digest = self.digest
         if digest is None:
             self.check()
-            digest = digest_of_file(self.path)
+            with storage_errors(f"reading {self.path}"):
+                digest = digest_of_file(self.path)
             self.check()
         return FileEntry(path, self.stat.size, digest, executable=self.executable)
 
@@ -171,27 +180,33 @@ def scan_folder(root: str) -> list[tuple[str, FileSource]]:
         raise InvalidInputError(f"{root} is no folder; add it with add_file", path=root)
     found: list[tuple[str, FileSource]] = []
     top = os.path.abspath(root)
-    _scan(top, "", {(result.st_dev, result.st_ino): top}, found)
+    waiting = [_Folder(top, "", {(result.st_dev, result.st_ino): top})]
+    while waiting:  # a stack, since folders may be nested deeper than Python's calls
+        waiting += _scan(waiting.pop(), found)
     return found
 
 
-def _scan(
-    folder: str,
-    prefix: str,
-    above: dict[tuple[int, int], str],
-    found: list[tuple[str, FileSource]],
-) -> None:
-    """Walk one folder; `above` holds the folders on the way to it."""
-    now = coarse_now()
-    for entry in _listed(folder):
-        if entry.is_dir():
-            _enter(entry, prefix, above, found)
-            continue
+class _Folder(NamedTuple):
+    """A folder to walk; `above` holds the folders on the way to it."""
+
+    path: str
+    prefix: str
+    above: dict[tuple[int, int], str]
+
+
+def _scan(folder: _Folder, found: list[tuple[str, FileSource]]) -> list[_Folder]:
+    """Take note of one folder's files; give the folders in it."""
+    now, inner = coarse_now(), []
+    for entry in _listed(folder.path):
         try:
+            if entry.is_dir():
+                inner.append(entry)
+                continue
             result = entry.stat()
         except OSError:
             result = _stat(entry.path)  # says what is wrong with a link
-        found.append((prefix + entry.name, _noted(folder, entry.name, result, now)))
+        found.append((folder.prefix + entry.name, _noted(folder.path, entry.name, result, now)))
+    return [_entered(entry, folder) for entry in inner if not _is_store(entry.path)]
 
 
 def _listed(folder: str) -> list[os.DirEntry[str]]:
@@ -202,24 +217,27 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
         raise StorageError(f"cannot list {folder}: {error}", path=folder) from error
 
 
-def _enter(
-    entry: os.DirEntry[str],
-    prefix: str,
-    above: dict[tuple[int, int], str],
-    found: list[tuple[str, FileSource]],
-) -> None:
-    if os.path.isfile(f"{entry.path}/{MARKER}"):
-        return  # a store is no part of what it stores
-    result = os.stat(entry.path)
+def _is_store(folder: str) -> bool:
+    """Tell a store, which is no part of what it stores."""
+    try:
+        with open(f"{folder}/{MARKER}", "rb") as file:
+            return b'"edversion":"store"' in file.read(_MARKER_BYTES)
+    except OSError:
+        return False
+
+
+def _entered(entry: os.DirEntry[str], folder: _Folder) -> _Folder:
+    result = _stat(entry.path)
     identity = result.st_dev, result.st_ino
-    if identity in above:
+    if identity in folder.above:
         raise InvalidInputError(
-            f"{entry.path} leads back to {above[identity]}: a loop of symbolic links; remove it, "
-            "or add the folders one by one",
+            f"{entry.path} leads back to {folder.above[identity]}: a loop of symbolic links; "
+            "remove it, or add the folders one by one",
             code="symlink_loop",
             path=entry.path,
         )
-    _scan(entry.path, f"{prefix}{entry.name}/", {**above, identity: entry.path}, found)
+    above = {**folder.above, identity: entry.path}
+    return _Folder(entry.path, f"{folder.prefix}{entry.name}/", above)
 
 
 def _noted(folder: str, filename: str, result: os.stat_result, now: int) -> FileSource:

@@ -9,7 +9,7 @@ from pathlib import Path
 from edversion.digests import digest_of_file
 from edversion.errors import EdversionError, IntegrityError
 from edversion.model import FileEntry, Version
-from edversion.store import LARGE, Segments, Store, StoredManifest, verify_reference
+from edversion.store import INLINE, LARGE, Segments, Store, StoredManifest, verify_reference
 
 __all__ = ["Damage", "verify_copy", "verify_stored", "verify_versions"]
 
@@ -84,13 +84,16 @@ def _faults(
     pairs = zip(stored.manifest.entries, stored.placement, strict=True)
     unproved = [(e, s) for e, s in pairs if e.reference is not None or (e.digest, s) not in proved]
     small = [pair for pair in unproved if _is_small(*pair)]
-    if not _all_whole(small, stored, store):
-        for entry, segments in small:
-            yield from _fault(entry, segments, stored, store)
+    good = _all_whole(small, stored, store)
     for entry, segments in unproved:
-        if not _is_small(entry, segments):
-            yield from _fault(entry, segments, stored, store)
-    proved.update((entry.digest, segments) for entry, segments in unproved)
+        faults = (
+            [] if good and _is_small(entry, segments) else _fault(entry, segments, stored, store)
+        )
+        fault = next(iter(faults), None)
+        if fault is not None:
+            yield fault
+        elif not any(segment.pack == INLINE for segment in segments):  # those are another's too
+            proved.add((entry.digest, segments))
 
 
 def _is_small(entry: FileEntry, segments: Segments) -> bool:

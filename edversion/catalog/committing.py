@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, select, update
 
 from edversion.catalog.aliases import move_aliases
 from edversion.catalog.area import Area, batches
@@ -12,7 +12,7 @@ from edversion.catalog.database import Transaction
 from edversion.catalog.edges import add_edge, add_sources, write_edge
 from edversion.catalog.editing import add_tags, change_tags, revise
 from edversion.catalog.leaves import write_leaves
-from edversion.catalog.reading import LIVE, VERSIONS, Place, key_of, to_version
+from edversion.catalog.reading import LIVE, VERSIONS, Place, key_of, subject_of, to_version
 from edversion.catalog.requests import CommitRequest, CommitResult
 from edversion.catalog.runs import project_id, run_id_of
 from edversion.catalog.tables import (
@@ -247,7 +247,27 @@ def _enrich(transaction: Transaction, place: Place, row: Row[Any], request: Comm
         change_tags(transaction, row, request.tags, (), request.actor)
     metadata = {**row.metadata, **request.metadata} if request.metadata else None
     revise(transaction, row, metadata, request.description, request.actor)
+    if request.mends:
+        _mend(transaction, row, request)
     if request.run is not None:
         run = run_id_of(transaction.connection, request.run)
         if add_edge(transaction, run, row.id, "logged"):
             transaction.changed(row.id, key_of(row))
+
+
+def _mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> None:
+    """Let a version be read from bytes that were stored anew; its identity stays."""
+    transaction.execute(
+        update(versions).where(versions.c.id == row.id).values(generation=request.generation)
+    )
+    transaction.execute(delete(version_packs).where(version_packs.c.version_id == row.id))
+    _write_packs(transaction, row.id, request)
+    transaction.changed(row.id, key_of(row))
+    transaction.tell(
+        "version.mended",
+        subject_of(row),
+        actor=request.actor,
+        before=row.generation,
+        after=request.generation,
+        reason="its stored bytes were gone or damaged, and were logged again",
+    )

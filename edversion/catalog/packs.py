@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.finding import collection_place
-from edversion.catalog.reading import LIVE
+from edversion.catalog.reading import LIVE, located
 from edversion.catalog.runs import run_id_of
 from edversion.catalog.tables import files, packs, run_versions, version_packs, versions
 from edversion.errors import NotFoundError
+from edversion.model import Version
 
 __all__ = ["Packs"]
 
@@ -84,6 +85,14 @@ class Packs(Area):
                 for file, version, generation in connection.execute(query):
                     found[file] = (version, generation)
         return found
+
+    def packs_of(self, version: Version) -> dict[str, int]:
+        """Give the packs that a version's bytes lie in, with their sizes in bytes."""
+        query = select(packs.c.id, packs.c.size).join(version_packs)
+        with self._database.read() as connection:
+            row = located(connection, version)
+            named = query.where(version_packs.c.version_id == row.id)
+            return {pack.id: pack.size for pack in connection.execute(named)}
 
     def pack_sizes(self) -> dict[str, int]:
         """Give the stored bytes of every pack that is known and not removed."""

@@ -67,6 +67,9 @@ class CommitRequest:
         Versions that the draft started from.
     must_exist : bool
         Whether the content must be in the collection already: nothing was stored for it.
+    mends : bool
+        Whether a version that has this content shall be read from the bytes of this request,
+        because its own are gone or damaged.
     """
 
     project: str
@@ -88,6 +91,7 @@ class CommitRequest:
     large_files: tuple[LargeFile, ...]
     derived_from: tuple[tuple[str, str, int], ...] = ()
     must_exist: bool = False
+    mends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edversion.digests import canonical_json, checksum
+from edversion.digests import canonical_json, digest_of_file
 from edversion.errors import CatalogVersionError, IntegrityError, NotFoundError, StorageError
 from edversion.store.backend import Backend, LocalBackend, open_backend, read_exactly, write_fully
 from edversion.store.bulk import collector_paused
@@ -33,7 +35,7 @@ from edversion.store.manifests import (
     encode_manifest,
     manifest_key,
 )
-from edversion.store.packs import NewPack, Segment, pack_key
+from edversion.store.packs import INLINE, NewPack, Segment, pack_key
 from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
 from edversion.store.sharing import LARGE, Base
@@ -42,6 +44,7 @@ from edversion.store.transfer import HashAhead, copying
 
 __all__ = [
     "FORMAT",
+    "INLINE",
     "INLINE_LIMIT",
     "LARGE",
     "MARKER",
@@ -75,8 +78,6 @@ __all__ = [
 
 MARKER = "edversion.json"
 """The object that makes a folder a store."""
-
-_GENERATIONS = 1_000
 
 
 class Store:
@@ -139,12 +140,19 @@ class Store:
         self.state.close()
 
     def write_manifest(self, stored: StoredManifest) -> int:
-        """Write a manifest under the first generation that is free, and give that generation."""
-        data = encode_manifest(stored)
-        for generation in range(1, _GENERATIONS):
-            if self.backend.create(manifest_key(stored.digest, generation), data):
-                return generation
-        raise StorageError(f"{_GENERATIONS} generations of one manifest; run 'edversion doctor'")
+        """Write a manifest as a new generation, and give that generation.
+
+        Generations are microseconds since the epoch: they rise, and none is ever used again,
+        so that `doctor` can never mistake a fresh manifest for one that it saw abandoned.
+        """
+        data, generation = encode_manifest(stored), time.time_ns() // 1_000
+        while not self.backend.create(manifest_key(stored.digest, generation), data):
+            generation += 1
+        return generation
+
+    def has_manifest(self, digest: str, generation: int) -> bool:
+        """Tell whether a manifest object is there."""
+        return self.backend.size(manifest_key(digest, generation)) is not None
 
     def delete_pack(self, pack: str) -> None:
         """Remove a pack that no version names."""
@@ -169,7 +177,7 @@ class Store:
         except FileNotFoundError as error:
             raise IntegrityError(
                 f"manifest {key} is missing from the store at {self.url}; restore it from a "
-                "backup, or log the content again",
+                "backup, or log the content again with rehash",
                 code="manifest_missing",
                 path=key,
                 pack=None,
@@ -218,6 +226,22 @@ class Store:
         stats = {_proof(path, digest): Stat.of(path.stat()) for path, digest in files.items()}
         self.state.mark_verified({key: s for key, s in stats.items() if s.settled(now)})
 
+    def proves(self, path: Path, digest: str) -> bool:
+        """Read a local stored file and tell whether it has a digest; remember it if so.
+
+        The stat is taken before the bytes are read: a change meanwhile is not remembered.
+        """
+        now, before = coarse_now(), Stat.of(path.stat())
+        if digest_of_file(path) != digest:
+            return False
+        if before.settled(now):
+            self.state.mark_verified({_proof(path, digest): before})
+        return True
+
+    def lacks(self, packs: Mapping[str, int]) -> bool:
+        """Tell whether any of some packs is gone or has lost bytes."""
+        return any(self.backend.size(pack_key(pack)) != size for pack, size in packs.items())
+
     def is_verified(self, path: Path, digest: str) -> bool:
         """Tell whether a local stored file is unchanged since it was found to have a digest."""
         return self.state.is_verified(_proof(path, digest), Stat.of(path.stat()))
@@ -230,8 +254,12 @@ def _proof(path: Path, digest: str) -> str:
 
 def _read_marker(backend: Backend) -> dict[str, Any] | None:
     try:
-        marker: dict[str, Any] = json.loads(backend.read(MARKER))
-        found, _ = int(marker["format"]), marker["id"]
+        with storage_errors(f"reading {MARKER} at {backend.url}", expected=FileNotFoundError):
+            data = backend.read(MARKER)
+        marker: dict[str, Any] = json.loads(data)
+        found = int(marker["format"])
+        if not re.fullmatch("[0-9a-f]{32}", marker["id"]):  # it names a folder of this machine
+            raise ValueError("illegal id")
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -256,4 +284,4 @@ def _cache_folder(backend: Backend, id: str) -> Path:
     if isinstance(backend, LocalBackend):
         return backend.root / "cache"
     base = os.environ.get("EDVERSION_CACHE") or Path.home() / ".cache" / "edversion"
-    return Path(base) / (id or checksum(backend.url.encode()))
+    return Path(base) / id

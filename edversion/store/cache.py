@@ -62,23 +62,23 @@ class FileCache:
             self._make_room(size)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fill(path, fill)
-        self._mark(path)
+        self._mark(path, Stat.of(path.stat()), coarse_now())
         return path
 
     def _is_whole(self, path: Path, digest: str | None) -> bool:
         try:
-            if self._state.is_verified(str(path), Stat.of(path.stat())):
+            now, before = coarse_now(), Stat.of(path.stat())
+            if self._state.is_verified(str(path), before):
                 return True
             whole = digest is not None and digest_of_file(path) == digest
         except OSError:
             return False
         if whole:
-            self._mark(path)
+            self._mark(path, before, now)
         return whole
 
-    def _mark(self, path: Path) -> None:
-        now = coarse_now()
-        stat = Stat.of(path.stat())
+    def _mark(self, path: Path, stat: Stat, now: int) -> None:
+        """Remember a whole copy by the stat that it had before its bytes were known."""
         if stat.settled(now):
             self._state.mark_verified({str(path): stat})
 
@@ -111,7 +111,7 @@ class FileCache:
         """Give time of last use, bytes and path of every copy."""
         used = self._state.used()
         held = []
-        for path in self._folder.glob("*/*"):
+        for path in self._folder.glob("*/[!.]*"):  # those with a dot are under way
             with suppress(FileNotFoundError):
                 held.append((used.get(str(path), 0), path.stat().st_size, path))
         return held

@@ -29,6 +29,7 @@ INLINE_LIMIT = 16 << 10
 
 _PROBES = 3
 _SAMPLE = 64 << 10
+_OPEN_PACKS = 16
 
 Split = Callable[[Path, int], Sequence[int] | None]
 Stored = tuple[str, Segments]
@@ -178,6 +179,8 @@ class Ingest:
             self._refine(name, size)
         writer = self._writer()
         self._open.append(writer)
+        if len(self._open) > _OPEN_PACKS:  # a folder may have more files than may be open at once
+            self.packs.extend(filter(None, [self._open.pop(0).close()]))
         if compressed or self._base.units:
             digest, segments = self._stream(descriptor, size, ends, writer, compressed=compressed)
         else:

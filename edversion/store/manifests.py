@@ -250,7 +250,8 @@ def _check_format(head: dict[str, Any], key: str) -> None:
 
 def _damaged(key: str, why: str) -> IntegrityError:
     return IntegrityError(
-        f"manifest {key} is damaged: {why}. Restore it from a backup, or log the content again",
+        f"manifest {key} is damaged: {why}. Restore it from a backup, or log the content again "
+        "with rehash",
         path=key,
         pack=None,
         offset=None,

@@ -118,7 +118,7 @@ class Reader:
         except FileNotFoundError as error:
             raise IntegrityError(
                 f"pack {pack} is missing from the store at {self._backend.url}; {path!r} cannot "
-                "be read. Restore the pack from a backup, or log the content again",
+                "be read. Restore the pack from a backup, or log the content again with rehash",
                 code="pack_missing",
                 path=path,
                 pack=pack,
@@ -247,7 +247,7 @@ def _damage(segment: Segment, path: str, why: str) -> IntegrityError:
     return IntegrityError(
         f"{path!r} is damaged: pack {segment.pack or '(inline)'}, bytes {segment.offset} to "
         f"{segment.offset + segment.length}: {why}. Restore the pack from a backup, or log the "
-        "content again",
+        "content again with rehash",
         code="damaged",
         path=path,
         pack=segment.pack,
@@ -259,7 +259,7 @@ def _wrong_file(entry: FileEntry, segments: Segments) -> IntegrityError:
     first = segments[0] if segments else None
     return IntegrityError(
         f"{entry.path!r} is damaged: its stored bytes do not match {entry.digest}. Restore the "
-        "store from a backup, or log the content again",
+        "store from a backup, or log the content again with rehash",
         code="damaged",
         path=entry.path,
         pack=first.pack if first else None,

@@ -92,11 +92,12 @@ class Records:
 
 def _left(receipt: Mapping[str, Any], data: bytes) -> Mapping[str, Any]:
     """Give a receipt with the ``latest`` that the stored one names and the version has lost."""
-    aliases = receipt["aliases"]
-    with suppress(ValueError, KeyError, TypeError):
-        if LATEST not in aliases:
-            aliases = {**aliases, LATEST: json.loads(data)["aliases"][LATEST]}
-    return {**receipt, "aliases": aliases}
+    left = dict(receipt)
+    for field in ("aliases", "removed_aliases"):
+        with suppress(ValueError, KeyError, TypeError):
+            if LATEST not in receipt[field]:
+                left[field] = {**receipt[field], LATEST: json.loads(data)[field][LATEST]}
+    return left
 
 
 def _encoded(kind: str, record: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,8 @@
 """What the file system says of a file, and when that may stand for its content.
 
 A file whose stat is unchanged has unchanged bytes, unless it was written again within one
-tick of the file system's clock. `Stat.settled` tells whether that tick is over.
+tick of the file system's clock, or through `mmap` into a page that was dirty already.
+`Stat.settled` tells whether that tick is over.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from edversion.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from edversion.repository import Repository
 from edversion.run import Run
 from edversion.testing import write_file
 
@@ -324,13 +323,13 @@ def test_metadata_that_holds_itself_is_refused() -> None:
         edversion.Artifact("data", "dataset", metadata=loop)
 
 
-def test_metadata_is_a_copy(run: Run, repository: Repository) -> None:
+def test_given_metadata_is_copied_and_the_draft_has_its_own(run: Run) -> None:
     given = {"list": [1]}
     draft = edversion.Artifact("data", "dataset", metadata=given)
     given["list"].append(2)
     draft.metadata["list"].append(3)
     draft.add_bytes(b"1", "a")
-    assert run.log_artifact(draft).metadata == {"list": [1]}
+    assert run.log_artifact(draft).metadata == {"list": [1, 3]}
 
 
 def test_a_store_is_no_part_of_what_it_stores(
