@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edversion.errors import InvalidInputError, NotFoundError
+from edversion.reference import check_name
 
 __all__ = ["FOLDER", "Location", "locate"]
 
@@ -112,14 +113,19 @@ def _parsed(path: Path) -> Mapping[str, Any]:
                 code="bad_config",
                 key=key,
             )
+    if "project" in config:
+        try:
+            check_name(config["project"], "project")
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{path}: {error}", code="bad_config", key="project") from error
     return config
 
 
 def _below(store: str | None, folder: Path) -> str | None:
-    """Read a relative store as relative to the file that names it."""
+    """Read a relative store as relative to the file that names it, and ``~`` as a home."""
     if store is None or "://" in store:
         return store
-    return str(folder / store)
+    return str(folder / os.path.expanduser(store))
 
 
 def _absolute(store: str) -> str:

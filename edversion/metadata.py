@@ -1,20 +1,142 @@
-"""Make what people hand over as metadata or metrics plain JSON, or say which key is not."""
+"""Check what people hand over: texts, limits, metadata and metrics; say which is wrong."""
 
 from __future__ import annotations
 
 import math
 import numbers
+import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from edversion.errors import EdversionWarning, InvalidInputError
 from edversion.model import Json, Metric
 
-__all__ = ["clean_metadata", "measured"]
+__all__ = [
+    "check_limit",
+    "check_location",
+    "check_mapping",
+    "check_names",
+    "check_text",
+    "check_whole",
+    "clean_metadata",
+    "measured",
+]
 
 _MAX_DEPTH = 64
+_LARGEST = 2**63 - 1  # what a database keeps as an integer
+
+
+def check_text(value: Any, what: str) -> str | None:
+    """Give an optional text back unchanged.
+
+    Parameters
+    ----------
+    value : str or None
+        What was handed over.
+    what : str
+        Name of the argument, for the message.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else, or not valid Unicode.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _not_a("text", value, what)
+    return _text(value, what)
+
+
+def check_names(names: Any, what: str) -> tuple[str, ...]:
+    """Give a list of names as a tuple; a single text would be taken letter by letter.
+
+    Raises
+    ------
+    InvalidInputError
+        It is a text, or nothing that can be listed.
+    """
+    if isinstance(names, str):
+        raise InvalidInputError(
+            f"{what} must be a list of names, not the text {names!r}",
+            code="bad_argument",
+            argument=what,
+        )
+    if names is not None and not isinstance(names, Iterable):
+        raise _not_a("list of names", names, what)
+    return tuple(names or ())
+
+
+def check_limit(limit: Any) -> int | None:
+    """Give the argument `limit` back: a whole number from 1 on, or None for all.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else.
+    """
+    number = check_whole(limit, "limit")
+    if number is not None and number < 1:
+        raise InvalidInputError(
+            f"limit must be 1 or more, not {number}", code="bad_argument", argument="limit"
+        )
+    return number
+
+
+def check_whole(value: Any, what: str) -> int | None:
+    """Give an optional whole number back.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else, or too large for the catalog.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise _not_a("whole number", value, what)
+    if abs(int(value)) > _LARGEST:
+        raise InvalidInputError(
+            f"{what} is too large; {_LARGEST} is the largest", code="bad_argument", argument=what
+        )
+    return int(value)
+
+
+def check_location(value: Any, what: str) -> str:
+    """Give a path or a URL as text.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else, or a path in bytes.
+    """
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise _not_a("path or URL", path, what)
+    return path
+
+
+def check_mapping(value: Any, what: str) -> None:
+    """Refuse what is no mapping.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else.
+    """
+    if not isinstance(value, Mapping):
+        raise _not_a("mapping", value, what)
+
+
+def _not_a(wanted: str, value: Any, what: str) -> InvalidInputError:
+    article = "" if wanted == "text" else "a "
+    return InvalidInputError(
+        f"{what} must be {article}{wanted}, not {type(value).__name__}",
+        code="bad_argument",
+        argument=what,
+    )
 
 
 def clean_metadata(metadata: Mapping[str, Any] | None, what: str = "metadata") -> dict[str, Json]:
@@ -42,8 +164,7 @@ def clean_metadata(metadata: Mapping[str, Any] | None, what: str = "metadata") -
     """
     if metadata is None:
         return {}
-    if not isinstance(metadata, Mapping):
-        raise InvalidInputError(f"{what} must be a mapping, not {type(metadata).__name__}")
+    check_mapping(metadata, what)
     return _mapping(metadata, what, 0)
 
 
@@ -140,12 +261,26 @@ def measured(frame: Metric, key: str, value: Any) -> Metric | None:
         return None
     low, high = (None if parts.get(k) is None else _number(key, parts[k]) for k in ("low", "high"))
     count = None if parts.get("n") is None else _count(key, parts["n"])
-    return replace(frame, key=key, value=number, n=count, low=low, high=high)
+    if low is not None and high is not None and low > high:
+        raise InvalidInputError(
+            f"metric {key!r}: 'low' is {low}, above 'high', which is {high}",
+            code="bad_metric",
+            key=key,
+        )
+    return replace(
+        frame, key=_text(key, "a metric's name"), value=number, n=count, low=low, high=high
+    )
 
 
 def _number(key: str, value: Any) -> float:
     try:
         return float(value)
+    except OverflowError as error:  # an integer, perhaps with more digits than Python prints
+        raise InvalidInputError(
+            f"metric {key!r} is too large for a number with a decimal point",
+            code="bad_metric",
+            key=key,
+        ) from error
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
             f"metric {key!r} is {value!r}, which is no number", code="bad_metric", key=key
@@ -154,7 +289,7 @@ def _number(key: str, value: Any) -> float:
 
 def _count(key: str, value: Any) -> int:
     number = _number(key, value)
-    if not number.is_integer():
+    if not number.is_integer() or number < 0:
         raise InvalidInputError(
             f"metric {key!r}: 'n' is {value!r}, which is no number of samples",
             code="bad_metric",

@@ -21,7 +21,15 @@ from edversion.catalog import NewRun
 from edversion.commit import CommitOptions
 from edversion.environment import actor, describe_environment
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
-from edversion.metadata import clean_metadata, measured
+from edversion.metadata import (
+    check_location,
+    check_mapping,
+    check_names,
+    check_text,
+    check_whole,
+    clean_metadata,
+    measured,
+)
 from edversion.model import Json, Metric, RunInfo, Version
 from edversion.reference import check_name, default_name
 from edversion.repository import Repository
@@ -166,6 +174,7 @@ class Run:
         with self._lock, collector_paused():
             self._check_open()
             draft = self._drafted(artifact_or_path, name, type)
+            check_text(draft.description if description is None else description, "description")
             if metadata is not None:
                 draft.metadata = {**draft.metadata, **clean_metadata(metadata)}
             if description is not None:
@@ -174,8 +183,8 @@ class Run:
                 project=self.project,
                 run=self.id,
                 actor=actor(),
-                aliases=_names(aliases, "aliases"),
-                tags=_names(tags, "tags"),
+                aliases=check_names(aliases, "aliases"),
+                tags=check_names(tags, "tags"),
                 rehash=rehash,
                 progress=progress,
                 noted_now=draft is not artifact_or_path,
@@ -242,14 +251,17 @@ class Run:
         Raises
         ------
         InvalidInputError
-            A value is no number.
+            A value is no number, an interval is reversed, or an argument is of another type.
         """
+        check_mapping(metrics, "metrics")
+        part, group = check_text(split, "split"), check_text(slice, "slice")
+        at_step = check_whole(step, "step")
         with self._lock:
             self._check_open()
             subject = self._reference(version)
             frame = Metric(
-                "", 0.0, subject, self._reference(dataset), split, slice,
-                None, None, None, step, self.id, datetime.now(UTC),
+                "", 0.0, subject, self._reference(dataset), part, group,
+                None, None, None, at_step, self.id, datetime.now(UTC),
             )  # fmt: skip
             found = [measured(frame, key, value) for key, value in metrics.items()]
             self.repository.record_metrics([metric for metric in found if metric is not None])
@@ -283,7 +295,7 @@ class Run:
                 if given is not None and given != own:
                     raise InvalidInputError(f"the draft says {own!r}, the call says {given!r}")
             return what
-        return self._draft_of_path(os.fspath(what), name, type)
+        return self._draft_of_path(check_location(what, "artifact_or_path"), name, type)
 
     def _draft_of_path(self, path: str, name: str | None, type: str | None) -> Artifact:
         collection = default_name(_stem(path)) if name is None else check_name(name)
@@ -355,7 +367,7 @@ def start_run(
         name=_run_name(name, kind, identity),
         job_type=kind,
         config=clean_metadata(config, "config"),
-        tags=tuple(check_name(tag, "tag") for tag in _names(tags, "tags")),
+        tags=tuple(check_name(tag, "tag") for tag in check_names(tags, "tags")),
         environment=describe_environment(),
         started_at=datetime.now(UTC),
     )
@@ -369,12 +381,6 @@ def _run_name(name: str | None, job_type: str | None, identity: str) -> str:
     if not chosen.isprintable():
         raise InvalidInputError(f"illegal run name {name!r}: it holds a control character")
     return chosen
-
-
-def _names(names: Sequence[str] | None, what: str) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise InvalidInputError(f"{what} must be a list of names, not the text {names!r}")
-    return tuple(names or ())
 
 
 def _stem(path: str) -> str:

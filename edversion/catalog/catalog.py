@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 
 from edversion.catalog.aliases import Aliases
 from edversion.catalog.committing import Commits
 from edversion.catalog.database import Database
-from edversion.catalog.dialect import dialect_of
+from edversion.catalog.dialect import SqliteFile, dialect_of
 from edversion.catalog.edges import Edges
 from edversion.catalog.editing import Editing
 from edversion.catalog.journal import Journal
@@ -69,6 +70,18 @@ class Catalog(
             database.close()
             raise
         return cls(database, dialect.liveness())
+
+    @staticmethod
+    def set_aside(url: str) -> Path | None:
+        """Move a catalog's file that is no database out of the way, so that one can be made.
+
+        Returns
+        -------
+        Path or None
+            Where it is now; None where nothing had to be moved.
+        """
+        dialect = dialect_of(url)
+        return dialect.set_aside() if isinstance(dialect, SqliteFile) else None
 
     def close(self) -> None:
         """Close the connections, and give back the locks of runs that are still open."""

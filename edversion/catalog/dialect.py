@@ -6,10 +6,14 @@ database's failures and says where the liveness of runs is kept.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +29,8 @@ from edversion.errors import InvalidInputError, StorageError
 __all__ = ["CatalogDialect", "SqliteFile", "SqliteMemory", "dialect_of", "filesystem_of"]
 
 _BUSY_SECONDS = 60
+_MAGIC = b"SQLite format 3\x00"  # what every SQLite file that is not empty begins with
+_NO_ROOM = 1 << 20  # bytes; with less, a disk that fails is taken to fail for want of room
 _MOUNTS = Path("/proc/mounts")
 _REMOTE = {
     "9p", "afs", "afpfs", "beegfs", "ceph", "cifs", "davfs", "fuse.ceph", "fuse.gcsfuse",
@@ -95,9 +101,14 @@ class SqliteMemory:
     def fault(self, error: DBAPIError) -> tuple[str, str]:
         """Read SQLite's error name."""
         name = str(getattr(error.orig, "sqlite_errorname", ""))
+        if name.startswith(_MAYBE_FULL) and self._disk_full():
+            name = "SQLITE_FULL"
         found = next((known for known in _FAULTS if name.startswith(known)), None)
         code, text = _FAULTS[found] if found else ("catalog", "it could not be read or written")
         return code, f"{self.place}: {text} ({error.orig})"
+
+    def _disk_full(self) -> bool:
+        return False
 
     def liveness(self) -> Liveness:
         """Runs live as long as this process."""
@@ -153,6 +164,33 @@ class SqliteFile(SqliteMemory):
 
         The mode is set under the lock because SQLite does not wait for others to set it.
         """
+        with self._locked():
+            with engine.connect().execution_options(edversion_begin="") as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            yield
+
+    def set_aside(self) -> Path | None:
+        """Move a file that is no SQLite database out of the way; nothing is deleted.
+
+        Returns
+        -------
+        Path or None
+            Where it is now; None where it is a database after all, such as one that another
+            process has put there meanwhile.
+        """
+        aside = Path(f"{self._path}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        with self._locked():
+            with self._path.open("rb") as file:
+                if file.read(len(_MAGIC)) in (_MAGIC, b""):
+                    return None
+            for end in ("-shm", "-wal", ""):  # the names by which SQLite would find them
+                with suppress(FileNotFoundError):
+                    os.rename(f"{self._path}{end}", f"{aside}{end}")
+        return aside
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock file beside the catalog."""
         try:
             lock = FileLock(f"{self._path}.lock", timeout=_BUSY_SECONDS)
             lock.acquire()
@@ -160,16 +198,24 @@ class SqliteFile(SqliteMemory):
             code, text = _FAULTS["SQLITE_BUSY"]
             raise StorageError(f"{self.place}: {text}", code=code) from error
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                code, text = _FAULTS["SQLITE_FULL"]
+                raise StorageError(f"{self.place}: {text}", code=code) from error
             raise StorageError(
                 f"catalog {self._path}: {error}. Check that its folder can be written",
                 code="catalog_readonly",
             ) from error
         try:
-            with engine.connect().execution_options(edversion_begin="") as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             yield
         finally:
             lock.release()
+
+    def _disk_full(self) -> bool:
+        """Tell whether there is no room left; SQLite may say only that the disk failed."""
+        try:
+            return shutil.disk_usage(self._path.parent).free < _NO_ROOM
+        except OSError:
+            return False
 
     def liveness(self) -> Liveness:
         """Runs hold a lock file in ``locks/`` beside the catalog."""
@@ -185,7 +231,7 @@ _FAULTS = {
     "SQLITE_LOCKED": ("catalog_busy", "another connection of this process holds it. Try again"),
     "SQLITE_FULL": (
         "catalog_full",
-        "the disk is full; nothing was changed. Free some space and try again",
+        "the disk is full; free some space and try again. Nothing was changed",
     ),
     "SQLITE_READONLY": (
         "catalog_readonly",
@@ -193,13 +239,13 @@ _FAULTS = {
     ),
     "SQLITE_CORRUPT": (
         "catalog_damaged",
-        "the file is damaged. Move it away and run `edversion doctor`, which rebuilds it from "
-        "the store",
+        "the file is damaged. Move it away and run 'edversion doctor --mend', which rebuilds it "
+        "from the store",
     ),
     "SQLITE_NOTADB": (
         "catalog_damaged",
-        "the file is no SQLite database. Move it away and run `edversion doctor`, which "
-        "rebuilds it from the store",
+        "the file is no SQLite database. Run 'edversion doctor --mend', which moves it aside "
+        "and rebuilds it from the store",
     ),
     "SQLITE_CANTOPEN": (
         "catalog_unreachable",
@@ -207,6 +253,9 @@ _FAULTS = {
     ),
     "SQLITE_IOERR": ("catalog_unreachable", "the disk failed to read or write it"),
 }
+
+_MAYBE_FULL = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""What SQLite says where it cannot make room for the files beside the catalog."""
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

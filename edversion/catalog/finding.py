@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from edversion.catalog.area import Area
 from edversion.catalog.reading import (
@@ -281,9 +281,22 @@ def _no_target(connection: Connection, place: Place, reference: Reference) -> No
     )
     names = ", ".join(sorted(known)) or "none"
     here = f"{place.project}/{place.name}"
-    count = place.next_number
-    has = f"versions v0 to v{count - 1}" if count > 1 else f"{count} version" + "s" * (count != 1)
+    has = _living(connection, place)
     return NotFoundError(
         f"there is no {reference} in {here}: it has {has}; its aliases are: {names}",
         reference=str(reference),
     )
+
+
+def _living(connection: Connection, place: Place) -> str:
+    """Say which versions of a collection are left."""
+    of_numbers = (func.count(), func.min(versions.c.number), func.max(versions.c.number))
+    query = select(*of_numbers).where(versions.c.collection_id == place.id, LIVE)
+    count, first, last = connection.execute(query).one()
+    if count == 0:
+        return "no versions; all of them were deleted" if place.next_number else "no versions"
+    if count == 1:
+        return f"1 version, v{first}"
+    if count == last - first + 1:
+        return f"versions v{first} to v{last}"
+    return f"{count} versions from v{first} to v{last}"

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from edversion.cli import failures
-from edversion.cli.output import tolerate_encodings
+from edversion.cli.output import OutputError, guard_output, tolerate_encodings
 from edversion.cli.session import Command, Session, common_options
 from edversion.errors import InvalidInputError, PluginWarning
 
@@ -91,6 +91,9 @@ class Application(click.Group):
     ) -> Any:
         """Run the program and exit: 0, or what `failures` says."""
         arguments = list(sys.argv[1:] if args is None else args)
+        if sys.stdout is None:  # before a file that is opened takes the place of the stream
+            sys.exit(failures.report_no_output("standard output is closed"))
+        guard_output()
         tolerate_encodings()
         with failures.warnings_shown():
             if not standalone_mode:
@@ -102,6 +105,8 @@ class Application(click.Group):
                 sys.exit(failures.report_interrupt(error, as_json=as_json))
             except click.ClickException as error:
                 sys.exit(failures.report_usage(error, as_json=as_json))
+            except OutputError as error:  # --help writes before there is a command
+                sys.exit(failures.report_output(error))
             sys.exit(result if isinstance(result, int) else 0)
 
     def _ask_plugins(self) -> None:

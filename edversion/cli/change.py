@@ -12,6 +12,7 @@ from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE, TEXT, merged, metadata_options, without
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.values import alias_document, json_text, plain, short_time
+from edversion.errors import NotFoundError
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
@@ -133,6 +134,14 @@ def tag(session: Session, reference: str, add: Sequence[str], remove: Sequence[s
     """Add, remove or list tags of a version."""
     with session.repository() as repository:
         version = repository.version(session.full(reference))
+        lacking = [name for name in remove if name not in version.tags]
+        if lacking:
+            raise NotFoundError(
+                f"{version.reference} has no tag {lacking[0]!r}; its tags are: "
+                f"{', '.join(version.tags) or 'none'}",
+                code="no_tag",
+                tag=lacking[0],
+            )
         if add or remove:
             version = repository.tag(version, add=add, remove=remove)
     document = {"version": version.reference, "tags": list(version.tags)}

@@ -167,7 +167,8 @@ def _show_verified(screen: Screen, found: dict[str, Any]) -> None:
         parts.append(f"{counted(found['versions'], 'version')} ({size(found['size'])}): {whole}")
     if found["events"] is not None:
         parts.append(f"{counted(found['events'], 'event')}: chain unbroken")
-    screen.line("; ".join(parts) or "nothing to verify")
+    if parts or found["broken_events"] is None:
+        screen.line("; ".join(parts) or "nothing to verify")
 
 
 @click.command(cls=Command)
@@ -176,11 +177,13 @@ def _show_verified(screen: Screen, found: dict[str, Any]) -> None:
 def doctor(context: click.Context, mend: bool) -> None:
     """Say what is wrong with the repository, and mend it.
 
-    Works also where the catalog is lost: it is rebuilt from the store. The exit code is 1
-    while something is left that is not mended.
+    Works also where the catalog is lost: it is rebuilt from the store. With --mend, a catalog
+    that is no database is moved aside first. The exit code is 1 while something is left that
+    is not mended.
     """
     session = context.ensure_object(Session)
-    with session.repository(lost_catalog=True) as repository, busy("examining the repository"):
+    opened = session.repository(lost_catalog=True, replace_catalog=mend)
+    with opened as repository, busy("examining the repository"):
         findings = repository.doctor(mend=mend)
     left = sum(not finding.mended for finding in findings)
     document = {

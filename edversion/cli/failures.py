@@ -7,12 +7,12 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import click
 
-from edversion.cli.output import drop_output, write_json
+from edversion.cli.output import OutputError, drop_output, write_json
 from edversion.cli.session import Session
 from edversion.cli.values import plain, visible
 from edversion.errors import EdversionError, EdversionWarning, RefusedError
@@ -21,6 +21,8 @@ __all__ = [
     "INTERRUPTED",
     "handled",
     "report_interrupt",
+    "report_no_output",
+    "report_output",
     "report_usage",
     "warnings_shown",
 ]
@@ -49,10 +51,24 @@ def handled(session: Session) -> Iterator[None]:
         _tell(session.json, error.code, str(error), error.values)
         code = REFUSED if isinstance(error, RefusedError) else FAILED
         raise click.exceptions.Exit(code) from None
+    except OutputError as error:
+        raise click.exceptions.Exit(report_output(error)) from None
     except Exception as error:  # noqa: BLE001 - the last line of defence says what broke
         _tell(session.json, "unexpected", _unexpected(error), {"type": type(error).__name__})
         drop_output()
         raise click.exceptions.Exit(UNEXPECTED) from None
+
+
+def report_output(error: OutputError) -> int:
+    """Say that standard output takes no more; give the exit code."""
+    drop_output()
+    return report_no_output(error.strerror or str(error))
+
+
+def report_no_output(why: str) -> int:
+    """Say, where nothing but standard error is left, why; give the exit code."""
+    _tell(False, "output", f"cannot write the output: {why}", {})
+    return FAILED
 
 
 def report_usage(error: click.ClickException, *, as_json: bool) -> int:
@@ -109,9 +125,11 @@ def _tell(as_json: bool, code: str, message: str, values: dict[str, Any]) -> Non
     if os.environ.get(_DEBUG) and sys.exc_info()[0] is not None:
         traceback.print_exc()
     if as_json:
-        with suppress(OSError):
+        try:
             write_json({"error": {"code": code, "message": message, **plain(values)}})
             sys.stdout.flush()
+        except OSError:
+            drop_output()
     else:
         click.echo(f"error: {visible(message)}", err=True)
 

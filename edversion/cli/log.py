@@ -50,6 +50,10 @@ def log(
     """
     if name is not None and len(paths) > 1:
         raise click.UsageError("--name names one collection; give one PATH with it.")
+    if "-" in paths:
+        raise click.UsageError(
+            "standard input cannot be logged; write it to a file first ('./-' names a file '-')."
+        )
     metadata = merged(meta_file, *meta)
     options |= {"name": name, "aliases": alias, "tags": tag, "metadata": metadata or None}
     answer = _logged(session, paths, job_type, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -12,7 +13,44 @@ import click
 
 from edversion.cli.values import visible
 
-__all__ = ["drop_output", "note", "tolerate_encodings", "write_bytes", "write_json"]
+__all__ = [
+    "OutputError",
+    "drop_output",
+    "guard_output",
+    "note",
+    "tolerate_encodings",
+    "write_bytes",
+    "write_json",
+]
+
+
+class OutputError(OSError):
+    """Standard output takes no more."""
+
+
+class _Guarded(io.FileIO):
+    """Standard output, whose failures are told apart from those of any other file."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:  # whoever read it has seen enough
+            raise
+        except OSError as error:
+            raise OutputError(error.errno, error.strerror) from error
+
+
+def guard_output() -> None:
+    """Let standard output raise `OutputError` where it cannot be written."""
+    stream = sys.stdout
+    if stream is not sys.__stdout__ or not isinstance(stream, io.TextIOWrapper):
+        return  # somebody else's stand-in
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Guarded(stream.fileno(), "w", closefd=False)),
+        encoding=stream.encoding,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def write_json(document: Any) -> None:

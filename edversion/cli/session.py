@@ -37,12 +37,18 @@ class Session:
     json: bool = False
 
     @contextmanager
-    def repository(self, *, lost_catalog: bool = False) -> Iterator[Repository]:
+    def repository(
+        self, *, lost_catalog: bool = False, replace_catalog: bool = False
+    ) -> Iterator[Repository]:
         """Open the repository for the length of a ``with`` block."""
         from edversion.repository import open_repository
 
         with open_repository(
-            self.store, self.catalog, project=self.project, lost_catalog=lost_catalog
+            self.store,
+            self.catalog,
+            project=self.project,
+            lost_catalog=lost_catalog,
+            replace_catalog=replace_catalog,
         ) as repository:
             yield repository
 

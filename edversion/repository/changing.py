@@ -8,7 +8,7 @@ from typing import Any
 from edversion import retain
 from edversion.catalog import Revision
 from edversion.environment import actor
-from edversion.metadata import clean_metadata
+from edversion.metadata import check_names, check_text, check_whole, clean_metadata
 from edversion.model import (
     Alias,
     Event,
@@ -66,8 +66,8 @@ class Changing(Area):
             check_alias(alias),
             version.number,
             actor=actor(),
-            reason=reason,
-            expected_revision=expected_revision,
+            reason=check_text(reason, "reason"),
+            expected_revision=check_whole(expected_revision, "expected_revision"),
         )
         self.write_receipts()
         return moved
@@ -75,7 +75,8 @@ class Changing(Area):
     def remove_alias(self, reference: str, *, reason: str | None = None) -> None:
         """Remove an alias, named as ``dropout:champion``; the version stays."""
         found, alias = self._aliased(reference)
-        self.catalog.remove_alias(found.project, found.name, alias, actor=actor(), reason=reason)
+        why = check_text(reason, "reason")
+        self.catalog.remove_alias(found.project, found.name, alias, actor=actor(), reason=why)
         self.write_receipts()
 
     def alias_history(self, reference: str) -> tuple[Event, ...]:
@@ -87,10 +88,11 @@ class Changing(Area):
         self, reference: Subject, *, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> Version:
         """Add and remove tags of a version."""
-        for tag in (*add, *remove):
+        new, gone = check_names(add, "add"), check_names(remove, "remove")
+        for tag in (*new, *gone):
             check_name(tag, "tag")
         version = self.catalog.change_tags(
-            self.version(reference), add=add, remove=remove, actor=actor()
+            self.version(reference), add=new, remove=gone, actor=actor()
         )
         self.write_receipts()
         return version
@@ -108,9 +110,9 @@ class Changing(Area):
         version = self.catalog.edit(
             self.version(reference),
             metadata=clean,
-            description=description,
+            description=check_text(description, "description"),
             actor=actor(),
-            reason=reason,
+            reason=check_text(reason, "reason"),
         )
         self.write_receipts()
         return version
@@ -127,8 +129,12 @@ class Changing(Area):
         RefusedError
             An alias other than ``latest`` points at it, or a plugin keeps it.
         """
-        version = self.version(reference)
+        why = check_text(reason, "reason")
         retain.delete_version(
-            version, actor=actor(), reason=reason, catalog=self.catalog, plugins=self.plugins
+            self.version(reference),
+            actor=actor(),
+            reason=why,
+            catalog=self.catalog,
+            plugins=self.plugins,
         )
         self.write_receipts()

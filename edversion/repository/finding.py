@@ -7,6 +7,7 @@ from typing import Literal
 from edversion import lineage
 from edversion.compare import compare_versions
 from edversion.errors import InvalidInputError
+from edversion.metadata import check_limit, check_text
 from edversion.model import (
     CollectionInfo,
     Comparison,
@@ -50,17 +51,17 @@ class Finding(Area):
             How many at most.
         """
         found = self._collection(parse_reference(name), project)
-        return self.catalog.versions(found.project, found.name, limit=limit)
+        return self.catalog.versions(found.project, found.name, limit=check_limit(limit))
 
     def search(
         self,
-        *,
         where: str | None = None,
+        *,
         type: str | None = None,
         project: str | None = None,
         name: str | None = None,
         order_by: str | None = None,
-        limit: int = 50,
+        limit: int | None = 50,
     ) -> tuple[Version, ...]:
         """Search versions by facts, metadata, metrics, tags and aliases.
 
@@ -73,8 +74,8 @@ class Finding(Area):
         order_by : str, optional
             Fields, separated by commas; ``-`` before one means descending. Newest first
             where left out.
-        limit : int
-            How many at most.
+        limit : int or None
+            How many at most; None for all.
 
         Raises
         ------
@@ -82,7 +83,12 @@ class Finding(Area):
             `where` or `order_by` cannot be read; the message points at the place.
         """
         return self.catalog.search(
-            project=project, name=name, type=type, where=where, order_by=order_by, limit=limit
+            project=check_text(project, "project"),
+            name=check_text(name, "name"),
+            type=check_text(type, "type"),
+            where=check_text(where, "where"),
+            order_by=check_text(order_by, "order_by"),
+            limit=check_limit(limit),
         )
 
     def run(self, run: str) -> RunInfo:
@@ -90,17 +96,22 @@ class Finding(Area):
         return self.catalog.get_run(run)
 
     def runs(
-        self, *, project: str | None = None, status: RunStatus | None = None, limit: int = 50
+        self,
+        *,
+        project: str | None = None,
+        status: RunStatus | None = None,
+        limit: int | None = 50,
     ) -> tuple[RunInfo, ...]:
-        """Give runs, newest first."""
-        return self.catalog.list_runs(project=project, status=status, limit=limit)
+        """Give runs, newest first; at most `limit`, or all where that is None."""
+        where = check_text(project, "project")
+        return self.catalog.list_runs(project=where, status=status, limit=check_limit(limit))
 
     def metrics(
         self, reference: Subject | None = None, *, key: str | None = None
     ) -> tuple[Metric, ...]:
         """Give logged metrics, oldest first, of one version or of all."""
         version = None if reference is None else self.version(reference)
-        return self.catalog.metrics(version=version, key=key)
+        return self.catalog.metrics(version=version, key=check_text(key, "key"))
 
     def lineage(
         self, reference: Subject, direction: Literal["up", "down"] = "up"
@@ -110,7 +121,8 @@ class Finding(Area):
 
     def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
         """Give what changed, newest first; `subject` is a full reference."""
-        return self.catalog.events(subject=subject, limit=limit)
+        about = check_text(subject, "subject")
+        return self.catalog.events(subject=about, limit=check_limit(limit))
 
     def compare(self, *references: Subject) -> Comparison:
         """Say what differs between two or more versions.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 
 from edversion.catalog import Catalog
-from edversion.errors import StorageError
+from edversion.errors import EdversionWarning, StorageError
 from edversion.location import Location, locate
 from edversion.plugins import Plugins
 from edversion.reference import check_name
@@ -58,6 +59,7 @@ def open_repository(
     create: bool = False,
     plugins: Mapping[str, object] | None = None,
     lost_catalog: bool = False,
+    replace_catalog: bool = False,
 ) -> Repository:
     """Open a repository; see `edversion.open`.
 
@@ -65,19 +67,34 @@ def open_repository(
     ----------
     lost_catalog : bool
         Whether to open a store whose catalog is gone, as only `doctor` should.
+    replace_catalog : bool
+        Whether to move a catalog aside that is no database, as only mending should.
     """
     found = locate(store, catalog, create=create)
     if project is not None:
         found = Location(found.store, found.catalog, check_name(project, "project"))
     heard = Plugins(plugins)
     place = Store.open(found.store, create=create)
-    facts = Catalog.open(found.catalog)
+    facts = _replaced(found.catalog, place) if replace_catalog else Catalog.open(found.catalog)
     try:
         _check_belongs(facts, place, lost_catalog=lost_catalog)
     except BaseException:
         facts.close()
         raise
     return Repository(found, store=place, catalog=facts, plugins=heard)
+
+
+def _replaced(url: str, store: Store) -> Catalog:
+    """Open a catalog, or an empty one in place of one that the store can replace."""
+    try:
+        return Catalog.open(url)
+    except StorageError as error:
+        if error.code != "catalog_damaged" or next(store.records.receipts(), None) is None:
+            raise
+    aside = Catalog.set_aside(url)
+    if aside is not None:
+        warnings.warn(f"the damaged catalog is now {aside}", EdversionWarning, stacklevel=3)
+    return Catalog.open(url)
 
 
 def _check_belongs(catalog: Catalog, store: Store, *, lost_catalog: bool) -> None:

@@ -256,7 +256,7 @@ class FindingContract:
             ("dropout/zzz", "in project 'dropout'"),
             ("knn:bset", "its aliases are: best, latest"),
             ("knn:v9", "it has versions v0 to v1"),
-            ("forest:v9", "it has 1 version;"),
+            ("forest:v9", "it has 1 version, v0;"),
             (f"knn@{digest('?')}", "there is no"),
         ],
     )

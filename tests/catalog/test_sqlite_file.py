@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 
 from edversion.catalog import Catalog
-from edversion.catalog.dialect import filesystem_of
+from edversion.catalog.dialect import SqliteFile, filesystem_of
 from edversion.errors import InvalidInputError, StorageError
 
 from .makers import commit, new_run, resolve
@@ -183,7 +185,7 @@ class TestFailures:
         with catalog._database.read() as connection:
             pages = connection.scalar(text("PRAGMA page_count"))
             connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-        with pytest.raises(StorageError, match="the disk is full; nothing was changed") as caught:
+        with pytest.raises(StorageError, match="the disk is full; free some space") as caught:
             commit(catalog, 2, metadata={"long": "x" * 100_000})
         assert caught.value.code == "catalog_full"
         assert len(catalog.versions("dropout", "knn")) == 1
@@ -288,3 +290,18 @@ def test_whoever_upgrades_too_long_is_not_waited_for(
     ):
         Catalog.open(f"sqlite:///{path}")
     assert caught.value.code == "catalog_busy"
+
+
+@pytest.mark.parametrize(("free", "code"), [(4096, "catalog_full"), (1 << 30, None)])
+def test_a_disk_without_room_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, code: str | None
+) -> None:
+    """Where SQLite says only that the disk failed; a full disk of one's own needs root."""
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    error = DBAPIError("BEGIN", None, failure)
+    told, text = SqliteFile(tmp_path / "catalog.db").fault(error)
+    assert told == (code or "catalog_unreachable")
+    assert ("the disk is full; free some space" in text) == (code is not None)

@@ -173,3 +173,10 @@ def test_delete_of_an_aliased_version_is_refused(work, call):
 def test_delete_needs_a_reason(work, call):
     assert call("delete", "scores:v0", "--yes").code == 2
     assert call("show", "scores:v0").code == 0
+
+
+def test_a_tag_that_is_not_there_cannot_be_removed(work, call):
+    answer = call("tag", "scores:v0", "--add", "new", "--remove", "nope")
+    assert answer.code == 1
+    assert "school/scores:v0 has no tag 'nope'; its tags are: fair" in answer.err
+    assert call("tag", "scores:v0", "--json").json["tags"] == ["fair"]

@@ -181,3 +181,41 @@ def test_doctor_tells_of_a_crashed_run(work, call):
     assert call("runs", "--status", "crashed", "--json").json[0]["project"] == "school"
     with edversion.open() as repository:
         assert repository.runs()[0].status == "crashed"
+
+
+def test_a_catalog_that_is_no_database_is_moved_aside_and_rebuilt(work, call):
+    before = call("search", "--json").json
+    catalog = work / ".edversion" / "catalog.db"
+    for end in ("", "-wal"):
+        catalog.with_name(catalog.name + end).write_bytes(b"no database" * 100)
+    refused = call("doctor")
+    assert refused.code == 1
+    assert "edversion doctor --mend" in refused.err
+    mended = call("doctor", "--mend")
+    assert mended.code == 0, mended.err
+    assert "lost-catalog" in mended.text
+    (aside,) = work.glob(".edversion/catalog.db.damaged-*[0-9]")
+    assert str(aside) in mended.err
+    assert aside.read_bytes() == b"no database" * 100
+    assert call("search", "--json").json == before
+    assert call("verify").code == 0
+
+
+def test_a_catalog_is_not_moved_aside_where_the_store_could_not_replace_it(empty, call):
+    call("init")
+    catalog = empty / ".edversion" / "catalog.db"
+    catalog.write_bytes(b"no database" * 100)
+    answer = call("doctor", "--mend")
+    assert (answer.code, answer.text) == (1, "")
+    assert catalog.read_bytes() == b"no database" * 100
+    assert not list(catalog.parent.glob("*damaged*"))
+
+
+def test_broken_events_are_all_that_is_said_of_them(work, call):
+    with sqlite3.connect(work / ".edversion" / "catalog.db") as connection:
+        connection.execute("UPDATE events SET actor = 'eve' WHERE sequence = 2")
+    connection.close()
+    answer = call("verify", "--events")
+    assert answer.code == 1
+    assert [line for line in answer.lines if "nothing to verify" in line] == []
+    assert "broken at event 2" in answer.text

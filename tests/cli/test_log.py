@@ -156,3 +156,9 @@ def test_values_that_json_lacks_become_null_with_a_warning(data, call):
     assert answer.err == (
         "warning: metadata.loss is nan, which JSON cannot hold; it is stored as null\n"
     )
+
+
+def test_standard_input_is_no_file(work, call):
+    answer = call("log", "-", input="id,score")
+    assert answer.code == 2
+    assert "standard input cannot be logged; write it to a file first" in answer.err

@@ -161,7 +161,7 @@ def test_a_damaged_catalog_is_told_and_comes_back(store: Path) -> None:
         before = facts(repository)
     lose_catalog(store)
     (store / "catalog.db").write_bytes(b"not a database" * 1_000)
-    with pytest.raises(StorageError, match="Move it away and run `edversion doctor"):
+    with pytest.raises(StorageError, match="Run 'edversion doctor --mend'"):
         edversion.open(store)
     lose_catalog(store)
     with open_repository(store, lost_catalog=True) as repository:

@@ -332,3 +332,20 @@ def test_everything_public_can_be_reached() -> None:
         assert getattr(edversion, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = edversion.nothing
+
+
+def test_a_store_in_the_home_folder(
+    empty_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (empty_folder / "edversion.toml").write_text('store = "~/store"')
+    assert locate().store == str(tmp_path / "home" / "store")
+
+
+def test_an_illegal_project_is_refused_where_it_is_read(empty_folder: Path) -> None:
+    config = empty_folder / "edversion.toml"
+    config.write_text('store = "store"\nproject = "my project"')
+    with pytest.raises(InvalidInputError, match="illegal project 'my project'") as caught:
+        locate()
+    assert caught.value.code == "bad_config"
+    assert str(config) in str(caught.value)

@@ -307,3 +307,119 @@ def test_bounds_that_are_not_finite_are_refused(run: Run, bound: str) -> None:
     with pytest.raises(InvalidInputError, match="auc"):
         run.log_metrics({"auc": {"value": 1, bound: float("nan")}})
     assert run.repository.metrics() == ()
+
+
+# Arguments of another type
+
+
+BAD_METRICS = {
+    "slice": ({"a": 1}, {"slice": {"sex": "female"}}),
+    "split": ({"a": 1}, {"split": ["test"]}),
+    "step": ({"a": 1}, {"step": "7"}),
+    "metrics": ([("a", 1)], {}),
+    "too large": ({"a": 10**400}, {}),
+    "number of samples": ({"a": {"value": 1, "n": -1}}, {}),
+    "'low' is 0.9": ({"a": {"value": 1, "low": 0.9, "high": 0.8}}, {}),
+}
+
+
+@pytest.mark.parametrize("named", BAD_METRICS)
+def test_metrics_of_another_type_are_refused(repository: Repository, named: str) -> None:
+    metrics, options = BAD_METRICS[named]
+    run = start_run(repository, project="p")
+    with pytest.raises(InvalidInputError, match=named):
+        run.log_metrics(metrics, **options)
+    run.finish()
+    assert repository.metrics() == ()
+
+
+BAD_LOGS = {
+    "description": {"description": {"de": "Noten"}},
+    "aliases": {"aliases": 5},
+    "tags": {"tags": "fair"},
+    "metadata": {"metadata": [1]},
+}
+
+
+@pytest.mark.parametrize("named", BAD_LOGS)
+def test_what_goes_with_a_draft_is_checked_before_anything_is_stored(
+    repository: Repository, named: str
+) -> None:
+    run = start_run(repository, project="p")
+    with pytest.raises(InvalidInputError, match=f"{named} must be"):
+        log(run, **BAD_LOGS[named])
+    run.finish()
+    assert repository.collections() == ()
+    assert not list(repository.store.packs())
+
+
+def test_a_description_of_the_draft_itself_is_checked(repository: Repository) -> None:
+    with start_run(repository, project="p") as run:
+        draft = edversion.Artifact("data", "dataset", description=7)  # type: ignore[arg-type]
+        draft.add_bytes(b"1", "a")
+        with pytest.raises(InvalidInputError, match="description must be text, not int"):
+            run.log_artifact(draft)
+    assert repository.collections() == ()
+
+
+@pytest.mark.parametrize("what", [None, b"x", 5])
+def test_only_a_draft_a_path_or_a_url_is_logged(repository: Repository, what: object) -> None:
+    run = start_run(repository, project="p")
+    with pytest.raises(InvalidInputError, match="artifact_or_path must be"):
+        run.log_artifact(what)  # type: ignore[arg-type]
+
+
+BAD_CHANGES = {
+    "edit": ({"description": {}}, "description"),
+    "edit why": ({"description": "x", "reason": {}}, "reason"),
+    "set_alias": ({"alias": "champion", "reason": {}}, "reason"),
+    "delete": ({"reason": ["old"]}, "reason"),
+    "tag": ({"add": "fair"}, "add"),
+}
+
+
+@pytest.mark.parametrize("call", BAD_CHANGES)
+def test_changes_of_another_type_are_refused(repository: Repository, call: str) -> None:
+    with start_run(repository, project="p") as run:
+        version = log(run)
+    events = repository.events()
+    options, named = BAD_CHANGES[call]
+    with pytest.raises(InvalidInputError, match=f"{named} must be"):
+        getattr(repository, call.partition(" ")[0])(version, **options)
+    assert repository.events() == events
+
+
+@pytest.mark.parametrize("limit", [-1, 0, "5", 1.5, True, 10**30])
+def test_a_limit_is_a_whole_number_from_one_on(repository: Repository, limit: object) -> None:
+    with start_run(repository, project="p") as run:
+        log(run)
+    for ask in (repository.runs, repository.search, repository.events):
+        with pytest.raises(InvalidInputError, match="limit"):
+            ask(limit=limit)  # type: ignore[operator]
+    with pytest.raises(InvalidInputError, match="limit"):
+        repository.versions("data", limit=limit)  # type: ignore[arg-type]
+
+
+def test_no_limit_gives_all_and_a_condition_needs_no_name(repository: Repository) -> None:
+    with start_run(repository, project="p") as run:
+        for index in range(3):
+            log(run, str(index).encode())
+    assert len(repository.search("name = 'data'", limit=None)) == 3
+    assert len(repository.search("name = 'data'", limit=2)) == 2
+    assert len(repository.runs(limit=None)) == 1
+
+
+def test_what_is_left_is_told_where_a_version_is_not_found(repository: Repository) -> None:
+    with start_run(repository, project="p") as run:
+        for index in range(4):
+            log(run, str(index).encode())
+    left = {
+        2: "3 versions from v0 to v3",
+        0: "2 versions from v1 to v3",
+        3: "1 version, v1;",
+        1: "no versions; all of them were deleted;",
+    }
+    for number, told in left.items():
+        repository.delete(f"data:v{number}")
+        with pytest.raises(NotFoundError, match=f"it has {told}"):
+            repository.version("data:v9")
