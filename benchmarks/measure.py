@@ -66,6 +66,18 @@ def result(name: str, values: list[float], unit: str, target: float, note: str =
     return Result(name, median(values), min(values), max(values), unit, target, len(values), note)
 
 
+def ratio(name: str, ours: list[float], theirs: list[float], target: float) -> Result:
+    """Compare two sides that were timed in turn: the ratio of their medians.
+
+    The least and the greatest are those of the pairs, which differ most where the machine
+    changed its speed between the two.
+    """
+    pairs = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    note = f"{median(ours):.3g} s to {median(theirs):.3g} s"
+    value = median(ours) / median(theirs)
+    return Result(name, value, min(pairs), max(pairs), "×", target, len(pairs), note)
+
+
 def settle(size: int) -> None:
     """Write what waits to the disk, and touch and free `size` bytes of memory."""
     os.sync()

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from edversion.artifact import Artifact
 from edversion.catalog import Catalog, CommitRequest, CommitResult, LargeFile, PackRow
-from edversion.digests import manifest_of
+from edversion.digests import canonical_json, entries_digest, entry_rows
 from edversion.errors import ConflictError, EdversionError, IntegrityError
 from edversion.known import KnownDigests
 from edversion.metadata import clean_metadata
@@ -142,16 +143,21 @@ class _Commit:
     def _commit_known(self, digests: Mapping[str, str | None]) -> CommitResult | None:
         """Give the version that has this content already, if one does."""
         sources = self._draft.sources
-        manifest = manifest_of(
-            _entry(path, source, digests[path]) for path, source in sources.items()
-        )
-        known = self._catalog.find_by_digest(
-            self._options.project, self._draft.name, manifest.digest
-        )
+        digest = entries_digest(canonical_json(self._rows(digests)))
+        known = self._catalog.find_by_digest(self._options.project, self._draft.name, digest)
         if known is None or not self._is_present(known):
             return None
-        request = self._request(manifest.digest, manifest.size, manifest.file_count)
+        request = self._request(digest, self._draft.size, len(sources))
         return self._catalog.commit(replace(request, generation=known.generation, must_exist=True))
+
+    def _rows(self, digests: Mapping[str, str | None]) -> list[list[Any]]:
+        """Give what the canonical form encodes, without an object for each of many files."""
+        return [
+            entry_rows([source.entry(path)])[0]
+            if isinstance(source, ReferenceSource)
+            else [path, source.size, digests[path]]
+            for path, source in sorted(self._draft.sources.items(), key=_first)
+        ]
 
     def _commit_new(self, digests: Mapping[str, str | None]) -> CommitResult:
         base = self._base()
@@ -186,10 +192,10 @@ class _Commit:
         self, request: CommitRequest, stored: StoredManifest, ingest: Ingest
     ) -> CommitResult:
         """Commit; what was written for nothing is removed, if it is certain that it was."""
-        known = self._catalog.find_by_digest(request.project, request.name, request.digest)
-        mends = known is not None and not self._is_whole(known)
         try:
-            result = self._catalog.commit(replace(request, mends=mends))
+            result = self._catalog.commit(request)
+            if not result.created and not self._is_whole(result.version):
+                result = self._catalog.commit(replace(request, mends=True))
         except ConflictError:
             self._undo(request, ingest)
             raise
@@ -413,6 +419,10 @@ def _stored_file(ingest: Ingest, source: FileSource, name: str) -> tuple[str, Se
     if now != source.stat:
         raise source_changed(path)
     return stored
+
+
+def _first(item: tuple[str, Source]) -> str:
+    return item[0]
 
 
 def _entry(path: str, source: Source, digest: str | None) -> FileEntry:
