@@ -78,7 +78,7 @@ class Folders:
             os.close(descriptor)
 
     @contextmanager
-    def replacing(self, path: str, *, executable: bool, mode: int | None = None) -> Iterator[int]:
+    def replacing(self, path: str, *, executable: bool) -> Iterator[int]:
         """Give a descriptor to fill; at the block's end the file takes the place of an older one.
 
         An exception inside the block leaves what was there.
@@ -91,8 +91,6 @@ class Folders:
         try:
             try:
                 yield descriptor
-                if mode is not None:
-                    os.fchmod(descriptor, mode)
             finally:
                 os.close(descriptor)
             within = self._folder(folder)  # may have been closed to make room

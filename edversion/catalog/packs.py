@@ -47,13 +47,6 @@ class Packs(Area):
             )
             return tuple((row.digest, row.generation) for row in connection.execute(query))
 
-    def manifest_generation(self, digest: str) -> int | None:
-        """Give the newest generation of a manifest, in whatever collection it is live."""
-        query = select(func.max(versions.c.generation)).where(LIVE, versions.c.digest == digest)
-        with self._database.read() as connection:
-            newest: int | None = connection.scalar(query)
-            return newest
-
     def known_sizes(self, sizes: Collection[int]) -> set[int]:
         """Give those of some sizes (bytes) that a large file of a live version has."""
         query = select(files.c.size).distinct().join(versions).where(LIVE)
