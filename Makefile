@@ -4,6 +4,8 @@ PYTHON ?= $(shell python3.11 -c pass 2>/dev/null && echo python3.11 || echo pyth
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
+TORCH := torch==2.13.0+cpu
 DEMO := build/demo
 CONSTRAINTS := requirements/constraints.txt
 
@@ -11,7 +13,7 @@ CONSTRAINTS := requirements/constraints.txt
 export PIP_CONSTRAINT := $(CONSTRAINTS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check lint bench clean
+.PHONY: demo test lowest check lint bench clean
 
 demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/student_dropout.py $(DEMO)
@@ -19,6 +21,9 @@ demo: $(VENV)/examples.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+lowest: $(LOWEST)/made.stamp
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) -m "not slow" tests/plugins
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
@@ -28,12 +33,13 @@ lint: $(VENV)/dev.stamp
 
 check: lint
 	$(MAKE) test
+	$(MAKE) lowest
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:
@@ -46,12 +52,19 @@ $(VENV)/examples.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
 	$(BIN)/pip install --quiet --editable '.[examples]'
 	touch $@
 
-# PyTorch is optional: tests that need it skip themselves where it is not installed. It is taken
-# from a folder of wheels that the machine offers, as the build for processors, or not at all.
+# PyTorch comes first, as the build for processors, from a folder of wheels where the machine
+# offers one; elsewhere it is what the package index has. Users choose their own.
 $(VENV)/dev.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
-	$(BIN)/pip install --quiet --editable '.[dev]'
 ifneq ($(PIP_FIND_LINKS),)
-	-$(BIN)/pip install --quiet --no-index --no-deps 'torch==2.13.0+cpu' 2>/dev/null \
-	    && $(BIN)/pip install --quiet 'torch==2.13.0+cpu'
+	-$(BIN)/pip install --quiet --no-index --no-deps '$(TORCH)' 2>/dev/null
 endif
+	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/examples.stamp
+
+# The lowest versions that pyproject.toml promises to work with.
+$(LOWEST)/made.stamp: pyproject.toml $(VENV)/dev.stamp
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	env -u PIP_CONSTRAINT UV_FIND_LINKS="$(PIP_FIND_LINKS)" $(BIN)/uv pip install --quiet \
+	    --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[test]' \
+	    $$($(BIN)/python -c 'import torch; print(f"torch=={torch.__version__}")')
+	touch $@

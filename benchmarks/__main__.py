@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.files import big_file, checkpoints, small_files
 from benchmarks.measure import report
 from benchmarks.versions import many_versions, start_up
@@ -17,6 +18,8 @@ BENCHMARKS = {
     "small-files": small_files,
     "checkpoints": checkpoints,
     "versions": many_versions,
+    "compare": compare_manifests,
+    "compare-checkpoints": compare_checkpoints,
 }
 HERE = Path(__file__).parent
 

@@ -110,7 +110,7 @@ def _receipt(number: int, count: int) -> dict[str, object]:
         "manifest_generation": 1, "size": 1, "file_count": 1, "created_at": at,
         "actor": "bench", "description": None, "metadata": {"accuracy": number / count},
         "facts": {}, "deleted": None, "tags": [], "aliases": aliases, "removed_aliases": {},
-        "runs": [], "derived_from": [], "packs": [], "large_files": [], "metrics": [],
+        "runs": [], "origins": [], "packs": [], "large_files": [], "metrics": [],
         "revisions": [
             {"at": at, "actor": "bench", "metadata": {}, "description": None, "reason": None}
         ],

@@ -32,6 +32,7 @@ from edversion.model import (
     Event,
     ExternalReference,
     FileEntry,
+    FilePart,
     Manifest,
     Metric,
     RunInfo,
@@ -43,6 +44,7 @@ from edversion.model import (
 if TYPE_CHECKING:
     from os import PathLike
 
+    from edversion.background import BackgroundFailure, BackgroundWorker
     from edversion.repository import Repository
     from edversion.run import Run
 
@@ -50,6 +52,8 @@ __all__ = [
     "AdapterWarning",
     "Alias",
     "Artifact",
+    "BackgroundFailure",
+    "BackgroundWorker",
     "CatalogVersionError",
     "CollectionInfo",
     "Comparison",
@@ -59,6 +63,7 @@ __all__ = [
     "Event",
     "ExternalReference",
     "FileEntry",
+    "FilePart",
     "HookError",
     "IntegrityError",
     "InvalidInputError",
@@ -75,6 +80,7 @@ __all__ = [
     "Verdict",
     "Version",
     "__version__",
+    "current_run",
     "hookimpl",
     "init",
     "open",
@@ -93,8 +99,9 @@ def init(
     store: str | PathLike[str] | None = None,
     catalog: str | None = None,
     plugins: Mapping[str, object] | None = None,
+    resume: str | None = None,
 ) -> Run:
-    """Start a run; make a repository in ``./.edversion`` where none is found.
+    """Start a run, or resume one; make a repository in ``./.edversion`` where none is found.
 
     Parameters
     ----------
@@ -113,11 +120,24 @@ def init(
         ``edversion.toml`` or a folder ``.edversion`` upward where left out.
     plugins : mapping, optional
         Plugins by name, besides the installed ones.
+    resume : str, optional
+        Id of a run that ended, however it did; it is opened once more and goes on under its
+        id. `config` is then laid over the recorded one, key by key, and `tags` are added;
+        `project`, `name` and `job_type` may be left out, and must be the run's own where
+        given. An event keeps how it had ended.
 
     Returns
     -------
     Run
         A context manager; also ends with `Run.finish`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no run to resume, or no repository that it could be in.
+    ConflictError
+        A process has the run open (code ``run_open``), or it is another one than described
+        (code ``other_run``).
 
     Examples
     --------
@@ -132,9 +152,9 @@ def init(
     >>> folder.cleanup()
     """
     from edversion.repository import open_repository
-    from edversion.run import start_run
+    from edversion.starting import start_run
 
-    repository = open_repository(store, catalog, create=True, plugins=plugins)
+    repository = open_repository(store, catalog, create=resume is None, plugins=plugins)
     try:
         return start_run(
             repository,
@@ -143,11 +163,39 @@ def init(
             config=config,
             job_type=job_type,
             tags=tags,
+            resume=resume,
             owns=True,
         )
     except BaseException:
         repository.close()
         raise
+
+
+def current_run() -> Run | None:
+    """Give the run whose ``with edversion.init(...)`` block the caller is in.
+
+    Adapters of frameworks ask for it, where nobody can hand a run to them.
+
+    Returns
+    -------
+    Run or None
+        The innermost that is open; None outside of every block, and in other threads and
+        processes than the block's own.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with init("demo", store=folder.name) as run:
+    ...     current_run() is run
+    True
+    >>> current_run() is None
+    True
+    >>> folder.cleanup()
+    """
+    from edversion.run import current_run as found
+
+    return found()
 
 
 def open(
@@ -198,4 +246,8 @@ def __getattr__(name: str) -> Any:
         from edversion.run import Run
 
         return Run
+    if name in ("BackgroundFailure", "BackgroundWorker"):
+        from edversion import background
+
+        return getattr(background, name)
     raise AttributeError(f"module 'edversion' has no attribute {name!r}")

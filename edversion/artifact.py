@@ -11,9 +11,14 @@ from typing import IO, Any, cast
 
 from edversion.digests import digest_of_bytes, manifest_of
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
-from edversion.metadata import clean_metadata
-from edversion.model import FileEntry, Manifest, Version
-from edversion.reference import check_name, check_path
+from edversion.metadata import check_text, clean_metadata
+from edversion.model import Manifest, Version
+from edversion.reference import (
+    DERIVED_FROM,
+    check_name,
+    check_path,
+    check_paths,
+)
 from edversion.sources import (
     BytesSource,
     FileSource,
@@ -25,6 +30,8 @@ from edversion.sources import (
     scan_folder,
 )
 from edversion.staging import Staging
+from edversion.tree import Tree
+from edversion.urls import check_no_secret
 
 __all__ = ["Artifact"]
 
@@ -52,7 +59,7 @@ class Artifact:
     Raises
     ------
     InvalidInputError
-        A name is illegal, or metadata is no JSON.
+        A name is illegal, the description is no text, or metadata is no JSON.
 
     Examples
     --------
@@ -72,16 +79,15 @@ class Artifact:
     ) -> None:
         self.name = check_name(name, "collection name")
         self.type = check_name(type, "type")
-        self._description = description
+        self._description = check_text(description, "description")
         self._metadata = clean_metadata(metadata)
-        self._sources: dict[str, Source] = {}
-        self._folders: set[str] = set()
+        self._tree = Tree()
         self._logged: Version | None = None
         self._staging = Staging()
-        self._derived_from: list[Version] = []
+        self._origins: dict[tuple[Version, str], None] = {}
 
     def __repr__(self) -> str:
-        return f"Artifact({self.name!r}, type={self.type!r}, files={len(self._sources)})"
+        return f"Artifact({self.name!r}, type={self.type!r}, files={len(self._tree.sources)})"
 
     @property
     def description(self) -> str | None:
@@ -91,7 +97,7 @@ class Artifact:
     @description.setter
     def description(self, text: str | None) -> None:
         self._check_open()
-        self._description = text
+        self._description = check_text(text, "description")
 
     @property
     def metadata(self) -> MutableMapping[str, Any]:
@@ -108,12 +114,17 @@ class Artifact:
     @property
     def sources(self) -> Mapping[str, Source]:
         """Where the bytes of each path come from."""
-        return self._sources
+        return self._tree.sources
 
     @property
     def derived_from(self) -> tuple[Version, ...]:
         """The versions that this draft started from."""
-        return tuple(self._derived_from)
+        return tuple(version for version, relation in self._origins if relation == DERIVED_FROM)
+
+    @property
+    def origins(self) -> tuple[tuple[Version, str], ...]:
+        """What it is made from, each version with its relation."""
+        return tuple(self._origins)
 
     @property
     def manifest(self) -> Manifest:
@@ -124,7 +135,7 @@ class Artifact:
         ConflictError
             A file changed since it was added.
         """
-        return manifest_of(self._entry(path) for path in self._sources)
+        return manifest_of(map(self._tree.entry, self._tree.sources))
 
     @property
     def digest(self) -> str:
@@ -134,7 +145,7 @@ class Artifact:
     @property
     def size(self) -> int:
         """Bytes of all entries whose size is known."""
-        return sum(source.size or 0 for source in self._sources.values())
+        return sum(source.size or 0 for source in self._tree.sources.values())
 
     @property
     def logged(self) -> Version | None:
@@ -192,17 +203,9 @@ class Artifact:
         """
         self._check_open()
         prefix = "" if name is None else check_path(name) + "/"
-        found = scan_folder(os.fspath(path))
-        legal = [(check_path(prefix + relative), source) for relative, source in found]
-        if not self._sources and self._adopt(dict(legal), len(legal)):
-            return
-        before = dict(self._sources), set(self._folders)
-        try:
-            for place, source in legal:
-                self._put(place, source, overwrite)
-        except BaseException:
-            self._sources, self._folders = before  # all of the folder, or nothing
-            raise
+        found, sources = scan_folder(os.fspath(path))
+        paths = check_paths([prefix + relative for relative in found] if prefix else found)
+        self._tree.put_all(paths, sources, overwrite=overwrite)
 
     def add_reference(
         self, url: str, name: str | None = None, *, checksum: bool = False, overwrite: bool = False
@@ -225,10 +228,15 @@ class Artifact:
 
         Raises
         ------
+        InvalidInputError
+            The URL holds a password or a token, which would be recorded; or the path is illegal.
         NotFoundError
             There is nothing at the URL.
+        StorageError
+            It cannot be reached.
         """
         self._check_open()
+        check_no_secret(url)  # also the name that is taken from it is recorded
         path = check_path(url.rstrip("/").rpartition("/")[2] if name is None else name)
         self._put(path, reference_source(url, path, checksum=checksum), overwrite)
 
@@ -303,18 +311,59 @@ class Artifact:
         """
         self._check_open()
         path = check_path(name)
-        gone = [known for known in self._sources if known == path or known.startswith(path + "/")]
-        if not gone:
+        if not self._tree.remove(path):
             raise NotFoundError(
                 f"the draft {self.name!r} has no file or folder {path!r}", path=path
             )
-        for known in gone:
-            del self._sources[known]
-        self._folders = {folder for known in self._sources for folder in _parents(known)}
+
+    def add_source(self, version: Version, relation: str = DERIVED_FROM) -> None:
+        """Say what this draft was made from; its version will keep it in its lineage.
+
+        It is for what a run cannot tell: a run knows what it used and what it logged, but
+        not which of the one went into which of the other. Content that the collection has
+        already gains the edge too, unless the source itself came from that content.
+
+        Parameters
+        ----------
+        version : Version
+            The source, of any collection.
+        relation : str
+            What it was to this draft: ``derived_from``, ``trained_on``, ``evaluated_on``,
+            ``resumed_from``, or a name of your own. One version may have several.
+
+        Raises
+        ------
+        InvalidInputError
+            The relation is no legal name, or the source is no version.
+        ConflictError
+            The draft was already logged; `Repository.relate` adds to its version.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     data, model = Artifact("scores", type="dataset"), Artifact("knn", type="model")
+        ...     model.add_source(run.log_artifact(data), "trained_on")
+        ...     version = run.log_artifact(model)
+        ...     edges = run.repository.lineage(version)
+        >>> [(edge.source.reference, edge.relation) for edge in edges]
+        [('demo/scores:v0', 'trained_on')]
+        >>> folder.cleanup()
+        """
+        self._check_open()
+        if not isinstance(version, Version):
+            raise InvalidInputError(
+                f"a source must be a Version, not {type(version).__name__}; find it with "
+                "repository.version(reference)",
+                code="bad_argument",
+                argument="version",
+            )
+        self._origins[version, check_name(relation, "relation")] = None
 
     def start_from(self, version: Version) -> None:
         """Begin with the files of a version; used by `Version.new_draft`."""
-        self._derived_from.append(version)
+        self._origins[version, DERIVED_FROM] = None
         for entry in version.files():
             source = ReferenceSource(entry) if entry.reference else StoredSource(version, entry)
             self._put(entry.path, source, overwrite=True)
@@ -325,71 +374,14 @@ class Artifact:
         if self._staging.folder is None:
             return
         entries = {entry.path: entry for entry in version.files()}
-        for path, source in self._sources.items():
+        for path, source in self._tree.sources.items():
             if isinstance(source, FileSource) and source.folder == self._staging.folder:
-                self._sources[path] = StoredSource(version, entries[path])
+                self._tree.sources[path] = StoredSource(version, entries[path])
         self._staging.clear()
-
-    def _adopt(self, sources: dict[str, Source], count: int) -> bool:
-        """Take a whole tree into an empty draft; False where its names clash once they are NFC."""
-        folders = {path.rpartition("/")[0] for path in sources}
-        folders |= {parent for folder in folders for parent in _parents(folder)}
-        folders.discard("")
-        if len(sources) != count or not folders.isdisjoint(sources):
-            return False
-        self._sources, self._folders = sources, folders
-        return True
 
     def _put(self, path: str, source: Source, overwrite: bool) -> None:
         self._check_open()
-        known = self._sources.get(path)
-        if known is not None and not overwrite:
-            if known == source:
-                return
-            if self._same(path, known, source):
-                self._sources[path] = source  # equal bytes, but the stat may be a newer one
-                return
-            raise InvalidInputError(
-                f"{path!r} is in the draft already with other bytes; pass overwrite=True to "
-                "replace it, or choose another name",
-                code="path_taken",
-                path=path,
-            )
-        if known is None:
-            self._check_nesting(path)
-        self._sources[path] = source
-
-    def _same(self, path: str, known: Source, source: Source) -> bool:
-        if known.size != source.size:
-            return False
-        try:
-            mine, other = known.entry(path), source.entry(path)
-        except ConflictError:  # changed since: nobody can tell any more what it was
-            return False
-        return (mine.digest, mine.reference) == (other.digest, other.reference)
-
-    def _check_nesting(self, path: str) -> None:
-        """Refuse a path that is a file here and a folder there."""
-        clash = path if path in self._folders else None
-        for folder in _parents(path):
-            if folder in self._sources:
-                clash = folder
-            if folder in self._folders:
-                break
-            self._folders.add(folder)
-        if clash is not None:
-            raise InvalidInputError(
-                f"{path!r}: {clash!r} would be both a file and a folder; rename one of them",
-                code="file_and_folder",
-                path=clash,
-            )
-
-    def _entry(self, path: str) -> FileEntry:
-        source = self._sources[path]
-        entry = source.entry(path)
-        if isinstance(source, FileSource) and source.digest is None:
-            self._sources[path] = source.with_digest(entry.digest)
-        return entry
+        self._tree.put(path, source, overwrite=overwrite)
 
     def _check_open(self) -> None:
         if self._logged is not None:
@@ -399,10 +391,3 @@ class Artifact:
                 code="draft_logged",
                 version=self._logged.reference,
             )
-
-
-def _parents(path: str) -> Iterator[str]:
-    folder = path.rpartition("/")[0]
-    while folder:
-        yield folder
-        folder = folder.rpartition("/")[0]

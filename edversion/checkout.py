@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from difflib import get_close_matches
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from edversion.digests import Hasher, canonical_entries, digest_of_bytes
 from edversion.errors import IntegrityError, InvalidInputError, NotFoundError
-from edversion.model import FileEntry
+from edversion.model import FileEntry, FilePart
 from edversion.reference import check_path
 from edversion.store import (
     LARGE,
+    Segment,
     Segments,
     Store,
     StoredFile,
@@ -29,9 +33,12 @@ from edversion.store import (
 )
 from edversion.targets import Folders
 
-__all__ = ["download", "local_path", "open_file"]
+__all__ = ["download", "file_parts", "local_path", "open_file"]
 
 _BUFFER = 1 << 20
+_WRITERS = 2
+
+_Group = list[tuple[str, FileEntry, Segment]]
 
 
 def open_file(store: Store, stored: StoredManifest, path: str) -> BinaryIO:
@@ -44,6 +51,16 @@ def open_file(store: Store, stored: StoredManifest, path: str) -> BinaryIO:
         return open(_cached(store, stored, entry, segments), "rb")
     check_reference(entry)
     return open_external(entry.reference.url)
+
+
+def file_parts(stored: StoredManifest, path: str) -> tuple[FilePart, ...]:
+    """Give the stretches in which one file is stored; see `Version.parts`."""
+    _, segments = _found(stored, path)
+    starts = accumulate((segment.raw_length for segment in segments), initial=0)
+    return tuple(
+        FilePart(start, segment.raw_length, *segment.place)
+        for start, segment in zip(starts, segments, strict=False)
+    )
 
 
 def local_path(store: Store, stored: StoredManifest, path: str) -> Path:
@@ -111,14 +128,45 @@ class _Download:
         self._store, self._stored, self._folders = store, stored, folders
         self._reader = store.reader(stored)
         self._progress = progress
+        self._telling, self._failed = threading.Lock(), False
 
     def small(self, wanted: Iterable[tuple[FileEntry, Segments]]) -> None:
-        """Write files whose verified bytes fit in memory."""
+        """Write files whose verified bytes fit in memory.
+
+        Creating a file takes the kernel longer than reading and proving its bytes takes us,
+        so two threads create them side by side.
+        """
         single = ((entry.path, entry, segments[0]) for entry, segments in wanted)
-        write = self._folders.write
-        for path, entry, data in self._reader.small_files(single):
-            write(path, data, executable=entry.executable)
-            self._progress(len(data))
+        groups = list(self._reader.groups(single))
+        if len(groups) < _WRITERS:
+            for group in groups:
+                self._progress(self._write(self._folders, group))
+            return
+        waiting = iter(groups)  # shared: each writer takes the next one
+        with ThreadPoolExecutor(_WRITERS, thread_name_prefix="edversion-download") as pool:
+            writers = [pool.submit(self._write_all, waiting) for _ in range(_WRITERS)]
+        for writer in writers:
+            writer.result()
+
+    def _write_all(self, groups: Iterator[_Group]) -> None:
+        """Write one group after the other, as long as no writer failed."""
+        with Folders(self._folders.root) as folders:
+            while not self._failed and (group := next(groups, None)) is not None:
+                try:
+                    written = self._write(folders, group)
+                except BaseException:
+                    self._failed = True
+                    raise
+                with self._telling:
+                    self._progress(written)
+
+    def _write(self, folders: Folders, group: _Group) -> int:
+        """Write the files of a group; give their bytes."""
+        done = 0
+        for path, entry, data in self._reader.group(group):
+            folders.write(path, data, executable=entry.executable)
+            done += len(data)
+        return done
 
     def large(self, entry: FileEntry, segments: Segments) -> None:
         """Write a file under a temporary name, and give it its own once it is verified."""

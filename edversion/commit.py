@@ -6,42 +6,32 @@ version names the run that wrote it, so `edversion doctor` can tell it from work
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from edversion.artifact import Artifact
-from edversion.catalog import Catalog, CommitRequest, CommitResult, LargeFile, PackRow
-from edversion.digests import canonical_json, entries_digest, entry_rows
+from edversion.catalog import Catalog, CommitRequest, CommitResult, LargeFile, Origin, PackRow
+from edversion.contents import Contents
+from edversion.digests import canonical_rows, entries_digest
 from edversion.errors import ConflictError, EdversionError, IntegrityError
 from edversion.known import KnownDigests
 from edversion.metadata import clean_metadata
-from edversion.model import FileEntry, Json, Version
+from edversion.model import Json, Version
 from edversion.plugins import Plugins
-from edversion.reference import check_alias, check_name
-from edversion.sources import (
-    BytesSource,
-    FileSource,
-    ReferenceSource,
-    Source,
-    StoredSource,
-    source_changed,
-)
+from edversion.reference import check_alias, check_tag
+from edversion.sources import FileSource
 from edversion.store import (
     INLINE_LIMIT,
     LARGE,
     Base,
     Ingest,
-    Segments,
-    Stat,
     Store,
     StoredManifest,
     collector_paused,
-    read_exactly,
-    storage_errors,
 )
 
 __all__ = ["CommitOptions", "commit_draft"]
@@ -98,7 +88,7 @@ def commit_draft(
     for alias in options.aliases:
         check_alias(alias)
     for tag in options.tags:
-        check_name(tag, "tag")
+        check_tag(tag)
     for attempt in range(_ATTEMPTS):
         share = attempt == 0 and not options.rehash  # who distrusts the stat may distrust the store
         work = _Commit(draft, options, store, catalog, plugins, share=share)
@@ -127,56 +117,39 @@ class _Commit:
         self._draft, self._options = draft, options
         self._store, self._catalog, self._plugins = store, catalog, plugins
         self._share = share
-        self._done, self._size = 0, draft.size
+        self._done = 0
         self._known = KnownDigests(store, rehash=options.rehash)
+        self._contents = Contents(
+            draft.sources, self._known, check=not options.noted_now, tell=self._tell
+        )
 
     def run(self) -> CommitResult:
         """Log the draft, or find that its content is there already."""
-        sources = self._draft.sources
-        digests = self._known.look_up(sources, check=not self._options.noted_now)
-        if len(digests) == len(sources):
-            result = self._commit_known(digests)
-            if result is not None:
-                return result
-        return self._commit_new(digests)
+        rows = self._contents.rows()
+        return (rows and self._commit_known(rows)) or self._commit_new()
 
-    def _commit_known(self, digests: Mapping[str, str | None]) -> CommitResult | None:
+    def _commit_known(self, rows: list[list[Any]]) -> CommitResult | None:
         """Give the version that has this content already, if one does."""
-        sources = self._draft.sources
-        digest = entries_digest(canonical_json(self._rows(digests)))
+        digest = entries_digest(canonical_rows(rows))
         known = self._catalog.find_by_digest(self._options.project, self._draft.name, digest)
         if known is None or not self._is_present(known):
             return None
-        request = self._request(digest, self._draft.size, len(sources))
-        return self._catalog.commit(replace(request, generation=known.generation, must_exist=True))
+        request = replace(self._request(digest), generation=known.generation, must_exist=True)
+        return self._catalog.commit(request)
 
-    def _rows(self, digests: Mapping[str, str | None]) -> list[list[Any]]:
-        """Give what the canonical form encodes, without an object for each of many files."""
-        return [
-            entry_rows([source.entry(path)])[0]
-            if isinstance(source, ReferenceSource)
-            else [path, source.size, digests[path]]
-            for path, source in sorted(self._draft.sources.items(), key=_first)
-        ]
-
-    def _commit_new(self, digests: Mapping[str, str | None]) -> CommitResult:
+    def _commit_new(self) -> CommitResult:
         base = self._base()
-        known = self._shared(base, digests)
-        fresh = sum(
-            source.size or 0
-            for path, source in self._draft.sources.items()
-            if path not in known and not isinstance(source, ReferenceSource)
-        )
+        places = self._contents.shared(base)
         ingest = Ingest(
             self._store,
             run=self._options.run,
             base=base,
             split=self._plugins.split,
-            inline=fresh <= INLINE_LIMIT,
+            inline=self._contents.fresh(places) <= INLINE_LIMIT,
             progress=self._tell,
         )
         try:
-            stored = self._taken_in(ingest, known, digests)
+            stored = self._contents.take_in(ingest, places)
             ingest.close()
             packs = {pack.id: pack.size for pack in ingest.packs}
             reused = base.pack_sizes(stored.placement)
@@ -253,7 +226,7 @@ class _Commit:
 
     def _fits_inline(self) -> bool:
         """Tell whether the version is so small that it keeps all its bytes by itself."""
-        return self._draft.size <= INLINE_LIMIT and not self._draft.derived_from
+        return self._contents.size <= INLINE_LIMIT and not self._draft.derived_from
 
     def _elsewhere(self, digest: str) -> StoredManifest | None:
         if not self._share:
@@ -266,72 +239,14 @@ class _Commit:
             return None if self._store.lacks(stored.packs) else stored
         return None
 
-    def _shared(self, base: Base, digests: Mapping[str, str | None]) -> dict[str, Segments]:
-        """Give the places of those paths whose bytes are stored already."""
-        shared = {}
-        for path, source in self._draft.sources.items():
-            digest = digests.get(path)
-            if digest is not None and not isinstance(source, ReferenceSource):
-                place = base.file(digest, source.size or 0)
-                if place is not None:
-                    shared[path] = place
-        return shared
-
-    def _taken_in(
-        self, ingest: Ingest, known: Mapping[str, Segments], digests: Mapping[str, str | None]
-    ) -> StoredManifest:
-        """Store what is new; give the manifest with every file's place."""
-        entries: list[FileEntry] = []
-        placement: list[Segments] = []
-        for path in sorted(self._draft.sources):
-            source, place = self._draft.sources[path], known.get(path)
-            if place is not None:
-                entries.append(_entry(path, source, digests[path]))
-                self._tell(source.size or 0)
-            elif isinstance(source, ReferenceSource):
-                entries.append(source.entry(path))
-                place = ()
-            else:
-                digest, place = self._stored(ingest, path, source)
-                entries.append(_entry(path, source, digest))
-                self._known.learn(source, digest)
-            placement.append(place)
-        return StoredManifest.of(entries, placement)
-
     def _tell(self, count: int) -> None:
         """Tell whoever waits how far the work is."""
         self._done += count
         if self._options.progress is not None:
-            self._options.progress(min(self._done, self._size), self._size)
+            size = self._contents.size
+            self._options.progress(min(self._done, size), size)
 
-    def _stored(self, ingest: Ingest, path: str, source: Source) -> tuple[str, Segments]:
-        """Store one path's bytes; they must be those that were added."""
-        if isinstance(source, FileSource):
-            digest, segments = _stored_file(ingest, source, path)
-        elif isinstance(source, StoredSource):
-            digest, segments = self._stored_again(ingest, source)
-        else:
-            assert isinstance(source, BytesSource)
-            digest, segments = ingest.small(source.data, path)
-        if not isinstance(source, ReferenceSource):
-            expected = source.file.digest if isinstance(source, StoredSource) else source.digest
-            if expected is not None and digest != expected:
-                raise source_changed(path)
-        return digest, segments
-
-    def _stored_again(self, ingest: Ingest, source: StoredSource) -> tuple[str, Segments]:
-        """Store a file of another version whose packs cannot be shared."""
-        version, entry = source.version, source.file
-        if (entry.size or 0) < LARGE:
-            return ingest.small(version.read_bytes(entry.path), entry.path)
-        path = version.path(entry.path)
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            return ingest.large(descriptor, path, entry.size or 0, entry.path)
-        finally:
-            os.close(descriptor)
-
-    def _request(self, digest: str, size: int, file_count: int) -> CommitRequest:
+    def _request(self, digest: str) -> CommitRequest:
         draft, options = self._draft, self._options
         return CommitRequest(
             project=options.project,
@@ -339,8 +254,8 @@ class _Commit:
             type=draft.type,
             digest=digest,
             generation=1,
-            size=size,
-            file_count=file_count,
+            size=self._contents.size,
+            file_count=len(self._contents),
             run=options.run,
             actor=options.actor,
             aliases=options.aliases,
@@ -351,17 +266,19 @@ class _Commit:
             packs=(),
             reused_packs=(),
             large_files=(),
-            derived_from=tuple((v.project, v.name, v.number) for v in draft.derived_from),
+            origins=tuple(
+                Origin((version.project, version.name, version.number), relation)
+                for version, relation in draft.origins
+            ),
         )
 
     def _full_request(
         self, stored: StoredManifest, ingest: Ingest, reused: tuple[str, ...], generation: int
     ) -> CommitRequest:
         rows = stored.rows
-        large = {row[2]: row[1] for row in rows if len(row) == 3 and row[1] >= LARGE}
-        size = sum(row[1] or 0 for row in rows)
+        large = {row[2]: row[1] for row in rows if (row[1] or 0) >= LARGE and len(row) == 3}
         return replace(
-            self._request(stored.digest, size, len(rows)),
+            self._request(stored.digest),
             generation=generation,
             facts=self._facts(),
             packs=tuple(PackRow(pack.id, pack.size) for pack in ingest.packs),
@@ -374,7 +291,7 @@ class _Commit:
         if not self._plugins.hears("edversion_describe"):
             return {}
         facts: dict[str, Json] = {}
-        for path, source in sorted(self._draft.sources.items())[:_DESCRIBED]:
+        for path, source in islice(self._contents.files.items(), _DESCRIBED):
             if isinstance(source, FileSource):
                 answer = self._plugins.describe(Path(source.path))
                 if answer:
@@ -384,49 +301,13 @@ class _Commit:
     def _remember_packs(self, stored: StoredManifest, ingest: Ingest) -> None:
         """Keep what is now known of files and of packs that are files by themselves."""
         self._known.remember()
-        written = {pack.id for pack in ingest.packs}
+        written = {pack.id for pack in ingest.packs if pack.size >= LARGE}
         whole: dict[Path, str] = {}
-        for row, segments in zip(stored.rows, stored.placement, strict=True):
+        pairs = zip(stored.rows, stored.placement, strict=True) if written else ()
+        for row, segments in pairs:
             if len(row) == 3 and row[1] >= LARGE and segments and segments[0].pack in written:
                 own = self._store.own_pack(stored, row[1], segments)
                 if own is not None:
                     whole[own] = row[2]
         with suppress(OSError):
             self._store.mark_verified(whole)
-
-
-def _stored_file(ingest: Ingest, source: FileSource, name: str) -> tuple[str, Segments]:
-    """Store a file's bytes; its stat must be the same before and after they were read."""
-    path = source.path
-    with storage_errors(f"reading {path}"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError as error:
-            raise source_changed(path) from error
-        try:
-            if source.stat.size < LARGE:
-                data = read_exactly(descriptor, 0, LARGE)
-                if len(data) != source.stat.size:
-                    raise source_changed(path)
-                stored = ingest.small(data, source.filename)
-            else:
-                stored = ingest.large(descriptor, Path(path), source.stat.size, name)
-            now = Stat.of(os.fstat(descriptor))
-        except EOFError as error:
-            raise source_changed(path) from error
-        finally:
-            os.close(descriptor)
-    if now != source.stat:
-        raise source_changed(path)
-    return stored
-
-
-def _first(item: tuple[str, Source]) -> str:
-    return item[0]
-
-
-def _entry(path: str, source: Source, digest: str | None) -> FileEntry:
-    """Give a manifest entry without reading the source."""
-    if isinstance(source, FileSource):
-        return FileEntry(path, source.stat.size, digest, None, source.executable)
-    return source.entry(path)

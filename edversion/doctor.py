@@ -28,8 +28,8 @@ class Finding:
     ----------
     kind : str
         ``lost-catalog``, ``crashed-run``, ``orphan-pack``, ``orphan-manifest``, ``leftover``,
-        ``unclaimed-pack``, ``unclaimed-manifest``, ``missing-receipt``, ``stale-receipt``,
-        ``old-catalog``, ``missing-pack``, ``short-pack``, ``missing-manifest``,
+        ``unclaimed-pack``, ``unclaimed-manifest``, ``missing-receipt``, ``damaged-receipt``,
+        ``stale-receipt``, ``old-catalog``, ``missing-pack``, ``short-pack``, ``missing-manifest``,
         ``broken-events``.
     subject : str
         The thing.
@@ -183,20 +183,18 @@ def _writer(name: str) -> str:
 
 
 def _receipts(case: _Case) -> _Found:
-    """Versions whose receipt is missing or out of date."""
+    """Versions whose receipt is missing, damaged or out of date."""
     records = case.store.records
     present = sorted(records.receipt_names())
+    listed = set(present)
     current: dict[str, int] = {}
     for key in case.catalog.all_keys():
         receipt = case.catalog.receipt_by_key(key)
-        current[receipt_name(*key)] = int(str(receipt["generation"]))
+        name, generation = receipt_name(*key), int(str(receipt["generation"]))
+        current[name] = generation
         if not records.has_receipt(receipt):
-            message = "the store lacks its receipt, which a lost catalog would be rebuilt from"
-            subject = "{}/{}:v{}".format(*key)
-            yield (
-                Finding("missing-receipt", subject, message),
-                partial(records.write_receipt, receipt),
-            )
+            finding = _unusable("{}/{}:v{}".format(*key), there=(name, generation) in listed)
+            yield finding, partial(records.write_receipt, receipt)
     for name, generation in present:
         if generation < current.get(name, 0):
             finding = Finding(
@@ -205,11 +203,31 @@ def _receipts(case: _Case) -> _Found:
             yield finding, partial(records.delete_receipt, name, generation)
 
 
+def _unusable(subject: str, *, there: bool) -> Finding:
+    if there:
+        message = "its receipt in the store is damaged; it is written anew from the catalog"
+        return Finding("damaged-receipt", subject, message)
+    message = "the store lacks its receipt, which a lost catalog would be rebuilt from"
+    return Finding("missing-receipt", subject, message)
+
+
 def _old_catalog(case: _Case) -> _Found:
-    """Receipts of what the catalog never heard of, as where an old copy of it was put back."""
+    """Receipts of what the catalog never heard of, as where an old copy of it was put back.
+
+    One that cannot be read was of no use when the catalog was rebuilt. It is kept: it is all
+    that tells of its version.
+    """
     if case.catalog.setting(_STORE_ID) is None:
         return  # it was lost, and is told of as such
     for name, generation in _unheard_of(case):
+        if not case.store.records.is_readable(name, generation):
+            message = (
+                "it is damaged, and the catalog does not know its version, whose bytes are kept: "
+                "restore it from a backup, move the catalog away and let doctor rebuild it; or "
+                "delete it to give that version up"
+            )
+            yield Finding("damaged-receipt", f"{name}.{generation}.json", message), None
+            continue
         message = (
             "the catalog does not know this receipt: it is older than the store. Put the newer "
             "catalog back, or move this one away and let doctor rebuild it from the store"

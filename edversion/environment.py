@@ -12,6 +12,7 @@ from functools import cache
 from importlib.metadata import distributions
 
 from edversion.model import Json
+from edversion.urls import masked
 
 __all__ = ["actor", "describe_environment"]
 
@@ -33,13 +34,16 @@ def _login() -> str:
 
 
 def describe_environment() -> dict[str, Json]:
-    """Give git state, command line, Python, packages, host, user and process."""
+    """Give git state, command line, Python, packages, host, user and process.
+
+    Of the URLs in the command line, passwords and tokens are left out.
+    """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no") if commit else None
     return {
         "git_commit": commit,
         "git_dirty": None if changes is None else bool(changes),
-        "argv": [_printable(argument) for argument in sys.argv],
+        "argv": [masked(_printable(argument)) for argument in sys.argv],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": dict(_packages()),

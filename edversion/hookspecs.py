@@ -51,8 +51,8 @@ def edversion_after_log(version: Version, run: Run) -> None:
 
 
 @hookspec
-def edversion_compare(versions: Sequence[Version]) -> Section | None:
-    """Add a section to a comparison of two or more versions, or None."""
+def edversion_compare(versions: Sequence[Version]) -> Section | Sequence[Section] | None:
+    """Add a section, or several, to a comparison of two or more versions, or None."""
 
 
 @hookspec

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from edversion.sources import FileSource, Source
-from edversion.store import Remembered, Stat, Store, coarse_now
+from edversion.store import Listing, Stat, Store, coarse_now, surely_settled
 
 __all__ = ["KnownDigests"]
 
-_NOTHING: Mapping[str, str] = {}
+_NOTHING = Listing({}, {})
 _MAX_NAMES = 100_000
 
 
@@ -27,7 +27,7 @@ class KnownDigests:
 
     def __init__(self, store: Store, *, rehash: bool) -> None:
         self._store, self._rehash = store, rehash
-        self._remembered: Remembered = {}
+        self._remembered: dict[str, Listing] = {}
         self._learned: dict[str, dict[str, tuple[str, Stat]]] = {}
 
     def look_up(self, sources: Mapping[str, Source], *, check: bool) -> dict[str, str | None]:
@@ -46,19 +46,21 @@ class KnownDigests:
             One did.
         """
         digests: dict[str, str | None] = {}
-        files = [source for source in sources.values() if isinstance(source, FileSource)]
+        files = {path: source for path, source in sources.items() if isinstance(source, FileSource)}
         if not self._rehash:
-            self._remembered = self._store.state.known({source.folder for source in files})
-        now = coarse_now()
-        for path, source in sources.items():
-            if not isinstance(source, FileSource):
-                digests[path] = source.entry(path).digest
-                continue
-            if check:
+            folders = {source.folder for source in files.values()}
+            self._remembered = self._store.state.known(folders)
+        if len(files) < len(sources):
+            digests = {
+                path: source.entry(path).digest
+                for path, source in sources.items()
+                if not isinstance(source, FileSource)
+            }
+        if check:
+            for source in files.values():
                 source.check()
-            digest = self._trusted(source, now)
-            if digest is not None:
-                digests[path] = digest
+        if not self._rehash:
+            digests.update(self._trusted(files))
         return digests
 
     def learn(self, source: Source, digest: str) -> None:
@@ -69,25 +71,32 @@ class KnownDigests:
     def remember(self) -> None:
         """Keep what was learned of files whose stat will show any later change."""
         now = coarse_now()
-        news: Remembered = {}
+        news: dict[str, Listing] = {}
         for folder, files in self._learned.items():
-            settled = {
-                name: f"{digest} {stat.text}"
-                for name, (digest, stat) in files.items()
-                if stat.settled(now)
-            }
-            known = self._remembered.get(folder, {})
+            settled = {name: known for name, known in files.items() if known[1].settled(now)}
             if settled:
-                news[folder] = {**known, **settled} if len(known) < _MAX_NAMES else settled
+                before = self._remembered.get(folder, _NOTHING)
+                if len(before.digests) >= _MAX_NAMES:
+                    before = _NOTHING
+                news[folder] = Listing(
+                    {**before.digests, **{name: known[0] for name, known in settled.items()}},
+                    {**before.stats, **{name: known[1] for name, known in settled.items()}},
+                )
         if news:
             self._store.state.remember(news, int(time.time()))
 
-    def _trusted(self, source: FileSource, now: int) -> str | None:
-        """Give a digest that the unchanged stat proves; None where the bytes must be read."""
-        if self._rehash or not source.stat.settled(now):
-            return None
-        if source.digest is not None:
-            return source.digest
-        known = self._remembered.get(source.folder, _NOTHING).get(source.filename, "")
-        digest, _, stat = known.partition(" ")
-        return digest if stat == source.stat.text else None
+    def _trusted(self, files: Mapping[str, FileSource]) -> Iterator[tuple[str, str]]:
+        """Give the digests that an unchanged stat proves; the other files must be read."""
+        now = coarse_now()
+        calm = surely_settled(now)
+        listing, here = _NOTHING, None
+        for path, (folder, name, stat, _, digest) in files.items():
+            if stat.ctime_ns >= calm and not stat.settled(now):
+                continue
+            if digest is not None:
+                yield path, digest
+                continue
+            if folder is not here:  # files of one folder share one text
+                listing, here = self._remembered.get(folder, _NOTHING), folder
+            if listing.stats.get(name) == stat:
+                yield path, listing.digests[name]

@@ -11,11 +11,13 @@ from typing import Any
 
 from edversion.errors import InvalidInputError, NotFoundError
 from edversion.reference import check_name
+from edversion.urls import check_no_secret
 
 __all__ = ["FOLDER", "Location", "locate"]
 
 FOLDER = ".edversion"
 CONFIG = "edversion.toml"
+_SIGNS = ("edversion.json", "receipts", "manifests", "packs", "catalog.db")
 _KEYS = {"store", "catalog", "project"}
 
 
@@ -65,7 +67,8 @@ def locate(
     NotFoundError
         Nothing is found, and `create` is False.
     InvalidInputError
-        The store is remote and no catalog is named; or ``edversion.toml`` is broken.
+        The store is remote and no catalog is named, or its URL holds a password or a token;
+        or ``edversion.toml`` is broken.
     """
     here = (start or Path.cwd()).absolute()
     config, folder = _config(here)
@@ -80,6 +83,7 @@ def locate(
             code="no_repository",
             path=str(here),
         )
+    check_no_secret(where)
     facts = catalog or os.environ.get("EDVERSION_CATALOG")
     if facts is None and named is None:
         facts = config.get("catalog")
@@ -87,8 +91,13 @@ def locate(
 
 
 def _nearest(here: Path) -> str | None:
+    """Give the nearest folder that is a store, or was one.
+
+    One that lost its marker is told of when it is opened: to pass it over would log into
+    another repository unseen.
+    """
     for folder in (here, *here.parents):
-        if (folder / FOLDER / "edversion.json").is_file():
+        if any((folder / FOLDER / sign).exists() for sign in _SIGNS):
             return str(folder / FOLDER)
     return None
 

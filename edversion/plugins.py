@@ -143,15 +143,14 @@ class Plugins:
                 self._warn(name, "edversion_after_log", error)
 
     def compare(self, versions: Sequence[Version]) -> tuple[Section, ...]:
-        """Ask every plugin for a section; one that breaks leaves a section that says so."""
-        sections = []
+        """Ask every plugin for sections; one that breaks leaves a section that says so."""
+        sections: list[Section] = []
         for name, ask in self._implementations("edversion_compare", versions=tuple(versions)):
             try:
-                section = ask()
+                sections += _checked_sections(ask())
             except Exception as error:  # noqa: BLE001 - the comparison says what failed
-                section = Section(f"{name}: failed", ("error",), ((repr(error),),))
-            if section is not None:
-                sections.append(section)
+                note = f"The plugin {name} failed, so its part is missing: {error!r}"
+                sections.append(Section(f"{name}: failed", (), (), note, "failed"))
         return tuple(sections)
 
     def retain(self, version: Version) -> tuple[str, ...]:
@@ -218,3 +217,25 @@ def _checked_offsets(offsets: Sequence[int], size: int) -> Sequence[int]:
             raise InvalidInputError(f"offset {offset} is out of order or beyond {size} bytes")
         previous = offset
     return offsets
+
+
+def _checked_sections(answer: Section | Sequence[Section] | None) -> list[Section]:
+    """Give a plugin's sections, which can be written as JSON and are tables.
+
+    Raises
+    ------
+    InvalidInputError
+        They are not.
+    """
+    found = [answer] if isinstance(answer, Section) else list(answer or ())
+    for section in found:
+        if not isinstance(section, Section):
+            raise InvalidInputError(f"{section!r} is no Section")
+        widths = {len(row) for row in section.rows} | {len(section.kinds) or len(section.columns)}
+        if widths != {len(section.columns)}:
+            raise InvalidInputError(
+                f"section {section.title!r} has {len(section.columns)} columns, but rows or kinds "
+                f"of {sorted(widths)}"
+            )
+        canonical_json(section.as_json())
+    return found

@@ -8,27 +8,35 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from edversion.digests import is_digest
 from edversion.errors import InvalidInputError
 
 __all__ = [
+    "DERIVED_FROM",
     "LATEST",
     "Reference",
     "check_alias",
     "check_name",
-    "check_no_nesting",
+    "check_nesting",
     "check_path",
+    "check_paths",
+    "check_tag",
     "default_name",
+    "parents",
     "parse_reference",
 ]
 
 LATEST = "latest"
 """The alias that every new version takes."""
 
+DERIVED_FROM = "derived_from"
+"""The relation of a version to the one that its draft started from."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})")
 _NUMBERED = re.compile(r"v[0-9]+")
 _PLAIN_PATH = re.compile(
@@ -63,7 +71,7 @@ def check_name(name: str, what: str = "name") -> str:
     Parameters
     ----------
     name : str
-        Name of a project, collection, alias, tag or type.
+        Name of a project, collection, alias, type, relation or tag of a run.
     what : str
         How the message calls it.
 
@@ -77,25 +85,47 @@ def check_name(name: str, what: str = "name") -> str:
     >>> check_name("knn_model")
     'knn_model'
     """
+    return _checked(name, what, _NAME)
+
+
+def check_tag(tag: str) -> str:
+    """Give a legal tag of a version back unchanged; it may hold colons, as a path has slashes.
+
+    Raises
+    ------
+    InvalidInputError
+        The tag breaks a rule; the message says which.
+
+    Examples
+    --------
+    >>> check_tag("fairness:gender:abroca")
+    'fairness:gender:abroca'
+    """
+    return _checked(tag, "tag", _TAG)
+
+
+def _checked(name: str, what: str, rule: re.Pattern[str]) -> str:
     if not isinstance(name, str):
         raise InvalidInputError(
             f"{what} must be text, not {type(name).__name__}", code="illegal_name", name=name
         )
-    if _NAME.fullmatch(name):
+    if rule.fullmatch(name):
         return name
+    also = ":" if rule is _TAG else ""
     raise InvalidInputError(
-        f"illegal {what} {_shown(name)}: {_name_fault(name)}", code="illegal_name", name=name
+        f"illegal {what} {_shown(name)}: {_name_fault(name, also)}", code="illegal_name", name=name
     )
 
 
-def _name_fault(name: str) -> str:
+def _name_fault(name: str, also: str) -> str:
     if not name:
         return "it is empty"
     if len(name) > 128:
         return f"it has {len(name)} characters; 128 are allowed"
-    bad = next((c for c in name if not re.fullmatch(r"[A-Za-z0-9._-]", c)), None)
+    bad = next((c for c in name if not re.fullmatch(rf"[A-Za-z0-9._{also}-]", c)), None)
     if bad is not None:
-        return f"{bad!r} is not allowed; use letters, digits, '.', '_' and '-'"
+        marks = "'.', '_', ':' and '-'" if also else "'.', '_' and '-'"
+        return f"{bad!r} is not allowed; use letters, digits, {marks}"
     return f"it starts with {name[0]!r}; start with a letter or a digit"
 
 
@@ -137,6 +167,13 @@ def check_path(path: str) -> str:
     return normal
 
 
+def check_paths(paths: list[str]) -> list[str]:
+    """Give the legal forms of many paths; see `check_path`."""
+    if all(map(_PLAIN_PATH.fullmatch, paths)):
+        return paths
+    return [check_path(path) for path in paths]
+
+
 def _path_fault(path: str) -> str | None:
     """Say which rule a path breaks, if one."""
     rules = (
@@ -170,22 +207,53 @@ def _part_fault(part: str) -> str | None:
     return None
 
 
-def check_no_nesting(paths: Iterable[str]) -> None:
-    """Refuse a set of paths in which one is both a file and a folder."""
-    files = set(paths)
-    folders_seen: set[str] = set()
-    for path in files:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders_seen:
-            if folder in files:
-                raise InvalidInputError(
-                    f"path {folder!r} would be both a file and the folder of {path!r}; "
-                    "rename one of them",
-                    code="file_and_folder",
-                    path=folder,
-                )
-            folders_seen.add(folder)
-            folder = folder.rpartition("/")[0]
+def check_nesting(path: str, files: Container[str], folders: set[str]) -> None:
+    """Refuse a path that would be a file in one place and a folder in another.
+
+    Parameters
+    ----------
+    path : str
+        A legal path that is about to join the files.
+    files : container of str
+        The paths of a tree so far.
+    folders : set of str
+        The folders of that tree; those of the path are added.
+
+    Raises
+    ------
+    InvalidInputError
+        One would be both; the message says which.
+
+    Examples
+    --------
+    >>> folders = set()
+    >>> check_nesting("data/train.csv", {"model.pkl"}, folders)
+    >>> folders
+    {'data'}
+    """
+    new = [folder for folder in parents(path) if folder not in folders]
+    clash = path if path in folders else next(filter(files.__contains__, new), None)
+    if clash is not None:
+        raise InvalidInputError(
+            f"{path!r}: {clash!r} would be both a file and a folder; rename one of them",
+            code="file_and_folder",
+            path=clash,
+        )
+    folders.update(new)
+
+
+def parents(path: str) -> Iterator[str]:
+    """Give the folders above a path, the nearest first.
+
+    Examples
+    --------
+    >>> list(parents("a/b/c"))
+    ['a/b', 'a']
+    """
+    folder = path.rpartition("/")[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
 
 
 def default_name(stem: str) -> str:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 import sys
 import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from edversion.artifact import Artifact
-from edversion.catalog import NewRun
 from edversion.commit import CommitOptions
-from edversion.environment import actor, describe_environment
-from edversion.errors import ConflictError, InvalidInputError, NotFoundError
+from edversion.drafting import draft_of
+from edversion.environment import actor
+from edversion.errors import ConflictError, NotFoundError
 from edversion.metadata import (
-    check_location,
     check_mapping,
     check_names,
     check_text,
@@ -31,15 +29,14 @@ from edversion.metadata import (
     measured,
 )
 from edversion.model import Json, Metric, RunInfo, Version
-from edversion.reference import check_name, default_name
+from edversion.reference import check_name
 from edversion.repository import Repository
 from edversion.store import collector_paused
+from edversion.urls import masked
 
-__all__ = ["DEFAULT_PROJECT", "Run", "start_run"]
+__all__ = ["Run", "current_run"]
 
-DEFAULT_PROJECT = "default"
 _DEFAULT_TYPE = "artifact"
-_NAME_LENGTH = 128
 
 Subject = str | Version
 
@@ -72,6 +69,7 @@ class Run:
         atexit.register(self._at_exit)
 
     def __enter__(self) -> Run:
+        _entered.set((*_entered.get(), self))
         return self
 
     def __exit__(
@@ -80,6 +78,7 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _entered.set(tuple(run for run in _entered.get() if run is not self))
         if error is None or (isinstance(error, SystemExit) and not error.code):
             self.finish()
         else:
@@ -87,6 +86,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, project={self.project!r}, status={self._info.status!r})"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process can still log to it: it has not ended, and is no fork's."""
+        return self._open and self._process == os.getpid()
 
     @property
     def id(self) -> str:
@@ -173,7 +177,7 @@ class Run:
         """
         with self._lock, collector_paused():
             self._check_open()
-            draft = self._drafted(artifact_or_path, name, type)
+            draft = draft_of(artifact_or_path, name, type, self._type_of)
             check_text(draft.description if description is None else description, "description")
             if metadata is not None:
                 draft.metadata = {**draft.metadata, **clean_metadata(metadata)}
@@ -191,7 +195,9 @@ class Run:
             )
             return self._log(draft, options)
 
-    def use_artifact(self, reference: Subject, type: str | None = None) -> Version:
+    def use_artifact(
+        self, reference: Subject, type: str | None = None, *, relation: str | None = None
+    ) -> Version:
         """Find a version and record that this run used it.
 
         Parameters
@@ -200,9 +206,14 @@ class Run:
             Which version; a name without a project is looked for in the run's own first.
         type : str, optional
             The type that it must have.
+        relation : str, optional
+            What the run uses it for: ``trained_on``, ``evaluated_on``, ``resumed_from``, or a
+            name of your own. One version may be used in several relations.
 
         Raises
         ------
+        InvalidInputError
+            The relation is no legal name.
         NotFoundError
             There is no such version.
         ConflictError
@@ -210,6 +221,8 @@ class Run:
         """
         with self._lock:
             self._check_open()
+            if relation is not None:
+                check_name(relation, "relation")
             version = self.repository.version(reference, project=self.project)
             if type is not None and version.type != type:
                 raise ConflictError(
@@ -217,7 +230,7 @@ class Run:
                     code="other_type",
                     version=version.reference,
                 )
-            self.repository.record_use(self.id, version)
+            self.repository.record_use(self.id, version, relation)
             return version
 
     def log_metrics(
@@ -266,6 +279,30 @@ class Run:
             found = [measured(frame, key, value) for key, value in metrics.items()]
             self.repository.record_metrics([metric for metric in found if metric is not None])
 
+    def note(self, text: str) -> None:
+        """Leave a line in the run's record: an event, which names who said it and when.
+
+        Parameters
+        ----------
+        text : str
+            What is worth knowing of the run, such as what could not be done.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     run.note("the learning rate was halved by hand at step 300")
+        ...     (event,) = run.repository.events(subject=f"run {run.id}")
+        >>> event.action, event.after
+        ('run.noted', 'the learning rate was halved by hand at step 300')
+        >>> folder.cleanup()
+        """
+        line = check_text(text, "text")
+        with self._lock:
+            self._check_open()
+            self.repository.note_run(self.id, line or "")
+
     def finish(self, *, error: BaseException | None = None) -> None:
         """End the run; calling it again does nothing.
 
@@ -286,27 +323,6 @@ class Run:
             finally:
                 if self._owns:
                     self.repository.close()
-
-    def _drafted(
-        self, what: Artifact | str | os.PathLike[str], name: str | None, type: str | None
-    ) -> Artifact:
-        if isinstance(what, Artifact):
-            for given, own in ((name, what.name), (type, what.type)):
-                if given is not None and given != own:
-                    raise InvalidInputError(f"the draft says {own!r}, the call says {given!r}")
-            return what
-        return self._draft_of_path(check_location(what, "artifact_or_path"), name, type)
-
-    def _draft_of_path(self, path: str, name: str | None, type: str | None) -> Artifact:
-        collection = default_name(_stem(path)) if name is None else check_name(name)
-        draft = Artifact(collection, type or self._type_of(collection))
-        if "://" in path:
-            draft.add_reference(path)
-        elif os.path.isdir(path):
-            draft.add_dir(path)
-        else:
-            draft.add_file(path)
-        return draft
 
     def _type_of(self, collection: str) -> str:
         try:
@@ -348,50 +364,18 @@ class Run:
             )
 
 
-def start_run(
-    repository: Repository,
-    *,
-    project: str | None = None,
-    name: str | None = None,
-    config: Mapping[str, Any] | None = None,
-    job_type: str | None = None,
-    tags: Sequence[str] | None = None,
-    owns: bool = False,
-) -> Run:
-    """Start a run in a repository; see `edversion.init`."""
-    identity = secrets.token_hex(6)
-    kind = None if job_type is None else check_name(job_type, "job type")
-    new = NewRun(
-        id=identity,
-        project=check_name(project or repository.location.project or DEFAULT_PROJECT, "project"),
-        name=_run_name(name, kind, identity),
-        job_type=kind,
-        config=clean_metadata(config, "config"),
-        tags=tuple(check_name(tag, "tag") for tag in check_names(tags, "tags")),
-        environment=describe_environment(),
-        started_at=datetime.now(UTC),
-    )
-    return Run(repository, repository.begin_run(new), owns=owns)
+_entered: ContextVar[tuple[Run, ...]] = ContextVar("edversion_entered_runs", default=())
 
 
-def _run_name(name: str | None, job_type: str | None, identity: str) -> str:
-    chosen = f"{job_type or 'run'}-{identity[:6]}" if name is None else name
-    if not isinstance(chosen, str) or not chosen.strip() or len(chosen) > _NAME_LENGTH:
-        raise InvalidInputError(f"a run's name is 1 to {_NAME_LENGTH} characters, not {name!r}")
-    if not chosen.isprintable():
-        raise InvalidInputError(f"illegal run name {name!r}: it holds a control character")
-    return chosen
-
-
-def _stem(path: str) -> str:
-    last = path.rstrip("/").rpartition("/")[2]
-    return Path(Path(path).resolve().name if last in ("", ".", "..") else last).stem
+def current_run() -> Run | None:
+    """Give the run whose `with` block this is; see `edversion.current_run`."""
+    return next((run for run in reversed(_entered.get()) if run.is_open), None)
 
 
 def _trace(error: BaseException) -> str:
-    """Give a traceback that can be stored, even where it names undecodable bytes."""
+    """Give a traceback that can be stored: undecodable bytes escaped, secrets in URLs masked."""
     text = "".join(traceback.format_exception(error))
-    return text.encode(errors="backslashreplace").decode()
+    return masked(text).encode(errors="backslashreplace").decode()
 
 
 def _finish_at_exit(reference: weakref.ref[Run]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat as mode_bits
+from itertools import repeat
 from typing import NamedTuple
 
 from edversion.digests import digest_of_file
@@ -16,6 +17,7 @@ from edversion.store import (
     digest_of_external,
     inquire,
     storage_errors,
+    surely_settled,
 )
 
 __all__ = [
@@ -108,6 +110,11 @@ class BytesSource(NamedTuple):
         """Bytes."""
         return len(self.data)
 
+    @property
+    def executable(self) -> bool:
+        """Bytes from memory have no mode."""
+        return False
+
     def entry(self, path: str) -> FileEntry:
         """Give the manifest entry."""
         return FileEntry(path, len(self.data), self.digest)
@@ -124,6 +131,11 @@ class StoredSource(NamedTuple):
         """Bytes."""
         return self.file.size
 
+    @property
+    def executable(self) -> bool:
+        """Whether its owner may execute it."""
+        return self.file.executable
+
     def entry(self, path: str) -> FileEntry:
         """Give the manifest entry."""
         return FileEntry(path, self.file.size, self.file.digest, executable=self.file.executable)
@@ -138,6 +150,11 @@ class ReferenceSource(NamedTuple):
     def size(self) -> int | None:
         """Bytes, where the other store tells."""
         return self.file.size
+
+    @property
+    def executable(self) -> bool:
+        """Nothing is known of its mode."""
+        return False
 
     def entry(self, path: str) -> FileEntry:
         """Give the manifest entry."""
@@ -165,8 +182,8 @@ def file_source(path: str) -> FileSource:
     return _noted(folder, filename, result, now)
 
 
-def scan_folder(root: str) -> list[tuple[str, FileSource]]:
-    """Give every file below a folder, with its path relative to it; stores are left out.
+def scan_folder(root: str) -> tuple[list[str], list[FileSource]]:
+    """Give every file below a folder: the paths relative to it, and the files; no stores.
 
     Raises
     ------
@@ -178,12 +195,13 @@ def scan_folder(root: str) -> list[tuple[str, FileSource]]:
     result = _stat(root)
     if not mode_bits.S_ISDIR(result.st_mode):
         raise InvalidInputError(f"{root} is no folder; add it with add_file", path=root)
-    found: list[tuple[str, FileSource]] = []
+    paths: list[str] = []
+    sources: list[FileSource] = []
     top = os.path.abspath(root)
     waiting = [_Folder(top, "", {(result.st_dev, result.st_ino): top})]
     while waiting:  # a stack, since folders may be nested deeper than Python's calls
-        waiting += _scan(waiting.pop(), found)
-    return found
+        waiting += _scan(waiting.pop(), paths, sources)
+    return paths, sources
 
 
 class _Folder(NamedTuple):
@@ -194,27 +212,40 @@ class _Folder(NamedTuple):
     above: dict[tuple[int, int], str]
 
 
-def _scan(folder: _Folder, found: list[tuple[str, FileSource]]) -> list[_Folder]:
+def _scan(folder: _Folder, paths: list[str], sources: list[FileSource]) -> list[_Folder]:
     """Take note of one folder's files; give the folders in it."""
-    now, inner = coarse_now(), []
-    for entry in _listed(folder.path):
-        try:
-            if entry.is_dir():
-                inner.append(entry)
-                continue
-            result = entry.stat()
-        except OSError:
-            result = _stat(entry.path)  # says what is wrong with a link
-        found.append((folder.prefix + entry.name, _noted(folder.path, entry.name, result, now)))
-    return [_entered(entry, folder) for entry in inner if not _is_store(entry.path)]
+    now = coarse_now()
+    inner, names, results = _listed(folder.path)
+    sources += _noted_together(folder.path, names, results, now)
+    prefix = folder.prefix
+    paths += [prefix + name for name in names]
+    return [_entered(name, folder) for name in inner if not _is_store(f"{folder.path}/{name}")]
 
 
-def _listed(folder: str) -> list[os.DirEntry[str]]:
+def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
+    """List a folder: the folders in it, the files, and the stat of each file.
+
+    By its descriptor: the kernel walks the path once, not once for each file.
+    """
+    inner, names, results = [], [], []
+    with storage_errors(f"listing {folder}"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with os.scandir(folder) as listing:
-            return list(listing)
-    except OSError as error:
-        raise StorageError(f"cannot list {folder}: {error}", path=folder) from error
+        with storage_errors(f"listing {folder}"), os.scandir(descriptor) as listing:
+            entries = list(listing)
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    inner.append(entry.name)
+                    continue
+                result = entry.stat()
+            except OSError:
+                result = _stat(f"{folder}/{entry.name}")  # says what is wrong with a link
+            names.append(entry.name)
+            results.append(result)
+    finally:
+        os.close(descriptor)
+    return inner, names, results
 
 
 def _is_store(folder: str) -> bool:
@@ -226,18 +257,35 @@ def _is_store(folder: str) -> bool:
         return False
 
 
-def _entered(entry: os.DirEntry[str], folder: _Folder) -> _Folder:
-    result = _stat(entry.path)
+def _entered(name: str, folder: _Folder) -> _Folder:
+    path = f"{folder.path}/{name}"
+    result = _stat(path)
     identity = result.st_dev, result.st_ino
     if identity in folder.above:
         raise InvalidInputError(
-            f"{entry.path} leads back to {folder.above[identity]}: a loop of symbolic links; "
+            f"{path} leads back to {folder.above[identity]}: a loop of symbolic links; "
             "remove it, or add the folders one by one",
             code="symlink_loop",
-            path=entry.path,
+            path=path,
         )
-    above = {**folder.above, identity: entry.path}
-    return _Folder(entry.path, f"{folder.prefix}{entry.name}/", above)
+    above = {**folder.above, identity: path}
+    return _Folder(path, f"{folder.prefix}{name}/", above)
+
+
+def _noted_together(
+    folder: str, names: list[str], results: list[os.stat_result], now: int
+) -> list[FileSource]:
+    """Take note of many files; only those that are odd or young are looked at one by one."""
+    stats = Stat.of_all(results)
+    modes = [result.st_mode for result in results]
+    executable = [bool(mode & mode_bits.S_IXUSR) for mode in modes]
+    fields = zip(repeat(folder), names, stats, executable, repeat(None), strict=False)
+    sources = list(map(tuple.__new__, repeat(FileSource), fields))
+    calm = surely_settled(now)
+    for index, (mode, stat) in enumerate(zip(modes, stats, strict=True)):
+        if stat.ctime_ns >= calm or mode & _KIND != mode_bits.S_IFREG:
+            sources[index] = _noted(folder, names[index], results[index], now)
+    return sources
 
 
 def _noted(folder: str, filename: str, result: os.stat_result, now: int) -> FileSource:

@@ -32,15 +32,20 @@ class Folders:
     ----------
     root : Path
         Where the download goes; made where it is missing. It may itself be a link.
+
+    Attributes
+    ----------
+    root : Path
+        The same.
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._open: dict[str, int] = {}
 
     def __enter__(self) -> Folders:
-        self._root.mkdir(parents=True, exist_ok=True)
-        self._root_descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._root_descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -140,10 +145,10 @@ class Folders:
             status = os.stat(name, dir_fd=within, follow_symlinks=False)
             if mode_bits.S_ISDIR(status.st_mode):
                 raise InvalidInputError(
-                    f"{self._root / path} is a folder, but the version has a file there; move it "
+                    f"{self.root / path} is a folder, but the version has a file there; move it "
                     "away, or download elsewhere",
                     code="folder_in_the_way",
-                    path=str(self._root / path),
+                    path=str(self.root / path),
                 )
 
     def _folder(self, path: str) -> int:
@@ -165,11 +170,11 @@ class Folders:
                 os.mkdir(name, dir_fd=within)
             return os.open(name, _FOLDER, dir_fd=within)
         except OSError as error:
-            if (self._root / path).is_symlink() or (self._root / path).is_file():
+            if (self.root / path).is_symlink() or (self.root / path).is_file():
                 raise InvalidInputError(
-                    f"{self._root / path} is a link or a file, but the version has a folder there; "
+                    f"{self.root / path} is a link or a file, but the version has a folder there; "
                     "move it away, or download elsewhere",
                     code="file_in_the_way",
-                    path=str(self._root / path),
+                    path=str(self.root / path),
                 ) from error
             raise

@@ -4,12 +4,15 @@ Only this room knows SQLAlchemy.
 """
 
 from edversion.catalog.catalog import Catalog
+from edversion.catalog.database import Outdated
 from edversion.catalog.requests import (
     CommitRequest,
     CommitResult,
     LargeFile,
     NewRun,
+    Origin,
     PackRow,
+    Resumption,
     Revision,
 )
 
@@ -19,6 +22,9 @@ __all__ = [
     "CommitResult",
     "LargeFile",
     "NewRun",
+    "Origin",
+    "Outdated",
     "PackRow",
+    "Resumption",
     "Revision",
 ]

@@ -122,16 +122,20 @@ def move_aliases(
     target: tuple[int, int],
     actor: str,
     reason: str | None = None,
-) -> None:
-    """Point aliases at the version with this id and number; one event for each that moves."""
+) -> dict[str, int]:
+    """Point aliases at the version with this id and number; one event for each that moves.
+
+    Gives the revisions of those that moved.
+    """
     version_id, number = target
+    moved: dict[str, int] = {}
     known = _named(transaction.connection, place, names)
     for name in names:
         row = known.get(name)
         if row is not None and row.version_id == version_id:
             continue
         values = {"version_id": version_id, "left_id": None}
-        _write(transaction, place, name, row, values, actor)
+        moved[name] = _write(transaction, place, name, row, values, actor)
         transaction.tell(
             "alias.moved",
             place.subject(name),
@@ -145,6 +149,7 @@ def move_aliases(
         # naming it: of two receipts, the one with the higher revision holds.
         if name != LATEST and row is not None and row.version_id is not None:
             transaction.changed(row.version_id, place.key(row.number))
+    return moved
 
 
 def clear_alias(
@@ -170,14 +175,15 @@ def _write(
     row: Row[Any] | None,
     values: dict[str, Any],
     actor: str,
-) -> None:
-    """Write the next revision of an alias, or the first."""
+) -> int:
+    """Write the next revision of an alias, or the first; give its number."""
     revision = 1 if row is None else row.revision + 1
     values = values | {"revision": revision, "moved_at": transaction.at, "moved_by": actor}
     if row is None:
         transaction.execute(_ADD, values | {"collection_id": place.id, "name": name})
     else:
         transaction.execute(_MOVE, values | {"place": place.id, "alias": name})
+    return revision
 
 
 def _named(connection: Connection, place: Place, names: Collection[str]) -> dict[str, Row[Any]]:

@@ -13,6 +13,7 @@ from edversion.catalog.edges import Edges
 from edversion.catalog.editing import Editing
 from edversion.catalog.journal import Journal
 from edversion.catalog.metrics import Metrics
+from edversion.catalog.origins import Origins
 from edversion.catalog.packs import Packs
 from edversion.catalog.receipts import Receipts
 from edversion.catalog.restoring import Restoring
@@ -24,7 +25,18 @@ __all__ = ["Catalog"]
 
 
 class Catalog(
-    Runs, Commits, Upkeep, Aliases, Editing, Edges, Metrics, Journal, Packs, Receipts, Restoring
+    Runs,
+    Commits,
+    Upkeep,
+    Aliases,
+    Editing,
+    Edges,
+    Origins,
+    Metrics,
+    Journal,
+    Packs,
+    Receipts,
+    Restoring,
 ):
     """All facts of a repository, in one small SQL database.
 

@@ -53,29 +53,34 @@ def append(connection: Connection, drafts: Sequence[Draft], at: datetime) -> Non
     rows = []
     for draft in drafts:
         sequence += 1
-        row = _row(draft, sequence, dump_instant(at))
-        digest = _link(digest, row)
-        rows.append(row | {"digest": digest})
+        fields = _fields(draft, sequence, dump_instant(at))
+        digest = _link(digest, fields)
+        rows.append(_row(fields, digest))
     connection.execute(_ADD, rows)
     connection.execute(_MOVE_END, {"sequence": sequence, "digest": digest})
 
 
-def _row(draft: Draft, sequence: int, at: str) -> dict[str, Any]:
+def _fields(draft: Draft, sequence: int, at: str) -> dict[str, Any]:
+    """Give what the digest of an event covers."""
     return {
         "sequence": sequence,
         "at": at,
         "actor": draft.actor,
         "action": draft.action,
         "subject": draft.subject,
-        "before": canonical_json(draft.before).decode(),
-        "after": canonical_json(draft.after).decode(),
+        "before": draft.before,
+        "after": draft.after,
         "reason": draft.reason,
     }
 
 
-def _link(previous: str, row: dict[str, Any]) -> str:
+def _row(fields: dict[str, Any], digest: str) -> dict[str, Any]:
+    texts = {key: canonical_json(fields[key]).decode() for key in ("before", "after")}
+    return {**fields, **texts, "digest": digest}
+
+
+def _link(previous: str, fields: dict[str, Any]) -> str:
     """Digest the previous digest and this event's canonical JSON."""
-    fields = dict(row, before=json.loads(row["before"]), after=json.loads(row["after"]))
     return digest_of_bytes(previous.encode() + canonical_json(fields))
 
 
@@ -129,7 +134,8 @@ def _proven(previous: str, row: dict[str, Any]) -> str:
         exact = all(
             canonical_json(json.loads(row[key])).decode() == row[key] for key in ("before", "after")
         )
-        intact = exact and _link(previous, row) == digest
+        fields = dict(row, before=json.loads(row["before"]), after=json.loads(row["after"]))
+        intact = exact and _link(previous, fields) == digest
     except (TypeError, ValueError):
         intact = False
     if not intact:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal, select, update
 
 from edversion.catalog.aliases import move_aliases
 from edversion.catalog.area import Area, batches
 from edversion.catalog.database import Transaction
-from edversion.catalog.edges import add_edge, add_sources, write_edge
+from edversion.catalog.edges import add_edge, write_edge
 from edversion.catalog.editing import add_tags, change_tags, revise
+from edversion.catalog.fresh import Fresh
 from edversion.catalog.leaves import write_leaves
+from edversion.catalog.origins import join_origins, write_origins
 from edversion.catalog.reading import LIVE, VERSIONS, Place, key_of, subject_of, to_version
 from edversion.catalog.requests import CommitRequest, CommitResult
 from edversion.catalog.runs import project_id, run_id_of
@@ -26,13 +28,22 @@ from edversion.catalog.tables import (
 from edversion.digests import canonical_json
 from edversion.errors import ConflictError
 from edversion.model import Version
-from edversion.reference import LATEST, check_alias, check_name
+from edversion.reference import LATEST, check_alias, check_name, check_tag
 
 __all__ = ["Commits"]
 
+# With the id of the live version that has a content, if one does: one statement for both.
 _COLLECTION = (
-    select(collections)
+    select(collections, versions.c.id.label("known"))
     .join(projects)
+    .outerjoin(
+        versions,
+        and_(
+            versions.c.collection_id == collections.c.id,
+            versions.c.digest == bindparam("digest"),
+            LIVE,
+        ),
+    )
     .where(projects.c.name == bindparam("project"), collections.c.name == bindparam("name"))
 )
 _BY_DIGEST = VERSIONS.where(
@@ -77,7 +88,7 @@ class Commits(Area):
         """Make a version exist, in one transaction.
 
         Where the collection holds the same content already, that version is given back
-        with the run's edge, the aliases and the tags added, and with new metadata and
+        with the run's edge, its origins, the aliases and the tags added, and with new metadata and
         description as a revision; ``latest`` stays where it is.
 
         Raises
@@ -91,17 +102,23 @@ class Commits(Area):
         """
         _check(request)
         with self._database.write() as transaction:
-            place = _place(transaction, request)
-            row = transaction.execute(_BY_DIGEST, _content(request)).one_or_none()
-            created = row is None
-            if row is None:
+            place, known = _place(transaction, request)
+            run = self._run(transaction, request.run)
+            if not known:
                 _check_stored(request)
-                _create(transaction, place, request)
-            else:
-                _enrich(transaction, place, row, request)
+                fresh = _create(transaction, place, request, run)
+                return CommitResult(fresh.version(self.source), created=True)
+            row = transaction.execute(_BY_DIGEST, _content(request)).one()
+            _enrich(transaction, place, row, request, run)
             row = transaction.execute(_BY_DIGEST, _content(request)).one()
             version = to_version(transaction.connection, row, self.source)
-        return CommitResult(version, created)
+        return CommitResult(version, created=False)
+
+    def _run(self, transaction: Transaction, run_id: str | None) -> str | None:
+        """Give the whole id of a run; one that this process has open is known to be there."""
+        if run_id is None or self._liveness.holds(run_id):
+            return run_id
+        return run_id_of(transaction.connection, run_id)
 
 
 def _check_stored(request: CommitRequest) -> None:
@@ -123,7 +140,9 @@ def _check(request: CommitRequest) -> None:
     for alias in request.aliases:
         check_alias(alias)
     for tag in request.tags:
-        check_name(tag, "tag")
+        check_tag(tag)
+    for origin in request.origins:
+        check_name(origin.relation, "relation")
     canonical_json([request.metadata, request.facts])
 
 
@@ -131,10 +150,10 @@ def _content(request: CommitRequest) -> dict[str, str]:
     return {"project": request.project, "name": request.name, "digest": request.digest}
 
 
-def _place(transaction: Transaction, request: CommitRequest) -> Place:
-    """Find the collection, or make it."""
-    key = {"project": request.project, "name": request.name}
-    row = transaction.execute(_COLLECTION, key).one_or_none()
+def _place(transaction: Transaction, request: CommitRequest) -> tuple[Place, bool]:
+    """Find the collection, or make it; tell whether it has the content."""
+    row = transaction.execute(_COLLECTION, _content(request)).one_or_none()
+    known = row is not None and row.known is not None
     if row is None:
         row = _new_collection(transaction, request)
     if row.type != request.type:
@@ -145,7 +164,7 @@ def _place(transaction: Transaction, request: CommitRequest) -> Place:
             expected=row.type,
             given=request.type,
         )
-    return Place(row.id, request.project, request.name, row.type, row.next_number)
+    return Place(row.id, request.project, request.name, row.type, row.next_number), known
 
 
 def _new_collection(transaction: Transaction, request: CommitRequest) -> Row[Any]:
@@ -160,30 +179,33 @@ def _new_collection(transaction: Transaction, request: CommitRequest) -> Row[Any
     return transaction.execute(insert(collections).returning(*collections.c), values).one()
 
 
-def _create(transaction: Transaction, place: Place, request: CommitRequest) -> None:
+def _create(
+    transaction: Transaction, place: Place, request: CommitRequest, run: str | None
+) -> Fresh:
     """Write a new version and all that belongs to it."""
     number = transaction.execute(_NEXT_NUMBER, {"place": place.id}).scalar_one()
     version_id = _insert(transaction, place, number, request)
-    transaction.created(version_id, place.key(number))
     transaction.tell(
         "version.logged",
         place.subject(f"v{number}"),
         actor=request.actor,
         after={"digest": request.digest, "type": request.type, "run": request.run},
     )
-    _write_packs(transaction, version_id, request)
+    sizes = _write_packs(transaction, version_id, request)
     if request.large_files:
-        sizes = {file.digest: file.size for file in request.large_files}
-        rows = [{"version_id": version_id, "digest": d, "size": s} for d, s in sizes.items()]
+        large = {file.digest: file.size for file in request.large_files}
+        rows = [{"version_id": version_id, "digest": d, "size": s} for d, s in large.items()]
         transaction.execute(_ADD_FILES, rows)
     add_tags(transaction, version_id, set(request.tags))
     write_leaves(transaction, version_id, request.metadata)
-    add_sources(transaction, version_id, request.derived_from)
-    if request.run is not None:
-        run = run_id_of(transaction.connection, request.run)
+    write_origins(transaction, version_id, request.origins)
+    if run is not None:
         write_edge(transaction, run, version_id, "logged")
     names = dict.fromkeys([*request.aliases, LATEST])
-    move_aliases(transaction, place, names, (version_id, number), request.actor)
+    moved = move_aliases(transaction, place, names, (version_id, number), request.actor)
+    fresh = Fresh(request, number, transaction.at, run, moved, sizes)
+    transaction.created(version_id, place.key(number), fresh.receipt())
+    return fresh
 
 
 def _insert(transaction: Transaction, place: Place, number: int, request: CommitRequest) -> int:
@@ -208,8 +230,15 @@ def _insert(transaction: Transaction, place: Place, number: int, request: Commit
     return int(made[0])
 
 
-def _write_packs(transaction: Transaction, version_id: int, request: CommitRequest) -> None:
-    """Record new packs, demand that the reused ones are live, and connect the version."""
+def _write_packs(
+    transaction: Transaction, version_id: int, request: CommitRequest
+) -> dict[str, int]:
+    """Record new packs, demand that the reused ones are live, and connect the version.
+
+    Gives the stored bytes of all of them.
+    """
+    if not request.packs and not request.reused_packs:
+        return {}
     brought = {pack.id: pack for pack in request.packs}
     reused = dict.fromkeys(pack for pack in request.reused_packs if pack not in brought)
     known = _known_packs(transaction.connection, [*brought, *reused])
@@ -228,9 +257,10 @@ def _write_packs(transaction: Transaction, version_id: int, request: CommitReque
         at = transaction.at
         rows = [{"id": pack.id, "size": pack.size, "created_at": at} for pack in fresh]
         transaction.execute(_ADD_PACKS, rows)
-    if brought or reused:
-        named = [{"version_id": version_id, "pack_id": pack} for pack in (*brought, *reused)]
-        transaction.execute(_ADD_VERSION_PACKS, named)
+    named = [{"version_id": version_id, "pack_id": pack} for pack in (*brought, *reused)]
+    transaction.execute(_ADD_VERSION_PACKS, named)
+    sizes = {pack: known[pack].size for pack in reused}
+    return sizes | {pack.id: pack.size for pack in brought.values()}
 
 
 def _known_packs(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
@@ -238,7 +268,13 @@ def _known_packs(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
     return {row.id: row for row in rows}
 
 
-def _enrich(transaction: Transaction, place: Place, row: Row[Any], request: CommitRequest) -> None:
+def _enrich(
+    transaction: Transaction,
+    place: Place,
+    row: Row[Any],
+    request: CommitRequest,
+    run: str | None,
+) -> None:
     """Add to a version that has this content already what its logging brings."""
     names = [name for name in dict.fromkeys(request.aliases) if name != LATEST]
     if names:
@@ -247,12 +283,11 @@ def _enrich(transaction: Transaction, place: Place, row: Row[Any], request: Comm
         change_tags(transaction, row, request.tags, (), request.actor)
     metadata = {**row.metadata, **request.metadata} if request.metadata else None
     revise(transaction, row, metadata, request.description, request.actor)
+    join_origins(transaction, row, request.origins, request.actor)
     if request.mends:
         _mend(transaction, row, request)
-    if request.run is not None:
-        run = run_id_of(transaction.connection, request.run)
-        if add_edge(transaction, run, row.id, "logged"):
-            transaction.changed(row.id, key_of(row))
+    if run is not None and add_edge(transaction, run, row.id, "logged"):
+        transaction.changed(row.id, key_of(row))
 
 
 def _mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ from edversion.catalog.tables import versions
 from edversion.errors import EdversionError, InvalidInputError, StorageError
 from edversion.model import Json
 
-__all__ = ["Database", "Transaction", "VersionKey"]
+__all__ = ["Database", "Outdated", "Transaction", "VersionKey"]
 
 VersionKey = tuple[str, str, int]
 """Project, collection and number: what names a version for ever."""
@@ -36,6 +37,22 @@ _NEXT_RECEIPT = (
     .values(receipt_generation=versions.c.receipt_generation + 1)
     .returning(versions.c.id, versions.c.receipt_generation)
 )
+
+
+@dataclass(slots=True)
+class Outdated:
+    """What is to be done about the receipt of a version that changed.
+
+    Attributes
+    ----------
+    replaced : set of int
+        The generations of receipts that the next one replaces.
+    receipt : mapping or None
+        That next one, where it is known: the first receipt of a version that is new.
+    """
+
+    replaced: set[int] = field(default_factory=set)
+    receipt: Mapping[str, Json] | None = None
 
 
 class Transaction:
@@ -49,13 +66,13 @@ class Transaction:
         The time of everything this transaction writes (UTC).
     """
 
-    __slots__ = ("_changed", "_created", "_events", "_stale", "at", "connection")
+    __slots__ = ("_created", "_events", "_outdated", "_stale", "at", "connection")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.at = datetime.now(UTC)
         self._events: list[chain.Draft] = []
-        self._changed: dict[VersionKey, set[int]] = {}
+        self._outdated: dict[VersionKey, Outdated] = {}
         self._created: set[int] = set()
         self._stale: dict[int, VersionKey] = {}
 
@@ -76,26 +93,23 @@ class Transaction:
         """Note an event; it joins the chain when the transaction ends."""
         self._events.append(chain.Draft(actor, action, subject, before, after, reason))
 
-    def created(self, version_id: int, key: VersionKey) -> None:
-        """Note a new version, whose first receipt has to be written."""
-        self._changed[key] = set()
+    def created(self, version_id: int, key: VersionKey, receipt: Mapping[str, Json]) -> None:
+        """Note a new version, whose first receipt has to be written; nothing may change after."""
+        self._outdated[key] = Outdated(receipt=receipt)
         self._created.add(version_id)
 
     def changed(self, version_id: int, key: VersionKey) -> None:
         """Note that facts of a version changed, so that its receipt is out of date."""
-        self._changed.setdefault(key, set())
+        self._outdated.setdefault(key, Outdated())
         self._stale[version_id] = key
 
-    def finish(self) -> dict[VersionKey, set[int]]:
-        """Write what was noted; give the versions that need a new receipt.
-
-        For each, the generations of receipts that it replaces.
-        """
+    def finish(self) -> dict[VersionKey, Outdated]:
+        """Write what was noted; give the versions that need a new receipt."""
         if stale := self._stale.keys() - self._created:
             for row in self.execute(_NEXT_RECEIPT, {"ids": sorted(stale)}):
-                self._changed[self._stale[row.id]].add(row.receipt_generation - 1)
+                self._outdated[self._stale[row.id]].replaced.add(row.receipt_generation - 1)
         chain.append(self.connection, self._events, self.at)
-        return self._changed
+        return self._outdated
 
 
 class Database:
@@ -128,24 +142,24 @@ class Database:
             self.dialect.begin_write(connection)
             transaction = Transaction(connection)
             yield transaction
-            changed = transaction.finish()
+            outdated = transaction.finish()
             connection.commit()
-        for key, replaced in changed.items():
-            self._changed().setdefault(key, set()).update(replaced)
+        for key, news in outdated.items():
+            before = self._outdated().get(key)
+            if before is not None:
+                news.replaced |= before.replaced
+            self._outdated()[key] = news
 
-    def take_changed(self) -> dict[VersionKey, set[int]]:
-        """Give, and forget, the versions that this thread's transactions changed.
+    def take_outdated(self) -> dict[VersionKey, Outdated]:
+        """Give, and forget, the versions that this thread's transactions changed."""
+        outdated, self._local.outdated = self._outdated(), {}
+        return outdated
 
-        For each, the generations of receipts that are out of date by that.
-        """
-        changed, self._local.changed = self._changed(), {}
-        return changed
-
-    def _changed(self) -> dict[VersionKey, set[int]]:
-        if not hasattr(self._local, "changed"):
-            self._local.changed = {}
-        changed: dict[VersionKey, set[int]] = self._local.changed
-        return changed
+    def _outdated(self) -> dict[VersionKey, Outdated]:
+        if not hasattr(self._local, "outdated"):
+            self._local.outdated = {}
+        outdated: dict[VersionKey, Outdated] = self._local.outdated
+        return outdated
 
     def close(self) -> None:
         """Close every connection; the next call would open one again."""

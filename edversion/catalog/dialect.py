@@ -25,6 +25,7 @@ from sqlalchemy.pool import StaticPool
 from edversion.catalog.liveness import FileLiveness, Liveness, MemoryLiveness
 from edversion.catalog.tables import dump_json
 from edversion.errors import InvalidInputError, StorageError
+from edversion.urls import masked
 
 __all__ = ["CatalogDialect", "SqliteFile", "SqliteMemory", "dialect_of", "filesystem_of"]
 
@@ -282,12 +283,12 @@ def dialect_of(url: str) -> CatalogDialect:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):  # whose words and traceback hold the password
         raise InvalidInputError(
-            f"catalog URL {url!r} cannot be read; write e.g. sqlite:////folder/catalog.db",
+            f"catalog URL {masked(url)!r} cannot be read; write e.g. sqlite:////folder/catalog.db",
             code="catalog_url",
-            url=url,
-        ) from error
+            url=masked(url),
+        ) from None
     shown = parsed.render_as_string(hide_password=True)
     if parsed.get_backend_name() != "sqlite":
         raise InvalidInputError(

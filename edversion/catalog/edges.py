@@ -1,48 +1,87 @@
-"""Lineage: which run logged or used a version, and which version came from which."""
+"""Lineage by way of runs: which run logged or used a version, and what for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from edversion.catalog.area import Area
-from edversion.catalog.database import Transaction, VersionKey
-from edversion.catalog.reading import VERSIONS, key_of, located, numbered, to_versions
+from edversion.catalog.database import Transaction
+from edversion.catalog.reading import VERSIONS, key_of, located, to_versions
 from edversion.catalog.runs import RUNS, run_id_of, shown_run
-from edversion.catalog.tables import run_versions, runs, version_sources, versions
+from edversion.catalog.tables import run_versions, runs, versions
 from edversion.model import RunInfo, Version
+from edversion.reference import check_name
 
-__all__ = ["Direction", "Edges", "add_edge", "add_sources", "write_edge"]
+__all__ = ["NO_RELATION", "Direction", "Edges", "add_edge", "write_edge"]
 
 Direction = Literal["logged", "used"]
 
-_EDGE = select(run_versions.c.relation).where(
-    run_versions.c.run_id == bindparam("run"),
-    run_versions.c.version_id == bindparam("version"),
-    run_versions.c.direction == bindparam("way"),
+NO_RELATION = ""
+"""What the tables hold where nobody said what a run used a version for."""
+
+_RELATION = run_versions.c.relation
+_EDGES = (
+    select(_RELATION)
+    .where(
+        run_versions.c.run_id == bindparam("run"),
+        run_versions.c.version_id == bindparam("version"),
+        run_versions.c.direction == bindparam("way"),
+    )
+    .order_by(_RELATION)
 )
-_RELATE = update(run_versions).where(
-    run_versions.c.run_id == bindparam("run"),
-    run_versions.c.version_id == bindparam("version"),
-    run_versions.c.direction == bindparam("way"),
+_SAY = (
+    update(run_versions)
+    .where(
+        run_versions.c.run_id == bindparam("run"),
+        run_versions.c.version_id == bindparam("version"),
+        run_versions.c.direction == bindparam("way"),
+        _RELATION == NO_RELATION,
+    )
+    .values(relation=bindparam("said"))
 )
 _ADD_EDGE = insert(run_versions)
-_ADD_SOURCES = insert(version_sources)
+
+# One row for each relation that a run and a version have.
+_RUNS = (
+    RUNS.add_columns(_RELATION)
+    .join(run_versions, run_versions.c.run_id == runs.c.id)
+    .where(
+        run_versions.c.version_id == bindparam("version"),
+        run_versions.c.direction == bindparam("way"),
+    )
+    .order_by(runs.c.started_at, runs.c.id, run_versions.c.at, _RELATION)
+)
+_USED = (
+    VERSIONS.add_columns(_RELATION)
+    .join(run_versions, run_versions.c.version_id == versions.c.id)
+    .where(run_versions.c.run_id == bindparam("run"), run_versions.c.direction == bindparam("way"))
+)
+_FIRST_TIME = func.min(run_versions.c.at).over(partition_by=versions.c.id)
+_IN_ORDER = _USED.order_by(_FIRST_TIME, versions.c.id, run_versions.c.at, _RELATION)
 
 
 class Edges(Area):
-    """Everything about lineage. Deleted versions stay in it."""
+    """Everything about runs and their versions. Deleted versions stay in it."""
 
     def record_use(self, run_id: str, version: Version, *, relation: str | None = None) -> None:
-        """Record that a run used a version; once is enough.
+        """Record that a run used a version; once in each relation is enough.
+
+        A use that says no relation adds nothing to one that does.
 
         Parameters
         ----------
         relation : str, optional
             What the run used it for.
+
+        Raises
+        ------
+        InvalidInputError
+            The relation is no legal name.
         """
+        if relation is not None:
+            check_name(relation, "relation")
         with self._database.write() as transaction:
             row = located(transaction.connection, version)
             run = run_id_of(transaction.connection, run_id)
@@ -51,43 +90,37 @@ class Edges(Area):
 
     def runs_of(self, version: Version, direction: Direction) -> tuple[RunInfo, ...]:
         """Give the runs that logged or used a version, oldest first."""
-        with self._database.read() as connection:
-            row = located(connection, version, deleted=True)
-            query = (
-                RUNS.join(run_versions, run_versions.c.run_id == runs.c.id)
-                .where(run_versions.c.version_id == row.id, run_versions.c.direction == direction)
-                .order_by(runs.c.started_at, runs.c.id)
-            )
-            return tuple(shown_run(row, self._liveness) for row in connection.execute(query))
+        return tuple({run.id: run for run, _ in self._runs_of(version, direction)}.values())
+
+    def uses_of(self, version: Version) -> tuple[tuple[RunInfo, str | None], ...]:
+        """Give the runs that used a version, oldest first, once for each relation."""
+        return self._runs_of(version, "used")
 
     def versions_of_run(self, run_id: str, direction: Direction) -> tuple[Version, ...]:
         """Give the versions that a run logged or used, in the order in which it did."""
-        with self._database.read() as connection:
-            run = run_id_of(connection, run_id)
-            query = (
-                VERSIONS.join(run_versions, run_versions.c.version_id == versions.c.id)
-                .where(run_versions.c.run_id == run, run_versions.c.direction == direction)
-                .order_by(run_versions.c.at, versions.c.id)
-            )
-            return to_versions(connection, connection.execute(query).all(), self.source)
+        return tuple(dict.fromkeys(version for version, _ in self._versions_of(run_id, direction)))
 
-    def derived_from(self, version: Version) -> tuple[Version, ...]:
-        """Give the versions whose content this one started from, oldest first."""
-        return self._related(version, version_sources.c.version_id, version_sources.c.source_id)
+    def uses_of_run(self, run_id: str) -> tuple[tuple[Version, str | None], ...]:
+        """Give the versions that a run used, in order, once for each relation."""
+        return self._versions_of(run_id, "used")
 
-    def derived(self, version: Version) -> tuple[Version, ...]:
-        """Give the versions that started from this one's content, oldest first."""
-        return self._related(version, version_sources.c.source_id, version_sources.c.version_id)
-
-    def _related(self, version: Version, here: Any, there: Any) -> tuple[Version, ...]:
+    def _runs_of(
+        self, version: Version, direction: Direction
+    ) -> tuple[tuple[RunInfo, str | None], ...]:
         with self._database.read() as connection:
             row = located(connection, version, deleted=True)
-            query = (
-                VERSIONS.join(version_sources, there == versions.c.id)
-                .where(here == row.id)
-                .order_by(versions.c.id)
-            )
-            return to_versions(connection, connection.execute(query).all(), self.source)
+            rows = connection.execute(_RUNS, {"version": row.id, "way": direction})
+            return tuple((shown_run(row, self._liveness), row.relation or None) for row in rows)
+
+    def _versions_of(
+        self, run_id: str, direction: Direction
+    ) -> tuple[tuple[Version, str | None], ...]:
+        with self._database.read() as connection:
+            run = run_id_of(connection, run_id)
+            rows = connection.execute(_IN_ORDER, {"run": run, "way": direction}).all()
+            found = to_versions(connection, rows, self.source)
+            relations = (row.relation or None for row in rows)
+            return tuple(zip(found, relations, strict=True))
 
 
 def add_edge(
@@ -99,13 +132,13 @@ def add_edge(
 ) -> bool:
     """Connect a run and a version; tell whether that is new."""
     key = {"run": run_id, "version": version_id, "way": direction}
-    known = transaction.execute(_EDGE, key).one_or_none()
-    if known is None:
-        write_edge(transaction, run_id, version_id, direction, relation)
-        return True
-    if relation in (None, known.relation):
+    known = transaction.execute(_EDGES, key).scalars().all()
+    if known and (relation is None or relation in known):
         return False
-    transaction.execute(_RELATE, key | {"relation": relation})
+    if NO_RELATION in known:
+        transaction.execute(_SAY, key | {"said": relation})
+    else:
+        write_edge(transaction, run_id, version_id, direction, relation)
     return True
 
 
@@ -116,19 +149,7 @@ def write_edge(
     direction: Direction,
     relation: str | None = None,
 ) -> None:
-    """Connect a run and a version that are not connected yet."""
+    """Connect a run and a version that are not connected in this relation yet."""
     row = {"run_id": run_id, "version_id": version_id, "direction": direction}
-    transaction.execute(_ADD_EDGE, row | {"relation": relation, "at": transaction.at})
-
-
-def add_sources(transaction: Transaction, version_id: int, sources: Iterable[VersionKey]) -> None:
-    """Record which versions a new one started from; deleted ones count too."""
-    rows = [
-        {
-            "version_id": version_id,
-            "source_id": numbered(transaction.connection, key, deleted=True).id,
-        }
-        for key in dict.fromkeys(sources)
-    ]
-    if rows:
-        transaction.execute(_ADD_SOURCES, rows)
+    values = row | {"relation": relation or NO_RELATION, "at": transaction.at}
+    transaction.execute(_ADD_EDGE, values)

@@ -18,7 +18,7 @@ from edversion.catalog.tables import collections, revisions, tags, versions
 from edversion.digests import canonical_json
 from edversion.errors import RefusedError
 from edversion.model import Json, Version
-from edversion.reference import LATEST, check_name
+from edversion.reference import LATEST, check_tag
 
 __all__ = ["Editing", "add_tags", "change_tags", "revise", "revisions_of"]
 
@@ -58,7 +58,7 @@ class Editing(Area):
     ) -> Version:
         """Add and remove tags; give the version as it is then."""
         for tag in add:
-            check_name(tag, "tag")
+            check_tag(tag)
         with self._database.write() as transaction:
             row = located(transaction.connection, version)
             change_tags(transaction, row, add, remove, actor)

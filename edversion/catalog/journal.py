@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from edversion.catalog import chain
 from edversion.catalog.area import Area
-from edversion.catalog.database import VersionKey
+from edversion.catalog.database import Outdated, VersionKey
 from edversion.catalog.tables import settings
 from edversion.model import Event
 
@@ -60,6 +60,6 @@ class Journal(Area):
         """
         return tuple(self.take_outdated())
 
-    def take_outdated(self) -> dict[VersionKey, set[int]]:
-        """Give, and forget, the same versions, each with the generations its receipt replaces."""
-        return self._database.take_changed()
+    def take_outdated(self) -> dict[VersionKey, Outdated]:
+        """Give, and forget, the same versions, each with what is to be done about its receipt."""
+        return self._database.take_outdated()

@@ -4,6 +4,9 @@
 
     metadata.accuracy > 0.9 and (tag = 'fair' or not alias in ('champion', 'candidate'))
     metrics.auc[sex=female] >= 0.8 and created >= '2026-01-01' and description exists
+    metadata.reviewer is null or metadata.approved is not null
+
+``is null`` holds where a version lacks the field: metadata keeps no null as a value.
 
 A tree holds what a user wrote only as values, so that none of it becomes SQL.
 """
@@ -49,6 +52,8 @@ _GRAMMAR = r"""
     | field OPERATOR value -> compare
     | field _IN LEFT value (_COMMA value)* _RIGHT -> belong
     | field _EXISTS -> exist
+    | field _IS NOT _NULL -> exist
+    | field _IS _NULL -> lack
 ordering: order (_COMMA order)*
 order: [MINUS] field
 field: FIELD [SLICE]
@@ -59,6 +64,8 @@ _AND.2: /and\b/i
 NOT.2: /not\b/i
 _IN.2: /in\b/i
 _EXISTS.2: /exists\b/i
+_IS.2: /is\b/i
+_NULL.2: /null\b/i
 TRUE.2: /true\b/i
 FALSE.2: /false\b/i
 OPERATOR: "!=" | "<=" | ">=" | "=" | "<" | ">" | "~"
@@ -76,6 +83,7 @@ _COMMA: ","
 # What the message calls the terminals of the grammar; those that are not here are obvious.
 _NAMES = {
     "_OR": "'or'", "_AND": "'and'", "NOT": "'not'", "_IN": "'in'", "_EXISTS": "'exists'",
+    "_IS": "'is'", "_NULL": "'null'",
     "OPERATOR": "one of = != < <= > >= ~", "FIELD": "a field", "SLICE": "[slice]",
     "NUMBER": "a number", "TEXT": "a text in quotes", "TRUE": "true", "FALSE": "false",
     "MINUS": "'-'", "LEFT": "'('", "_RIGHT": "')'", "_COMMA": "','", "$END": "the end",
@@ -143,7 +151,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Existence:
-    """``field exists``."""
+    """``field exists``, which is ``field is not null``."""
 
     field: Field
     depth: int = 1
@@ -298,6 +306,10 @@ class _Build:
 
     def exist(self, children: list[Any]) -> Node:
         return Existence(children[0])
+
+    def lack(self, children: list[Any]) -> Node:
+        child = Existence(children[0])
+        return Negation(child, child.depth + 1)
 
     def ordering(self, children: list[Order]) -> list[Order]:
         return children

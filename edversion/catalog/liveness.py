@@ -7,6 +7,7 @@ when the process dies, however it dies, so nobody has to guess from heartbeats.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from filelock import FileLock, Timeout
 from edversion.errors import ConflictError, StorageError
 
 __all__ = ["FileLiveness", "Liveness", "MemoryLiveness"]
+
+_PATIENCE = 0.2  # seconds
 
 
 class Liveness(Protocol):
@@ -25,6 +28,9 @@ class Liveness(Protocol):
 
     def release(self, run_id: str) -> None:
         """Give the lock back; no harm where this process does not hold it."""
+
+    def holds(self, run_id: str) -> bool:
+        """Tell whether this process holds the lock; nothing is asked of the file system."""
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether some process holds the lock."""
@@ -57,6 +63,10 @@ class MemoryLiveness:
     def release(self, run_id: str) -> None:
         """Forget the run."""
         self._open.discard(run_id)
+
+    def holds(self, run_id: str) -> bool:
+        """Tell whether the run is open."""
+        return run_id in self._open
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether the run is open."""
@@ -94,11 +104,12 @@ class FileLiveness:
         StorageError
             The folder cannot be written.
         """
-        # The lock belongs to the process, not to the thread that opened the run.
-        lock = FileLock(self._path(run_id), timeout=0, thread_local=False)
+        # The lock belongs to the process, not to the thread that opened the run. Somebody who
+        # asks whether the run is alive holds it for a moment, so one try is not enough.
+        lock = FileLock(self._path(run_id), timeout=_PATIENCE, thread_local=False)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
+            lock.acquire(poll_interval=0.01)
         except Timeout:  # before OSError, which it is one of
             raise _open_error(run_id) from None
         except OSError as error:
@@ -120,9 +131,13 @@ class FileLiveness:
         self._path(run_id).unlink(missing_ok=True)
         lock.release()
 
+    def holds(self, run_id: str) -> bool:
+        """Tell whether this object holds the lock."""
+        return run_id in self._held
+
     def is_alive(self, run_id: str) -> bool:
         """Tell whether the lock file exists and is held."""
-        if run_id in self._held:
+        if self.holds(run_id):
             return True
         if not self._path(run_id).exists():
             return False
@@ -137,8 +152,12 @@ class FileLiveness:
         return False
 
     def forget(self, run_id: str) -> None:
-        """Remove the lock file of a run whose process is gone."""
-        self._path(run_id).unlink(missing_ok=True)
+        """Remove the lock file of a run whose process is gone, unless another has resumed it."""
+        lock = FileLock(self._path(run_id), timeout=0)
+        with suppress(OSError):  # a Timeout, which is one, means that somebody holds it
+            lock.acquire()
+            self._path(run_id).unlink(missing_ok=True)  # while held, as in `release`
+            lock.release()
 
     def close(self) -> None:
         """Give back every lock; the files stay, since the runs did not end."""
@@ -153,7 +172,8 @@ class FileLiveness:
 
 def _open_error(run_id: str) -> ConflictError:
     return ConflictError(
-        f"run {run_id} is open already; finish it, or start one with another id",
+        f"run {run_id} is open already, here or in another process; finish it there first, or "
+        "start another run",
         code="run_open",
         run=run_id,
     )

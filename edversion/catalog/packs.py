@@ -42,7 +42,8 @@ class Packs(Area):
             query = (
                 _MANIFEST.join(run_versions, run_versions.c.version_id == versions.c.id)
                 .where(run_versions.c.run_id == run, run_versions.c.direction == "used")
-                .order_by(run_versions.c.at.desc(), versions.c.id.desc())
+                .group_by(versions.c.id)  # one version may be used in several relations
+                .order_by(func.max(run_versions.c.at).desc(), versions.c.id.desc())
                 .limit(limit)
             )
             return tuple((row.digest, row.generation) for row in connection.execute(query))

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Insert, Table, insert, update
 
 from edversion.catalog.database import Transaction, VersionKey
+from edversion.catalog.edges import NO_RELATION
 from edversion.catalog.leaves import write_leaves
 from edversion.catalog.metrics import write_metrics
 from edversion.catalog.runs import project_id
@@ -109,14 +110,14 @@ class Rebuild:
             {
                 "run_id": edge["run"],
                 "direction": edge["direction"],
-                "relation": edge["relation"],
+                "relation": edge["relation"] or NO_RELATION,
                 "at": _time(edge["at"]),
             }
             for edge in receipt["runs"]
         )
         self._add(run_versions, version_id, edges)
-        sources = (self._versions.get((p, c, n)) for p, c, n in receipt["derived_from"])
-        known = ({"source_id": source} for source in sources if source is not None)
+        sources = ((self._versions.get((p, c, n)), how) for p, c, n, how in receipt["origins"])
+        known = ({"source_id": one, "relation": how} for one, how in sources if one is not None)
         self._add(version_sources, version_id, known)
         write_metrics(self._transaction, [self._metric(one, receipt) for one in receipt["metrics"]])
 

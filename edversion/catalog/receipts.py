@@ -5,6 +5,7 @@ The repository writes them into the store. If the catalog is lost, they bring it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,7 @@ from edversion.catalog.tables import (
 )
 from edversion.model import Json, Version
 
-__all__ = ["Receipts", "receipt_of"]
+__all__ = ["Receipts", "plain", "receipt_of"]
 
 _ID: BindParameter[Any] = bindparam("version")
 _TAGS = select(tags.c.name).where(tags.c.version_id == _ID).order_by(tags.c.name)
@@ -39,9 +40,16 @@ _GONE = _ALIASES.where(aliases.c.left_id == _ID)
 _EDGES = (
     select(run_versions)
     .where(run_versions.c.version_id == _ID)
-    .order_by(run_versions.c.at, run_versions.c.run_id, run_versions.c.direction)
+    .order_by(
+        run_versions.c.at,
+        run_versions.c.run_id,
+        run_versions.c.direction,
+        run_versions.c.relation,
+    )
 )
-_SOURCES = select(version_sources.c.source_id).where(version_sources.c.version_id == _ID)
+_ORIGINS = select(version_sources.c.source_id, version_sources.c.relation).where(
+    version_sources.c.version_id == _ID
+)
 _PACKS = (
     select(packs.c.id, packs.c.size)
     .join(version_packs)
@@ -70,7 +78,7 @@ class Receipts(Area):
     def run_record(self, run_id: str) -> dict[str, Json]:
         """Give a run as plain JSON, with the status that is recorded."""
         with self._database.read() as connection:
-            record: dict[str, Json] = _plain(asdict(to_run(find_run(connection, run_id))))
+            record: dict[str, Json] = plain(asdict(to_run(find_run(connection, run_id))))
             return record
 
 
@@ -86,7 +94,7 @@ def _own(row: Row[Any]) -> dict[str, Json]:
         "actor": row.deleted_by,
         "reason": row.deleted_reason,
     }
-    own: dict[str, Json] = _plain({
+    own: dict[str, Json] = plain({
         "generation": row.receipt_generation,
         "project": row.project,
         "collection": row.collection,
@@ -113,17 +121,18 @@ def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:
         return list(connection.execute(statement, {"version": row.id}))
 
     edges = [
-        {"run": e.run_id, "direction": e.direction, "relation": e.relation, "at": e.at}
+        {"run": e.run_id, "direction": e.direction, "relation": e.relation or None, "at": e.at}
         for e in rows(_EDGES)
     ]
-    sources = keys_of(connection, [source.source_id for source in rows(_SOURCES)])
+    origins = rows(_ORIGINS)
+    sources = keys_of(connection, {origin.source_id for origin in origins})
     measured = metrics_of(connection, _METRICS.params(version=row.id))
-    around: dict[str, Json] = _plain({
+    around: dict[str, Json] = plain({
         "tags": [tag.name for tag in rows(_TAGS)],
         "aliases": {alias.name: alias.revision for alias in rows(_HERE)},
         "removed_aliases": {alias.name: alias.revision for alias in rows(_GONE)},
         "runs": edges,
-        "derived_from": [list(key) for key in sorted(sources.values())],
+        "origins": sorted([*sources[one.source_id], one.relation] for one in origins),
         "packs": [list(pack) for pack in rows(_PACKS)],
         "large_files": [list(file) for file in rows(_FILES)],
         "revisions": [asdict(revision) for revision in revisions_of(connection, row)],
@@ -132,12 +141,14 @@ def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:
     return around
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Write the times in a value as text, and give the rest as JSON knows it."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, datetime):
         return dump_instant(value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return value

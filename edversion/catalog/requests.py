@@ -8,7 +8,16 @@ from datetime import datetime
 
 from edversion.model import Json, Version
 
-__all__ = ["CommitRequest", "CommitResult", "LargeFile", "NewRun", "PackRow", "Revision"]
+__all__ = [
+    "CommitRequest",
+    "CommitResult",
+    "LargeFile",
+    "NewRun",
+    "Origin",
+    "PackRow",
+    "Resumption",
+    "Revision",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,31 @@ class NewRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumption:
+    """What is to hold for a run from now on that is opened once more.
+
+    Attributes
+    ----------
+    project, name, job_type : str or None
+        What the run must have been started with; None asks for nothing.
+    config : mapping
+        Laid over what was recorded, key by key.
+    tags : tuple of str
+        Added to those that it has.
+    environment : mapping
+        In place of the former one.
+    """
+
+    project: str | None
+    name: str | None
+    job_type: str | None
+    config: Mapping[str, Json]
+    tags: tuple[str, ...]
+    environment: Mapping[str, Json]
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class PackRow:
     """A pack and its stored size in bytes."""
 
@@ -39,6 +73,22 @@ class LargeFile:
 
     digest: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A version that another one was made from.
+
+    Attributes
+    ----------
+    key : (project, collection, number)
+        Which version.
+    relation : str
+        What it was to the other: ``derived_from``, ``trained_on``, …
+    """
+
+    key: tuple[str, str, int]
+    relation: str = "derived_from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +113,8 @@ class CommitRequest:
         Ids of packs that the manifest names and that must be known and live.
     large_files : tuple of LargeFile
         Distinct large files of the version.
-    derived_from : tuple of (project, name, number)
-        Versions that the draft started from.
+    origins : tuple of Origin
+        Versions that it was made from.
     must_exist : bool
         Whether the content must be in the collection already: nothing was stored for it.
     mends : bool
@@ -89,7 +139,7 @@ class CommitRequest:
     packs: tuple[PackRow, ...]
     reused_packs: tuple[str, ...]
     large_files: tuple[LargeFile, ...]
-    derived_from: tuple[tuple[str, str, int], ...] = ()
+    origins: tuple[Origin, ...] = ()
     must_exist: bool = False
     mends: bool = False
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, updat
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction
 from edversion.catalog.liveness import Liveness
-from edversion.catalog.requests import NewRun
-from edversion.catalog.tables import projects, runs
+from edversion.catalog.requests import NewRun, Resumption
+from edversion.catalog.tables import dump_instant, projects, runs
 from edversion.digests import canonical_json
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
 from edversion.model import Json, RunInfo, RunStatus
@@ -55,6 +55,31 @@ class Runs(Area):
             self._liveness.release(new.id)
             raise
 
+    def resume_run(self, run_id: str, resumption: Resumption) -> RunInfo:
+        """Open a run that ended once more, and hold its liveness lock until it is finished.
+
+        Its environment becomes that of the process that resumes it; the event keeps the
+        former one, with how the run had ended.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run.
+        ConflictError
+            A process has it open (code ``run_open``), or it is of another project, or has
+            another name or job type than was asked for (code ``other_run``).
+        """
+        canonical_json([resumption.config, resumption.tags, resumption.environment])
+        with self._database.read() as connection:
+            whole = run_id_of(connection, run_id)
+        self._liveness.hold(whole)
+        try:
+            with self._database.write() as transaction:
+                return _reopen(transaction, whole, resumption)
+        except BaseException:
+            self._liveness.release(whole)
+            raise
+
     def finish_run(
         self, run_id: str, *, status: Literal["finished", "failed"], error: str | None = None
     ) -> RunInfo:
@@ -93,6 +118,12 @@ class Runs(Area):
             if values:
                 transaction.execute(update(runs).where(runs.c.id == run.id).values(values))
             return shown_run(find_run(transaction.connection, run.id), self._liveness)
+
+    def note_run(self, run_id: str, text: str, *, actor: str) -> None:
+        """Record a line about a run, as an event."""
+        with self._database.write() as transaction:
+            run = run_id_of(transaction.connection, run_id)
+            transaction.tell("run.noted", f"run {run}", actor=actor, after=text)
 
     def get_run(self, run_id: str) -> RunInfo:
         """Find a run by its id, or by the first four characters and more of it.
@@ -196,6 +227,61 @@ def _insert(transaction: Transaction, new: NewRun) -> RunInfo:
     }
     transaction.execute(insert(runs), values)
     return to_run(find_run(transaction.connection, new.id))
+
+
+def _reopen(transaction: Transaction, run_id: str, resumption: Resumption) -> RunInfo:
+    run = to_run(find_run(transaction.connection, run_id))
+    _check_same(run, resumption)
+    fresh: dict[str, Any] = {
+        "config": {**run.config, **resumption.config},
+        "tags": list(dict.fromkeys([*run.tags, *resumption.tags])),
+        "environment": dict(resumption.environment),
+    }
+    fresh |= {"status": "running", "error": None, "ended_at": None}
+    transaction.execute(update(runs).where(runs.c.id == run.id).values(fresh))
+    before, after = _differing(_before(run), fresh)
+    subject = f"run {run.id}"
+    transaction.tell("run.resumed", subject, actor=resumption.actor, before=before, after=after)
+    return to_run(find_run(transaction.connection, run.id))
+
+
+def _check_same(run: RunInfo, resumption: Resumption) -> None:
+    """Refuse to resume another run than the one that is described."""
+    for field, what in (("project", "project"), ("name", "name"), ("job_type", "job type")):
+        wanted, own = getattr(resumption, field), getattr(run, field)
+        if wanted not in (None, own):
+            raise ConflictError(
+                f"run {run.id} has the {what} {own!r}, not {wanted!r}; leave it out, or resume "
+                "another run",
+                code="other_run",
+                run=run.id,
+            )
+
+
+def _before(run: RunInfo) -> dict[str, Any]:
+    """Give what resuming a run replaces, as JSON."""
+    return {
+        # It is recorded as running still where its process was killed, and nobody looked since.
+        "status": "crashed" if run.status == "running" else run.status,
+        "error": run.error,
+        "ended_at": None if run.ended_at is None else dump_instant(run.ended_at),
+        "config": run.config,
+        "tags": list(run.tags),
+        "environment": run.environment,
+    }
+
+
+def _differing(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keep what differs, down to the members of mappings: lists of packages are long."""
+    was, now = dict(before), dict(after)
+    for key in before.keys() & after.keys():
+        if isinstance(was[key], Mapping) and isinstance(now[key], Mapping):
+            was[key], now[key] = _differing(was[key], now[key])
+        if was[key] == now[key]:
+            del was[key], now[key]
+    return was, now
 
 
 def run_id_of(connection: Connection, run_id: str) -> str:

@@ -56,7 +56,8 @@ __all__ = [
 
 def dump_instant(moment: datetime) -> str:
     """Write a time as UTC text that sorts as the times do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not by strftime, which takes ten times as long and is called for every time there is.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def dump_json(value: object) -> str:
@@ -262,7 +263,8 @@ run_versions = Table(
     Column("run_id", String(128), ForeignKey("runs.id"), primary_key=True),
     Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True, index=True),
     Column("direction", String(8), primary_key=True),
-    Column("relation", Text),
+    # Empty where none was said: a key holds no NULL.
+    Column("relation", String(128), primary_key=True),
     Column("at", Instant, nullable=False),
 )
 
@@ -271,6 +273,7 @@ version_sources = Table(
     schema,
     Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
     Column("source_id", _Id, ForeignKey("versions.id"), primary_key=True, index=True),
+    Column("relation", String(128), primary_key=True),
 )
 
 metrics = Table(

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from sqlalchemy import bindparam, select
+
 from edversion.catalog.database import VersionKey
 from edversion.catalog.finding import Finding, find_place
-from edversion.catalog.reading import VERSIONS, key_of, numbered
+from edversion.catalog.reading import JOINED, VERSIONS, key_of, numbered
 from edversion.catalog.receipts import receipt_of
 from edversion.catalog.runs import RUNS, to_run
-from edversion.catalog.tables import runs
+from edversion.catalog.tables import collections, projects, runs, versions
 from edversion.model import CollectionInfo, Json, RunInfo
 from edversion.reference import LATEST, Reference
 
 __all__ = ["Upkeep"]
 
+_GENERATION = (
+    select(versions.c.receipt_generation)
+    .select_from(JOINED)
+    .where(
+        projects.c.name == bindparam("project"),
+        collections.c.name == bindparam("collection"),
+        versions.c.number == bindparam("number"),
+    )
+)
 _RUNNING = RUNS.where(runs.c.status == "running").order_by(runs.c.started_at)
 
 
@@ -37,7 +48,9 @@ class Upkeep(Finding):
     def receipt_generation(self, key: VersionKey) -> int:
         """Give the generation of a version's present receipt."""
         with self._database.read() as connection:
-            return int(numbered(connection, key, deleted=True).receipt_generation)
+            names = dict(zip(("project", "collection", "number"), key, strict=True))
+            found: int | None = connection.execute(_GENERATION, names).scalar()
+            return int(numbered(connection, key).receipt_generation) if found is None else found
 
     def receipt_generations(self) -> tuple[tuple[VersionKey, int], ...]:
         """Give the generation of the present receipt of every version, the deleted ones too."""

@@ -7,7 +7,8 @@ import click
 import edversion
 from edversion.cli.application import Application
 from edversion.cli.change import alias, delete, edit, tag
-from edversion.cli.check import diff, doctor, verify
+from edversion.cli.check import doctor, verify
+from edversion.cli.compare import compare, diff, leaderboard
 from edversion.cli.completion import PROGRAM, VARIABLE, register_bash
 from edversion.cli.find import ls, search, show
 from edversion.cli.history import events, lineage, metrics, runs
@@ -34,7 +35,8 @@ def cli() -> None:
 
 
 cli.add_section("Log and read", [init, log, get, open_command, cat])
-cli.add_section("Find", [ls, show, search, diff, metrics])
+cli.add_section("Find", [ls, show, search, metrics])
+cli.add_section("Compare", [compare, diff, leaderboard])
 cli.add_section("Change facts", [alias, tag, edit, delete])
 cli.add_section("What happened", [runs, lineage, events])
 cli.add_section("Check and set up", [status, verify, doctor, completion, version])

@@ -1,9 +1,8 @@
-"""Commands that compare and prove: diff, verify, doctor."""
+"""Commands that prove and mend: verify, doctor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,63 +12,16 @@ from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE
 from edversion.cli.progress import busy, progress
 from edversion.cli.session import Command, Session
-from edversion.cli.values import counted, full_time, json_text, plain, size
+from edversion.cli.values import counted, plain, size
 from edversion.errors import IntegrityError
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.doctor import Finding
-    from edversion.model import Comparison, Json, Section
     from edversion.repository import Repository
     from edversion.verify import Damage
 
-__all__ = ["diff", "doctor", "verify"]
-
-
-@click.command(cls=Command)
-@click.argument("references", metavar="REFERENCE REFERENCE...", nargs=-1, type=REFERENCE)
-@click.pass_context
-def diff(context: click.Context, references: Sequence[str]) -> None:
-    """Say what differs between two or more versions.
-
-    That is facts, metadata, files, and what plugins add. The exit code is 0 where content and
-    metadata are the same, 1 where they differ.
-    """
-    session = context.ensure_object(Session)
-    if len(references) < 2:
-        raise click.UsageError("give two versions or more.")
-    with session.repository() as repository:
-        found = repository.compare(*map(session.full, references))
-    first, *others = found.versions
-    identical = found.identical and all(item.metadata == first.metadata for item in others)
-    document = {
-        "identical": identical,
-        "versions": [version.reference for version in found.versions],
-        "sections": plain(found.sections),
-    }
-    session.answer(document, lambda screen: _show_comparison(screen, found))
-    context.exit(0 if identical else 1)
-
-
-def _show_comparison(screen: Screen, found: Comparison) -> None:
-    for section in found.sections:
-        rows = [[_value(screen, section, row, cell) for cell in row] for row in section.rows]
-        if rows:
-            screen.table(section.columns, rows, title=section.title, spare=False)
-        else:
-            screen.line(f"\n{section.title}", "bold")
-        if section.note:
-            screen.line(section.note)
-
-
-def _value(screen: Screen, section: Section, row: Sequence[Json], cell: Json) -> str:
-    """Show a cell; the engine's own sections hold sizes in bytes, and times."""
-    fact = row[0] if section.title == "Versions" else None
-    if isinstance(cell, int) and (section.title == "Files" or fact == "size"):
-        return size(cell)
-    if isinstance(cell, str) and fact == "created" and cell != fact:
-        return full_time(datetime.fromisoformat(cell))
-    return "" if cell is None else screen.brief(json_text(cell))
+__all__ = ["doctor", "verify"]
 
 
 @click.command(cls=Command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from edversion.cli.values import (
     json_text,
     plain,
     run_summary,
+    said_of,
     short_time,
     size,
 )
@@ -162,20 +163,32 @@ def show(session: Session, reference: str, files: bool) -> None:
     with session.repository() as repository:
         version = repository.version(session.full(reference))
         entries = version.files()
-        logged, used = version.logged_by(), version.used_by()
+        logged, uses = version.logged_by(), repository.catalog.uses_of(version)
+        origins = repository.lineage(version, depth=1)
         metrics = repository.metrics(version)
     answer = document(
         version,
         files=entries,
         logged_by=[run_summary(run) for run in logged],
-        used_by=[run_summary(run) for run in used],
+        used_by=[{**run_summary(run), "relation": relation} for run, relation in uses],
+        made_from=[
+            {
+                "version": edge.source.reference,
+                "relation": edge.relation,
+                "run": None if edge.run is None else edge.run.id,
+            }
+            for edge in origins
+        ],
         metrics=metrics,
     )
 
     def shown(screen: Screen) -> None:
         _show_version(screen, version)
         show_files(screen, entries, None if files else _FILES_SHOWN)
-        _show_history(screen, logged, used, metrics)
+        if origins:
+            rows = [(edge.source.reference, said_of(edge)) for edge in origins]
+            screen.table(("version", "how"), rows, title="Made from")
+        _show_history(screen, logged, uses, metrics)
 
     session.answer(answer, shown)
 
@@ -203,10 +216,15 @@ def _show_version(screen: Screen, version: Version) -> None:
 
 
 def _show_history(
-    screen: Screen, logged: Iterable[RunInfo], used: Iterable[RunInfo], metrics: Sequence[Metric]
+    screen: Screen,
+    logged: Sequence[RunInfo],
+    uses: Sequence[tuple[RunInfo, str | None]],
+    metrics: Sequence[Metric],
 ) -> None:
-    for title, runs in (("Logged by", tuple(logged)), ("Used by", tuple(used))):
-        if runs:
-            show_runs(screen, runs, title=title)
+    if logged:
+        show_runs(screen, logged, title="Logged by")
+    if uses:
+        runs, relations = zip(*uses, strict=True)
+        show_runs(screen, runs, title="Used by", relations=relations)
     if metrics:
         show_metrics(screen, metrics, of_one=True, title="Metrics")

@@ -12,7 +12,15 @@ from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut, show_metrics, show_runs, took
-from edversion.cli.values import document, full_time, json_text, plain, run_summary, short_time
+from edversion.cli.values import (
+    document,
+    full_time,
+    json_text,
+    plain,
+    run_summary,
+    said_of,
+    short_time,
+)
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
@@ -59,18 +67,19 @@ def runs(session: Session, run: str | None, status: Any, limit: int) -> None:
 
 def _one_run(session: Session, repository: Repository, run: str) -> None:
     info = repository.run(run)
-    used = repository.catalog.versions_of_run(info.id, "used")
+    uses = repository.catalog.uses_of_run(info.id)
     logged = repository.catalog.versions_of_run(info.id, "logged")
     metrics = repository.catalog.metrics(run=info.id)
     answer = document(
         info,
-        used=[version.reference for version in used],
+        used=list(dict.fromkeys(version.reference for version, _ in uses)),
+        uses=[{"version": version.reference, "relation": relation} for version, relation in uses],
         logged=[version.reference for version in logged],
         metrics=metrics,
     )
 
     def show(screen: Screen) -> None:
-        _show_run(screen, info, used, logged)
+        _show_run(screen, info, uses, logged)
         if metrics:
             show_metrics(screen, metrics, of_one=False, title="Metrics")
         if info.error is not None:
@@ -82,7 +91,10 @@ def _one_run(session: Session, repository: Repository, run: str) -> None:
 
 
 def _show_run(
-    screen: Screen, info: RunInfo, used: Sequence[Version], logged: Sequence[Version]
+    screen: Screen,
+    info: RunInfo,
+    uses: Sequence[tuple[Version, str | None]],
+    logged: Sequence[Version],
 ) -> None:
     facts = {
         "run": info.id,
@@ -93,7 +105,9 @@ def _show_run(
         "started": full_time(info.started_at),
         "took": took(info),
         "tags": ", ".join(info.tags),
-        "used": ", ".join(version.reference for version in used),
+        "used": ", ".join(
+            version.reference + (f" ({relation})" if relation else "") for version, relation in uses
+        ),
         "logged": ", ".join(version.reference for version in logged),
     }
     screen.facts(facts)
@@ -191,29 +205,34 @@ def lineage(session: Session, reference: str, down: bool) -> None:
     }
 
     def show(screen: Screen) -> None:
-        branches: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for edge in edges:
-            here, there = edge.target.reference, edge.source.reference
-            if down:
-                here, there = there, here
-            branches[here].append((there, _by(edge.run)))
-        screen.tree(version.reference, branches)
+        screen.tree(version.reference, _branches(edges, down=down))
         if not edges:
             note("nothing was made from it" if down else "no run recorded what it was made from")
 
     session.answer(answer, show)
 
 
+def _branches(edges: Sequence[LineageEdge], *, down: bool) -> dict[str, list[tuple[str, str]]]:
+    """Give what hangs below each version, with all that is said of the two in one remark."""
+    told: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for edge in edges:
+        here, there = edge.target.reference, edge.source.reference
+        if down:
+            here, there = there, here
+        told[here][there].append(said_of(edge))
+    return {
+        here: [(there, "; ".join(said)) for there, said in below.items()]
+        for here, below in told.items()
+    }
+
+
 def _edge(edge: LineageEdge) -> dict[str, Any]:
     return {
         "source": edge.source.reference,
         "target": edge.target.reference,
+        "relation": edge.relation,
         "run": None if edge.run is None else run_summary(edge.run),
     }
-
-
-def _by(run: RunInfo | None) -> str:
-    return "a draft began with it" if run is None else f"run {run.name} ({run.id})"
 
 
 @click.command(cls=Command)

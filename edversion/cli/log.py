@@ -12,6 +12,7 @@ from edversion.cli.progress import logging
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.values import counted, document, size, visible
 from edversion.errors import EdversionError
+from edversion.urls import masked
 
 if TYPE_CHECKING:
     from edversion.model import Version
@@ -65,7 +66,7 @@ def _logged(
     session: Session, paths: Sequence[str], job_type: str, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Log each path; tell people of each as soon as it is durable."""
-    from edversion.run import start_run
+    from edversion.starting import start_run
 
     answers: list[dict[str, Any]] = []
     with (
@@ -74,7 +75,7 @@ def _logged(
     ):
         for path in paths:
             try:
-                with logging(f"logging {path}") as told:
+                with logging(f"logging {masked(path)}") as told:
                     version = run.log_artifact(path, **options, progress=told)
             except EdversionError as error:
                 error.values["logged"] = [answer["reference"] for answer in answers]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edversion.cli.output import note
 from edversion.cli.values import duration, short_time, size
+from edversion.urls import masked
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
@@ -33,17 +34,30 @@ def show_files(screen: Screen, entries: Sequence[FileEntry], limit: int | None) 
 def _file(screen: Screen, entry: FileEntry) -> tuple[str, str, str]:
     where = entry.path + (" *" if entry.executable else "")
     if entry.reference is not None:
-        where += f" → {entry.reference.url}"
+        where += f" → {masked(entry.reference.url)}"
     return where, size(entry.size), screen.brief(entry.digest or "none")
 
 
-def show_runs(screen: Screen, runs: Sequence[RunInfo], *, title: str | None = None) -> None:
-    """Show runs, one a line."""
-    screen.table(
-        ("run", "name", "project", "job type", "status", "started (UTC)", "took"),
-        (_run(screen, run) for run in runs),
-        title=title,
-    )
+def show_runs(
+    screen: Screen,
+    runs: Sequence[RunInfo],
+    *,
+    title: str | None = None,
+    relations: Sequence[str | None] = (),
+) -> None:
+    """Show runs, one a line.
+
+    Parameters
+    ----------
+    relations : sequence of str or None
+        What each used a version for; a column more, where one said it.
+    """
+    columns = ["run", "name", "project", "job type", "status", "started (UTC)", "took"]
+    rows = [_run(screen, run) for run in runs]
+    if any(relations):
+        columns.append("relation")
+        rows = [(*row, said or "") for row, said in zip(rows, relations, strict=True)]
+    screen.table(columns, rows, title=title)
 
 
 def _run(screen: Screen, run: RunInfo) -> tuple[str, ...]:

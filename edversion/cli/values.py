@@ -7,9 +7,12 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edversion.model import Alias, RunInfo, Version
+
+if TYPE_CHECKING:
+    from edversion.lineage import LineageEdge
 
 __all__ = [
     "alias_document",
@@ -20,6 +23,7 @@ __all__ = [
     "json_text",
     "plain",
     "run_summary",
+    "said_of",
     "short_time",
     "size",
     "visible",
@@ -134,6 +138,12 @@ def alias_document(alias: Alias) -> dict[str, Any]:
     """Give an alias with the two references that belong to it."""
     place = f"{alias.project}/{alias.collection}"
     return document(alias, reference=f"{place}:{alias.name}", version=f"{place}:v{alias.number}")
+
+
+def said_of(edge: LineageEdge) -> str:
+    """Say what an edge of lineage knows: the relation, the run, or both."""
+    by = None if edge.run is None else f"run {edge.run.name} ({edge.run.id})"
+    return ", ".join(filter(None, (edge.relation, by)))
 
 
 def run_summary(run: RunInfo) -> dict[str, Any]:

@@ -4,29 +4,33 @@ Only :class:`Version` reaches further than its own fields: it hands its methods 
 repository that made it, through the small protocol :class:`VersionSource`.
 """
 
+from edversion.model.comparison import Cell, CellKind, Comparison, Section
 from edversion.model.values import (
     Alias,
     CollectionInfo,
     Event,
     ExternalReference,
     FileEntry,
+    FilePart,
     Json,
     Manifest,
     Metric,
     RunInfo,
     RunStatus,
-    Section,
     Verdict,
 )
-from edversion.model.version import Comparison, Version, VersionSource
+from edversion.model.version import Version, VersionSource
 
 __all__ = [
     "Alias",
+    "Cell",
+    "CellKind",
     "CollectionInfo",
     "Comparison",
     "Event",
     "ExternalReference",
     "FileEntry",
+    "FilePart",
     "Json",
     "Manifest",
     "Metric",

@@ -1,4 +1,4 @@
-"""Plain values: entries, manifests, runs, metrics, events, verdicts, sections."""
+"""Plain values: entries, manifests, runs, metrics, events, verdicts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = [
     "Event",
     "ExternalReference",
     "FileEntry",
+    "FilePart",
     "Json",
     "Manifest",
     "Metric",
     "RunInfo",
     "RunStatus",
-    "Section",
     "Verdict",
 ]
 
@@ -71,6 +71,27 @@ class FileEntry:
     digest: str | None
     reference: ExternalReference | None = None
     executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A stretch of a stored file.
+
+    Attributes
+    ----------
+    offset, size : int
+        Where it lies in the file, in bytes.
+    key : str or None
+        What it is stored in; None where that is not known.
+    at : int
+        Where it begins in there. Stretches of one `key` and `at` are the same bytes, whichever
+        files and versions they belong to.
+    """
+
+    offset: int
+    size: int
+    key: str | None
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,25 +282,3 @@ class Verdict:
     passed: bool
     message: str
     evidence: Mapping[str, Json] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One part of a comparison: a titled table.
-
-    Attributes
-    ----------
-    title : str
-        Heading.
-    columns : tuple of str
-        Column names; the first names the thing compared.
-    rows : tuple of tuple
-        One value per column.
-    note : str
-        A sentence that sums the section up; may be empty.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Json, ...], ...]
-    note: str = ""

@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
-from edversion.model.values import FileEntry, Json, RunInfo, Section
+from edversion.model.readonly import read_only
+from edversion.model.values import FileEntry, FilePart, Json, RunInfo
 
 if TYPE_CHECKING:
     from edversion.artifact import Artifact
 
-__all__ = ["Comparison", "Version", "VersionSource"]
+__all__ = ["Version", "VersionSource"]
 
 
 class VersionSource(Protocol):
@@ -27,6 +28,9 @@ class VersionSource(Protocol):
 
     def open_file(self, version: Version, path: str) -> BinaryIO:
         """Open one file for reading."""
+
+    def parts_of(self, version: Version, path: str) -> tuple[FilePart, ...]:
+        """Give the stretches in which one file is stored."""
 
     def download_version(
         self, version: Version, root: str | Path | None, paths: Sequence[str] | None
@@ -63,7 +67,8 @@ class Version:
     size, file_count : int
         Bytes, and number of files.
     metadata, facts : mapping
-        What the author says of it, and what plugins read out of its files.
+        What the author says of it, and what plugins read out of its files; read-only, as is
+        what they nest. `Repository.edit` records a change, `copy.deepcopy` gives one to change.
     created_at : datetime
         UTC.
     """
@@ -83,6 +88,10 @@ class Version:
     facts: Mapping[str, Json] = field(default_factory=dict)
     generation: int = field(default=1, repr=False)
     _source: VersionSource | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("metadata", "facts"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Version):
@@ -119,6 +128,10 @@ class Version:
     def path(self, path: str) -> Path:
         """Give a read-only local path of one file, without a copy where that is possible.
 
+        A copy lies in this machine's cache, which is bounded: it stays for at least ten
+        minutes after it was last asked for, so open it at once or ask again; what is open
+        stays readable. To keep files for longer, use `download`.
+
         Parameters
         ----------
         path : str
@@ -144,6 +157,19 @@ class Version:
             While reading, where the stored bytes are damaged.
         """
         return self.source.open_file(self, path)
+
+    def parts(self, path: str) -> tuple[FilePart, ...]:
+        """Give the stretches in which one file is stored, in order.
+
+        Two versions that share a stretch share its bytes: whoever compares them need not read
+        it. A file that is only referred to has none.
+
+        Raises
+        ------
+        NotFoundError
+            The version has no such file.
+        """
+        return self.source.parts_of(self, path)
 
     def read_bytes(self, path: str) -> bytes:
         """Give all bytes of one file, verified."""
@@ -194,16 +220,3 @@ class Version:
     def new_draft(self) -> Artifact:
         """Make a draft that starts with this version's files, metadata and description."""
         return self.source.draft_of(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What differs between versions, section by section."""
-
-    versions: tuple[Version, ...]
-    sections: tuple[Section, ...]
-
-    @property
-    def identical(self) -> bool:
-        """Whether all versions have the same digest."""
-        return len({version.digest for version in self.versions}) == 1

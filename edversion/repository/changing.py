@@ -14,7 +14,13 @@ from edversion.model import (
     Event,
     Version,
 )
-from edversion.reference import check_alias, check_name, parse_reference
+from edversion.reference import (
+    DERIVED_FROM,
+    check_alias,
+    check_name,
+    check_tag,
+    parse_reference,
+)
 from edversion.repository.parts import Area, Subject
 
 __all__ = ["Changing"]
@@ -90,12 +96,62 @@ class Changing(Area):
         """Add and remove tags of a version."""
         new, gone = check_names(add, "add"), check_names(remove, "remove")
         for tag in (*new, *gone):
-            check_name(tag, "tag")
+            check_tag(tag)
         version = self.catalog.change_tags(
             self.version(reference), add=new, remove=gone, actor=actor()
         )
         self.write_receipts()
         return version
+
+    def relate(
+        self,
+        version: Subject,
+        source: Subject,
+        relation: str = DERIVED_FROM,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        """Record that a version was made from another; to say it again changes nothing.
+
+        Parameters
+        ----------
+        version : str or Version
+            What was made.
+        source : str or Version
+            What it was made from, in whatever collection.
+        relation : str
+            What the source was to it: ``derived_from``, ``trained_on``, ``evaluated_on``,
+            ``resumed_from``, or a name of your own. There may be several.
+        reason : str, optional
+            Why; kept in the event.
+
+        Raises
+        ------
+        InvalidInputError
+            The relation is no legal name; or the source is the version itself or was made
+            from it (code ``lineage_circle``).
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     for name in ("scores", "knn"):
+        ...         version = run.log_artifact(edversion.Artifact(name, type="dataset"))
+        ...     run.repository.relate("knn", "scores:v0", "trained_on")
+        ...     edges = run.repository.lineage("knn")
+        >>> [(edge.source.reference, edge.relation) for edge in edges]
+        [('demo/scores:v0', 'trained_on')]
+        >>> folder.cleanup()
+        """
+        self.catalog.relate(
+            self.version(version),
+            self.version(source),
+            check_name(relation, "relation"),
+            actor=actor(),
+            reason=check_text(reason, "reason"),
+        )
+        self.write_receipts()
 
     def edit(
         self,

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from edversion import lineage
-from edversion.compare import compare_versions
-from edversion.errors import InvalidInputError
-from edversion.metadata import check_limit, check_text
+from edversion.metadata import check_limit, check_text, check_whole
 from edversion.model import (
     CollectionInfo,
-    Comparison,
     Event,
     Metric,
     RunInfo,
@@ -68,7 +65,8 @@ class Finding(Area):
         Parameters
         ----------
         where : str, optional
-            For instance ``"metadata.accuracy > 0.9 and tag = 'fair'"``.
+            For instance ``"metadata.accuracy > 0.9 and tag = 'fair'"``, or
+            ``"metadata.reviewer is null"`` for versions that lack it.
         type, project, name : str, optional
             Only versions of these.
         order_by : str, optional
@@ -114,24 +112,27 @@ class Finding(Area):
         return self.catalog.metrics(version=version, key=check_text(key, "key"))
 
     def lineage(
-        self, reference: Subject, direction: Literal["up", "down"] = "up"
+        self,
+        reference: Subject,
+        direction: Literal["up", "down"] = "up",
+        *,
+        depth: int | None = None,
     ) -> tuple[lineage.LineageEdge, ...]:
-        """Give what a version was made from (``up``), or what was made from it (``down``)."""
-        return lineage.trace(self.version(reference), self.catalog, direction)
+        """Give what a version was made from (``up``), or what was made from it (``down``).
+
+        Parameters
+        ----------
+        reference : str or Version
+            Where to start.
+        direction : {"up", "down"}
+            Where to look.
+        depth : int, optional
+            How many steps at most; all of them where left out.
+        """
+        steps = check_whole(depth, "depth")
+        return lineage.trace(self.version(reference), self.catalog, direction, depth=steps)
 
     def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
         """Give what changed, newest first; `subject` is a full reference."""
         about = check_text(subject, "subject")
         return self.catalog.events(subject=about, limit=check_limit(limit))
-
-    def compare(self, *references: Subject) -> Comparison:
-        """Say what differs between two or more versions.
-
-        Raises
-        ------
-        InvalidInputError
-            Fewer than two are named.
-        """
-        if len(references) < 2:
-            raise InvalidInputError("comparing takes two versions or more")
-        return compare_versions([self.version(item) for item in references], self.plugins)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from edversion.catalog import Catalog
+from edversion.catalog import Catalog, Outdated
 from edversion.errors import EdversionWarning, InvalidInputError, StorageError
 from edversion.location import Location
 from edversion.model import CollectionInfo, Version
@@ -72,13 +72,14 @@ class Area:
                     stacklevel=3,
                 )
 
-    def _write_receipt(self, key: tuple[str, str, int], outdated: set[int]) -> None:
-        records, receipt = self.store.records, self.catalog.receipt_by_key(key)
+    def _write_receipt(self, key: tuple[str, str, int], outdated: Outdated) -> None:
+        records = self.store.records
+        receipt = outdated.receipt or self.catalog.receipt_by_key(key)
         records.write_receipt(receipt)
-        written = int(str(receipt["generation"]))
+        written, replaced = int(str(receipt["generation"])), set(outdated.replaced)
         if self.catalog.receipt_generation(key) != written:
-            outdated.add(written)  # whoever changed it meanwhile writes the next
-        for generation in sorted(outdated):
+            replaced.add(written)  # whoever changed it meanwhile writes the next
+        for generation in sorted(replaced):
             records.delete_receipt(receipt_name(*key), generation)
 
     def _aliased(self, reference: str) -> tuple[CollectionInfo, str]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from edversion.artifact import Artifact
-from edversion.catalog import CommitResult, NewRun
+from edversion.catalog import CommitResult, NewRun, Resumption
 from edversion.commit import CommitOptions, commit_draft
+from edversion.environment import actor
 from edversion.model import (
     Metric,
     RunInfo,
@@ -27,6 +28,12 @@ class Recording(Area):
         self.store.records.write_run(self.catalog.run_record(info.id))
         return info
 
+    def resume_run(self, run: str, resumption: Resumption) -> RunInfo:
+        """Open a run that ended once more."""
+        info = self.catalog.resume_run(run, resumption)
+        self.store.records.write_run(self.catalog.run_record(info.id))
+        return info
+
     def end_run(
         self, run: str, status: Literal["finished", "failed"], error: str | None = None
     ) -> RunInfo:
@@ -36,6 +43,10 @@ class Recording(Area):
         self.store.records.write_run(self.catalog.run_record(run))
         return info
 
+    def note_run(self, run: str, text: str) -> None:
+        """Record a line about a run."""
+        self.catalog.note_run(run, text, actor=actor())
+
     def commit(self, draft: Artifact, options: CommitOptions) -> CommitResult:
         """Make a draft a version; `Run.log_artifact` is what people call."""
         result = commit_draft(
@@ -44,9 +55,9 @@ class Recording(Area):
         self.write_receipts()
         return result
 
-    def record_use(self, run: str, version: Version) -> None:
-        """Record that a run used a version."""
-        self.catalog.record_use(run, version)
+    def record_use(self, run: str, version: Version, relation: str | None = None) -> None:
+        """Record that a run used a version, and what for."""
+        self.catalog.record_use(run, version, relation=relation)
         self.write_receipts()
 
     def record_metrics(self, metrics: Sequence[Metric]) -> None:

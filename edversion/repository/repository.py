@@ -7,15 +7,14 @@ import warnings
 from collections.abc import Mapping
 
 from edversion.catalog import Catalog
-from edversion.errors import EdversionWarning, StorageError
+from edversion.errors import EdversionWarning, IntegrityError, StorageError
 from edversion.location import Location, locate
 from edversion.plugins import Plugins
 from edversion.reference import check_name
 from edversion.repository.changing import Changing
 from edversion.repository.checking import Checking
-from edversion.repository.finding import Finding
+from edversion.repository.comparing import Comparing
 from edversion.repository.recording import Recording
-from edversion.repository.serving import Serving
 from edversion.store import Store
 
 __all__ = ["Repository", "open_repository"]
@@ -23,7 +22,7 @@ __all__ = ["Repository", "open_repository"]
 _STORE_ID = "store_id"
 
 
-class Repository(Finding, Changing, Checking, Recording, Serving):
+class Repository(Comparing, Changing, Checking, Recording):
     """Where versions are found, read, named and removed; open one with `edversion.open`.
 
     Use it as a context manager, or call `close`. It may be shared by threads.
@@ -68,12 +67,15 @@ def open_repository(
     lost_catalog : bool
         Whether to open a store whose catalog is gone, as only `doctor` should.
     replace_catalog : bool
-        Whether to move a catalog aside that is no database, as only mending should.
+        Whether to move a catalog aside that is no database, and to write a store's lost marker
+        anew, as only mending should.
     """
     found = locate(store, catalog, create=create)
     if project is not None:
         found = Location(found.store, found.catalog, check_name(project, "project"))
     heard = Plugins(plugins)
+    if replace_catalog:
+        _restore_marker(found)
     place = Store.open(found.store, create=create)
     facts = _replaced(found.catalog, place) if replace_catalog else Catalog.open(found.catalog)
     try:
@@ -82,6 +84,26 @@ def open_repository(
         facts.close()
         raise
     return Repository(found, store=place, catalog=facts, plugins=heard)
+
+
+def _restore_marker(found: Location) -> None:
+    """Write a store's marker anew where it is lost or damaged, with the id that it had."""
+    try:
+        Store.open(found.store, create=False).close()
+    except IntegrityError as error:
+        if error.code not in ("marker_lost", "marker_damaged"):
+            raise
+        Store.restore_marker(found.store, _remembered_id(found.catalog))
+        warnings.warn(f"{error.message.partition(';')[0]}: written anew", EdversionWarning, 3)
+
+
+def _remembered_id(url: str) -> str | None:
+    """Give the id of the store that a catalog belongs to; None where it cannot tell."""
+    try:
+        with Catalog.open(url) as catalog:
+            return catalog.setting(_STORE_ID)
+    except StorageError:
+        return None
 
 
 def _replaced(url: str, store: Store) -> Catalog:

@@ -13,6 +13,7 @@ from edversion.catalog import Catalog
 from edversion.location import Location
 from edversion.model import (
     FileEntry,
+    FilePart,
     RunInfo,
     Version,
 )
@@ -46,6 +47,10 @@ class Serving(Area):
     def open_file(self, version: Version, path: str) -> BinaryIO:
         """Open one file."""
         return checkout.open_file(self.store, self.stored(version), path)
+
+    def parts_of(self, version: Version, path: str) -> tuple[FilePart, ...]:
+        """Give the stretches in which one file is stored."""
+        return checkout.file_parts(self.stored(version), path)
 
     def download_version(
         self,

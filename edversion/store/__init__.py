@@ -26,7 +26,7 @@ from edversion.store.external import (
 )
 from edversion.store.failures import storage_errors
 from edversion.store.ingest import INLINE_LIMIT, Ingest
-from edversion.store.local_state import LocalState, Remembered
+from edversion.store.local_state import Listing, LocalState
 from edversion.store.manifests import (
     FORMAT,
     Segments,
@@ -34,12 +34,13 @@ from edversion.store.manifests import (
     decode_manifest,
     encode_manifest,
     manifest_key,
+    reference_facts,
 )
 from edversion.store.packs import INLINE, NewPack, Segment, pack_key
 from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
 from edversion.store.sharing import LARGE, Base
-from edversion.store.stats import Stat, coarse_now
+from edversion.store.stats import Stat, coarse_now, surely_settled
 from edversion.store.transfer import HashAhead, copying
 
 __all__ = [
@@ -51,9 +52,9 @@ __all__ = [
     "Base",
     "HashAhead",
     "Ingest",
+    "Listing",
     "NewPack",
     "Reader",
-    "Remembered",
     "Segment",
     "Segments",
     "Stat",
@@ -70,7 +71,9 @@ __all__ = [
     "pack_key",
     "read_exactly",
     "receipt_name",
+    "reference_facts",
     "storage_errors",
+    "surely_settled",
     "verify_reference",
     "write_fully",
     "wrong_reference",
@@ -118,22 +121,40 @@ class Store:
             There is none and `create` is False.
         CatalogVersionError
             A newer edversion made it.
+        IntegrityError
+            It lost the file that says that it is a store, or that file is damaged.
         StorageError
             It cannot be reached.
         """
         backend = open_backend(url)
         marker = _read_marker(backend)
+        if marker is None and _holds_objects(backend):
+            marker = _read_marker(backend)  # somebody may have made the store in this moment
+            if marker is None:
+                raise _marker_fault(backend, "is missing, but there are versions", "marker_lost")
         if marker is None and not create:
             raise NotFoundError(
                 f"no store at {url}; make one with 'edversion init'", code="no_store", url=url
             )
         if marker is None:
-            content = {"edversion": "store", "format": FORMAT, "id": secrets.token_hex(16)}
-            backend.create(MARKER, canonical_json(content) + b"\n")
+            backend.create(MARKER, _marker_of(secrets.token_hex(16)))
             marker = _read_marker(backend)
         if marker is None:
             raise StorageError(f"the store at {url} does not keep what is written to it", url=url)
         return cls(url, backend, str(marker["id"]))
+
+    @staticmethod
+    def restore_marker(url: str, id: str | None) -> None:
+        """Write the file that makes a folder a store anew, as where it was lost or damaged.
+
+        Parameters
+        ----------
+        url : str
+            The store.
+        id : str or None
+            The id that the store had, which its catalog remembers; a new one where None.
+        """
+        open_backend(url).replace(MARKER, _marker_of(id or secrets.token_hex(16)))
 
     def close(self) -> None:
         """Let go of open files."""
@@ -252,6 +273,27 @@ def _proof(path: Path, digest: str) -> str:
     return f"{digest} {path}"
 
 
+def _marker_of(id: str) -> bytes:
+    return canonical_json({"edversion": "store", "format": FORMAT, "id": id}) + b"\n"
+
+
+def _holds_objects(backend: Backend) -> bool:
+    """Tell whether something was ever logged there."""
+    folders = ("receipts", "manifests", "packs")
+    return any(next(iter(backend.list(folder)), None) is not None for folder in folders)
+
+
+def _marker_fault(backend: Backend, what: str, code: str) -> IntegrityError:
+    return IntegrityError(
+        f"{MARKER} of the store at {backend.url} {what}; restore it from a backup, or let "
+        "'edversion doctor --mend' write it anew",
+        code=code,
+        path=MARKER,
+        pack=None,
+        offset=None,
+    )
+
+
 def _read_marker(backend: Backend) -> dict[str, Any] | None:
     try:
         with storage_errors(f"reading {MARKER} at {backend.url}", expected=FileNotFoundError):
@@ -263,12 +305,7 @@ def _read_marker(backend: Backend) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"{MARKER} of the store at {backend.url} is damaged; restore it from a backup",
-            path=MARKER,
-            pack=None,
-            offset=None,
-        ) from error
+        raise _marker_fault(backend, "is damaged", "marker_damaged") from error
     if found > FORMAT:
         raise CatalogVersionError(
             f"the store at {backend.url} has format {found}; this edversion knows formats up to "

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 from edversion.digests import digest_of_stream
 from edversion.errors import (
     ConflictError,
+    EdversionError,
     IntegrityError,
     InvalidInputError,
     NotFoundError,
     StorageError,
 )
 from edversion.model import ExternalReference, FileEntry
+from edversion.urls import masked
 
 __all__ = [
     "check_reference",
@@ -40,11 +44,11 @@ def check_reference(entry: FileEntry) -> None:
     now = inquire(reference.url, entry.path)
     if (now.reference, now.size) != (reference, entry.size):
         raise ConflictError(
-            f"{entry.path!r} refers to {reference.url}, which changed since it was logged: "
-            f"recorded {_told(entry)}, now {_told(now)}. Log it again as a new version",
+            f"{entry.path!r} refers to {masked(reference.url)}, which changed since it was "
+            f"logged: recorded {_told(entry)}, now {_told(now)}. Log it again as a new version",
             code="reference_changed",
             path=entry.path,
-            url=reference.url,
+            url=masked(reference.url),
         )
 
 
@@ -66,7 +70,7 @@ def wrong_reference(entry: FileEntry) -> IntegrityError:
     """Say that the bytes at a reference have another digest than was recorded."""
     assert entry.reference is not None
     return IntegrityError(
-        f"{entry.path!r} refers to {entry.reference.url}, whose bytes do not match "
+        f"{entry.path!r} refers to {masked(entry.reference.url)}, whose bytes do not match "
         f"{entry.digest}; they were changed or damaged there",
         code="damaged",
         path=entry.path,
@@ -96,15 +100,12 @@ def inquire(url: str, path: str) -> FileEntry:
     """
     import fsspec
 
-    try:
+    shown = masked(url)
+    with _reaching(url):
         fs, inside = fsspec.core.url_to_fs(url)
         info: dict[str, Any] = fs.info(inside)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is nothing at {url}", code="no_file", url=url) from error
-    except (OSError, ImportError, ValueError) as error:
-        raise StorageError(f"cannot reach {url}: {error}", url=url) from error
     if info.get("type") == "directory":
-        raise InvalidInputError(f"{url} is a folder; refer to its files", url=url)
+        raise InvalidInputError(f"{shown} is a folder; refer to its files", url=shown)
     etag = info.get("ETag") or info.get("etag")
     version = info.get("VersionId") or info.get("version_id") or info.get("generation")
     mtime = None if etag or version else _time(info)
@@ -130,11 +131,8 @@ def _text(value: object) -> str | None:
 
 def digest_of_external(url: str) -> str:
     """Read the bytes at a URL and give their digest."""
-    try:
-        with open_external(url) as stream:
-            return digest_of_stream(stream)[0]
-    except OSError as error:
-        raise StorageError(f"cannot read {url}: {error}", url=url) from error
+    with _reaching(url), open_external(url) as stream:
+        return digest_of_stream(stream)[0]
 
 
 def open_external(url: str) -> BinaryIO:
@@ -142,16 +140,37 @@ def open_external(url: str) -> BinaryIO:
 
     Raises
     ------
+    NotFoundError
+        There is nothing at the URL.
     StorageError
         They cannot be reached.
     """
     import fsspec
 
-    try:
+    with _reaching(url):
         fs, inside = fsspec.core.url_to_fs(url)
         return cast(BinaryIO, fs.open(inside, "rb"))
-    except (OSError, ImportError, ValueError) as error:
-        raise StorageError(f"cannot read {url}: {error}", url=url) from error
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """Say in our words what another store's client raises.
+
+    A traceback shows causes, too: one that would name a password or a token is left out.
+    """
+    shown, cause = masked(url), None
+    try:
+        yield
+        return
+    except EdversionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - every client has errors of its own
+        cause = error
+    told = None if shown != url else cause
+    if isinstance(cause, FileNotFoundError):
+        raise NotFoundError(f"there is nothing at {shown}", code="no_file", url=shown) from told
+    why = masked(str(cause).replace(url, shown)) or type(cause).__name__
+    raise StorageError(f"cannot reach {shown}: {why}", url=shown) from told
 
 
 def _told(entry: FileEntry) -> str:

@@ -11,9 +11,10 @@ from edversion.errors import EdversionError, StorageError
 __all__ = ["storage_errors"]
 
 _ADVICE = {
-    errno.ENOSPC: ("store_full", "the disk is full; free some space and log again"),
-    errno.EDQUOT: ("store_full", "the disk quota is used up; free some space and log again"),
+    errno.ENOSPC: ("store_full", "the disk is full; free some space and try again"),
+    errno.EDQUOT: ("store_full", "the disk quota is used up; free some space and try again"),
     errno.EFBIG: ("store_full", "the file system allows no larger file"),
+    errno.ENOTDIR: ("not_a_folder", "a file is where a folder must be; choose another place"),
     errno.EROFS: ("store_readonly", "the file system is read-only"),
     errno.EACCES: ("store_readonly", "permission denied; check the owner of the folder"),
     errno.EPERM: ("store_readonly", "permission denied; check the owner of the folder"),

@@ -6,30 +6,65 @@ that reading the files again would not give.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
+import struct
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from edversion.store.stats import Stat
 
-__all__ = ["LocalState", "Remembered"]
-
-Remembered = dict[str, dict[str, str]]
-"""By folder and file name: the digest, a space, and the text of the stat that the file had."""
+__all__ = ["Listing", "LocalState"]
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS folders (
-    path TEXT PRIMARY KEY, used_at INTEGER NOT NULL, files TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS listings (
+    path TEXT PRIMARY KEY, used_at INTEGER NOT NULL,
+    names TEXT NOT NULL, digests TEXT NOT NULL, stats BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS verified (
     key TEXT PRIMARY KEY, stat TEXT NOT NULL, used_at INTEGER NOT NULL) WITHOUT ROWID;
 """
 _MAX_FOLDERS = 100_000
 _USE_SECONDS = 60
+_STAT = struct.Struct("<qQqqq")  # in the order of `Stat`
+_BETWEEN_NAMES, _BETWEEN_DIGESTS = "/", " "  # what neither can hold
+
+
+class Listing(NamedTuple):
+    """What is remembered of the files in one folder, by their names.
+
+    Attributes
+    ----------
+    digests : dict of str to str
+        Of the bytes.
+    stats : dict of str to tuple
+        The fields of the `Stat` that each had.
+    """
+
+    digests: dict[str, str]
+    stats: dict[str, tuple[int, ...]]
+
+    @classmethod
+    def decode(cls, names: str, digests: str, stats: bytes) -> Listing:
+        """Read the three columns of a row; ValueError or struct.error where they disagree."""
+        keys = names.split(_BETWEEN_NAMES)
+        return cls(
+            dict(zip(keys, digests.split(_BETWEEN_DIGESTS), strict=True)),
+            dict(zip(keys, _STAT.iter_unpack(stats), strict=True)),
+        )
+
+    def encode(self) -> tuple[str, str, bytes]:
+        """Write the three columns of a row."""
+        fields = chain.from_iterable(self.stats[name] for name in self.digests)
+        return (
+            _BETWEEN_NAMES.join(self.digests),
+            _BETWEEN_DIGESTS.join(self.digests.values()),
+            struct.pack("<" + "qQqqq" * len(self.digests), *fields),
+        )
 
 
 class LocalState:
@@ -49,32 +84,39 @@ class LocalState:
         self._owner = 0
         self._lock = threading.Lock()
 
-    def known(self, folders: Iterable[str]) -> Remembered:
-        """Give what is remembered of files, by folder and name.
+    def known(self, folders: Iterable[str]) -> dict[str, Listing]:
+        """Give what is remembered of files, by folder.
 
         Parameters
         ----------
         folders : iterable of str
             Absolute paths.
         """
-        found: Remembered = {}
-        for folder, text in self._rows(folders):
-            with suppress(ValueError, TypeError):
-                found[folder] = json.loads(text)
+        found: dict[str, Listing] = {}
+        query = "SELECT names, digests, stats FROM listings WHERE path = ?"
+        with self._lock, suppress(sqlite3.Error, OSError):
+            connection = self._connected()
+            for folder in folders:
+                with suppress(ValueError, TypeError, struct.error):  # such as undecodable names
+                    for row in connection.execute(query, (folder,)):
+                        found[folder] = Listing.decode(*row)
         return found
 
-    def remember(self, folders: Remembered, now: int) -> None:
+    def remember(self, listings: Mapping[str, Listing], now: int) -> None:
         """Remember folders' files; what was known of them before is replaced.
 
         Parameters
         ----------
-        folders : mapping
-            For each absolute folder: file name to digest and stat.
+        listings : mapping of str to Listing
+            By absolute folder.
         now : int
             Seconds since the epoch; the oldest folders are forgotten first.
         """
-        rows = [(folder, now, json.dumps(files)) for folder, files in folders.items()]
-        statement = "INSERT OR REPLACE INTO folders (path, used_at, files) VALUES (?, ?, ?)"
+        statement = (
+            "INSERT OR REPLACE INTO listings (path, used_at, names, digests, stats)"
+            " VALUES (?, ?, ?, ?, ?)"
+        )
+        rows = [(folder, now, *listing.encode()) for folder, listing in listings.items()]
         self._write([(statement, row) for row in rows] + [(_FORGET, (_MAX_FOLDERS,))])
 
     def is_verified(self, key: str, stat: Stat) -> bool:
@@ -109,17 +151,8 @@ class LocalState:
                 self._connection.close()
             self._connection = None
 
-    def _rows(self, folders: Iterable[str]) -> list[tuple[str, str]]:
-        rows: list[tuple[str, str]] = []
-        with self._lock, suppress(sqlite3.Error, OSError):
-            connection = self._connected()
-            for folder in folders:
-                query = "SELECT path, files FROM folders WHERE path = ?"
-                rows.extend(connection.execute(query, (folder,)))
-        return rows
-
     def _write(self, statements: list[tuple[str, tuple[object, ...]]]) -> None:
-        with self._lock, suppress(sqlite3.Error, OSError):
+        with self._lock, suppress(sqlite3.Error, OSError, UnicodeError):
             connection = self._connected()
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -141,6 +174,6 @@ class LocalState:
 
 
 _FORGET = """
-DELETE FROM folders WHERE path IN (
-    SELECT path FROM folders ORDER BY used_at DESC LIMIT -1 OFFSET ?)
+DELETE FROM listings WHERE path IN (
+    SELECT path FROM listings ORDER BY used_at DESC LIMIT -1 OFFSET ?)
 """

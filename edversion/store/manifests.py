@@ -14,14 +14,28 @@ from functools import cached_property
 from itertools import accumulate, pairwise, repeat
 from typing import Any
 
+import orjson
 import zstandard
 
-from edversion.digests import canonical_json, checksum, entries_digest, entry_rows
+from edversion.digests import (
+    canonical_json,
+    canonical_rows,
+    checksum,
+    entries_digest,
+    entry_rows,
+)
 from edversion.errors import CatalogVersionError, IntegrityError
 from edversion.model import ExternalReference, FileEntry, Manifest
 from edversion.store.packs import INLINE, Segment
 
-__all__ = ["FORMAT", "StoredManifest", "decode_manifest", "encode_manifest", "manifest_key"]
+__all__ = [
+    "FORMAT",
+    "StoredManifest",
+    "decode_manifest",
+    "encode_manifest",
+    "manifest_key",
+    "reference_facts",
+]
 
 FORMAT = 1
 """Format number of manifest objects, receipts and packs."""
@@ -63,7 +77,7 @@ class StoredManifest:
     @cached_property
     def rows(self) -> list[list[Any]]:
         """The canonical entries as JSON gives them: path, size, digest and perhaps a reference."""
-        rows: list[list[Any]] = json.loads(self.canonical)
+        rows: list[list[Any]] = orjson.loads(self.canonical)
         return rows
 
     @cached_property
@@ -93,12 +107,21 @@ class StoredManifest:
     @classmethod
     def of(cls, entries: Sequence[FileEntry], placement: Sequence[Segments]) -> StoredManifest:
         """Make one of entries sorted by path; `packs` and `inline` are added later."""
-        rows = entry_rows(entries)
-        canonical = canonical_json(rows)
-        attributes = {
-            "executable": [i for i, entry in enumerate(entries) if entry.executable],
-            "references": _reference_facts(entries),
-        }
+        executable = [index for index, entry in enumerate(entries) if entry.executable]
+        references = reference_facts(enumerate(entries))
+        return cls.of_rows(entry_rows(entries), placement, executable, references)
+
+    @classmethod
+    def of_rows(
+        cls,
+        rows: list[list[Any]],
+        placement: Sequence[Segments],
+        executable: list[int],
+        references: Mapping[str, Mapping[str, str]],
+    ) -> StoredManifest:
+        """Make one of what `entry_rows` gives, without an object for each of many files."""
+        canonical = canonical_rows(rows)
+        attributes = {"executable": executable, "references": references}
         stored = cls(entries_digest(canonical), canonical, placement, attributes=attributes)
         stored.__dict__["rows"] = rows  # what the cached property would parse again
         return stored
@@ -121,7 +144,7 @@ def encode_manifest(stored: StoredManifest) -> bytes:
     }
     if stored.inline:
         placement["inline"] = base64.b64encode(stored.inline).decode()
-    third = json.dumps(placement, separators=(",", ":")).encode()
+    third = orjson.dumps(placement)
     header = {
         "edversion": "manifest",
         "format": FORMAT,
@@ -150,7 +173,7 @@ def decode_manifest(data: bytes, key: str, digest: str) -> StoredManifest:
             raise _damaged(key, "something follows its last line")
         if entries_digest(entries) != digest or checksum(placement) != head["placement_checksum"]:
             raise _damaged(key, "its content does not match its digest")
-        return _assembled(entries, json.loads(placement), digest)
+        return _assembled(entries, orjson.loads(placement), digest)
     except (ValueError, KeyError, TypeError, IndexError, zstandard.ZstdError) as error:
         if isinstance(error, CatalogVersionError | IntegrityError):
             raise
@@ -164,15 +187,17 @@ def _columns(segments: list[Segment], packs: Mapping[str, int]) -> dict[str, lis
     codec, and the raw length and checksum of the stored ones.
     """
     indexes = {**packs, INLINE: -1}
-    columns: dict[str, list[Any]] = {
-        "pack": [indexes[segment[0]] for segment in segments],
-        "offset": [segment[1] for segment in segments],
-        "length": [segment[2] for segment in segments],
-        "checksum": [segment[3] for segment in segments],
+    columns: list[Sequence[Any]] = list(zip(*segments, strict=True)) or [()] * len(Segment._fields)
+    pack, offset, length, checksums, codecs, *_ = columns
+    named = {
+        "pack": [indexes[name] for name in pack],
+        "offset": list(offset),
+        "length": list(length),
+        "checksum": list(checksums),
     }
-    if any(segment[4] for segment in segments):
-        columns["encoded"] = [[*segment[4:]] if segment[4] else None for segment in segments]
-    return columns
+    if any(codecs):
+        named["encoded"] = [[*segment[4:]] if segment[4] else None for segment in segments]
+    return named
 
 
 def _segments(placement: dict[str, Any]) -> list[Segments]:
@@ -201,10 +226,10 @@ def _segments(placement: dict[str, Any]) -> list[Segments]:
     return [tuple(segments[a:b]) for a, b in pairwise(ends)]
 
 
-def _reference_facts(entries: Iterable[FileEntry]) -> dict[str, dict[str, str]]:
+def reference_facts(entries: Iterable[tuple[int, FileEntry]]) -> dict[str, dict[str, str]]:
     """Keep what a reference's store said, also where a digest makes it no part of the identity."""
     facts: dict[str, dict[str, str]] = {}
-    for index, entry in enumerate(entries):
+    for index, entry in entries:
         if entry.reference is not None:
             pairs = ((key, getattr(entry.reference, key)) for key in _REFERENCE_FIELDS)
             facts[str(index)] = {key: value for key, value in pairs if value is not None}

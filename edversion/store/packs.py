@@ -50,6 +50,19 @@ class Segment(NamedTuple):
     raw_length: int
     raw_checksum: str
 
+    @property
+    def place(self) -> tuple[str | None, int]:
+        """What holds the decoded bytes, and where they begin in it.
+
+        Of one place the bytes are the same, without a look at them: places prove what
+        checksums only find. None for inline bytes, whose places differ by manifest.
+        """
+        if self.pack == INLINE:
+            return None, 0
+        if self.codec is None:
+            return self.pack, self.offset
+        return f"{self.pack}:{self.offset}:{self.codec}", 0
+
 
 class NewPack(NamedTuple):
     """A pack that was written: its id and its bytes."""

@@ -19,7 +19,7 @@ from edversion.store.packs import INLINE, Segment, pack_key
 
 __all__ = ["Reader", "StoredFile"]
 
-_WINDOW = 8 << 20
+_WINDOW = 4 << 20
 _GAP = 64 << 10
 
 Key = TypeVar("Key")
@@ -86,14 +86,32 @@ class Reader:
         IntegrityError
             A file's bytes do not match its digest.
         """
-        ordered = sorted(wanted, key=_place)
-        for group in _neighbours(ordered):
-            first, last = group[0][2], group[-1][2]
-            start, end = first.offset, last.offset + last.length
-            view = memoryview(self._range(first.pack, start, end - start, group[0][1].path))
-            for key, entry, segment in group:
-                stored = view[segment.offset - start : segment.offset - start + segment.length]
-                yield key, entry, self._proved(stored, entry, segment)
+        for group in self.groups(wanted):
+            yield from self.group(group)
+
+    @staticmethod
+    def groups(
+        wanted: Iterable[tuple[Key, FileEntry, Segment]],
+    ) -> Iterator[list[tuple[Key, FileEntry, Segment]]]:
+        """Put files of one segment each together that one read fetches; see `group`."""
+        return _neighbours(sorted(wanted, key=_place))
+
+    def group(
+        self, group: list[tuple[Key, FileEntry, Segment]]
+    ) -> Iterator[tuple[Key, FileEntry, bytes | memoryview]]:
+        """Give the files of one of the `groups`.
+
+        Raises
+        ------
+        IntegrityError
+            A file's bytes do not match its digest.
+        """
+        first, last = group[0][2], group[-1][2]
+        start, end = first.offset, last.offset + last.length
+        view = memoryview(self._range(first.pack, start, end - start, group[0][1].path))
+        for key, entry, segment in group:
+            stored = view[segment.offset - start : segment.offset - start + segment.length]
+            yield key, entry, self._proved(stored, entry, segment)
 
     def _proved(self, stored: memoryview, entry: FileEntry, segment: Segment) -> bytes | memoryview:
         """Check a small file by its digest alone; the checksum is asked only to name the damage."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import xxhash
 
-from edversion.digests import canonical_json
+from edversion.digests import canonical_json, checksum
 from edversion.errors import CatalogVersionError
 from edversion.reference import LATEST
 from edversion.store.backend import Backend
@@ -50,6 +50,10 @@ class Records:
             return data in (_encoded("receipt", receipt), _encoded("receipt", _left(receipt, data)))
         return False
 
+    def is_readable(self, name: str, generation: int) -> bool:
+        """Tell whether a receipt is there and can be read."""
+        return self._read(f"{name}.{generation}.json", "receipt") is not None
+
     def receipt_names(self) -> Iterator[tuple[str, int]]:
         """Give the name of the version and the generation of every receipt there is."""
         for key, _ in self._backend.list("receipts"):
@@ -83,11 +87,16 @@ class Records:
 
     def _all(self, prefix: str, kind: str) -> Iterator[dict[str, Any]]:
         for key, _ in self._backend.list(prefix):
-            with suppress(ValueError, FileNotFoundError):
-                record = json.loads(self._backend.read(key))
-                if isinstance(record, dict) and record.get("edversion") == kind:
-                    _check_format(record, key)
-                    yield record
+            record = self._read(key, kind)
+            if record is not None:
+                _check_format(record, key)
+                yield record
+
+    def _read(self, key: str, kind: str) -> dict[str, Any] | None:
+        """Read a record; None where it is gone or damaged."""
+        with suppress(ValueError, FileNotFoundError):
+            return _decoded(self._backend.read(key), kind)
+        return None
 
 
 def _left(receipt: Mapping[str, Any], data: bytes) -> Mapping[str, Any]:
@@ -101,7 +110,30 @@ def _left(receipt: Mapping[str, Any], data: bytes) -> Mapping[str, Any]:
 
 
 def _encoded(kind: str, record: Mapping[str, Any]) -> bytes:
-    return canonical_json({**record, "edversion": kind, "format": FORMAT}) + b"\n"
+    content = {**record, "edversion": kind, "format": FORMAT}
+    return canonical_json({**content, "checksum": _checksum(content)}) + b"\n"
+
+
+def _decoded(data: bytes, kind: str) -> dict[str, Any]:
+    """Read a record.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, or no record of that kind.
+    """
+    record = json.loads(data)
+    if not isinstance(record, dict) or record.get("edversion") != kind:
+        raise ValueError(f"no {kind}")
+    given = record.pop("checksum", None)  # the first stores wrote none
+    if given is not None and given != _checksum(record):
+        raise ValueError(f"a damaged {kind}")
+    return record
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """Give the checksum of a record without its checksum; it is the same in every format."""
+    return checksum(canonical_json(content))
 
 
 def _check_format(record: Mapping[str, Any], key: str) -> None:

@@ -25,6 +25,8 @@ class Base:
         Ids and sizes of the packs that hold them.
     units : mapping
         Segments by raw length and raw checksum.
+    places : mapping of str to Segments
+        By digest, where the bytes of files are.
     coarse : mapping of str to Segments
         By path, files whose units are windows of one size; see `Ingest`.
 
@@ -44,14 +46,14 @@ class Base:
         self.packs: dict[str, int] = {}
         self.units: dict[tuple[int, str], Segment] = {}
         self.coarse: dict[str, Segments] = {}
-        self._files: dict[str, Segments] = {}
+        self.places: dict[str, Segments] = {}
         self._sizes_known = sizes_known
         self._elsewhere = elsewhere
 
     def add(self, stored: StoredManifest) -> None:
         """Offer a version's files; what was offered before goes first."""
         self.packs = {**stored.packs, **self.packs}
-        self._files = {**_files(stored), **self._files}
+        self.places = {**_files(stored), **self.places}
         for row, segments in zip(stored.rows, stored.placement, strict=True):
             if len(segments) > 1 or (row[1] or 0) >= LARGE:
                 for segment in segments:
@@ -74,12 +76,12 @@ class Base:
 
     def file(self, digest: str, size: int) -> Segments | None:
         """Give the place of a file's bytes, if they are stored: a large one's, anywhere."""
-        found = self._files.get(digest)
+        found = self.places.get(digest)
         if found is None and size >= LARGE and self.size_known(size):
             stored = self._elsewhere(digest)
             if stored is not None:
                 self.add(stored)
-                found = self._files.get(digest)
+                found = self.places.get(digest)
         return found
 
     def size_known(self, size: int) -> bool:

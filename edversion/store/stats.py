@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
+from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["Stat", "coarse_now"]
+__all__ = ["Stat", "coarse_now", "surely_settled"]
 
 _FIELDS = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 _LINUX_COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE: the clock that stamps files; not named in `time`
@@ -46,6 +48,11 @@ class Stat(NamedTuple):
         """Take the fields from what `os.stat` gave."""
         return tuple.__new__(cls, _FIELDS(result))
 
+    @classmethod
+    def of_all(cls, results: Iterable[os.stat_result]) -> list[Stat]:
+        """Take the fields of many."""
+        return list(map(tuple.__new__, repeat(cls), map(_FIELDS, results)))
+
     @property
     def text(self) -> str:
         """The fields as text, to be stored and compared."""
@@ -64,6 +71,11 @@ class Stat(NamedTuple):
         if changed % 1_000_000_000:
             return changed < now_ns
         return changed + _WHOLE_SECONDS_TICK_NS < now_ns
+
+
+def surely_settled(now_ns: int) -> int:
+    """Give the change time before which every file is settled, whatever its file system."""
+    return now_ns - _WHOLE_SECONDS_TICK_NS
 
 
 def coarse_now() -> int:

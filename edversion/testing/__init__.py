@@ -4,6 +4,7 @@
 
     pytest_plugins = ["edversion.testing.fixtures"]    in conftest.py: `repository`, `run`, …
     edversion.testing.contracts                        what every store must do; subclass it
+    edversion.testing.adapters                         what every framework adapter must do
     edversion.testing.strategies                       Hypothesis: paths, hostile paths, trees
     edversion.testing.faults                           damage stored bytes, fill the disk
     edversion.testing.children                         run Python in children, and kill them
@@ -14,6 +15,8 @@ needs neither.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from edversion.testing.children import Victims, run_python
 from edversion.testing.faults import (
@@ -29,9 +32,17 @@ from edversion.testing.faults import (
     truncate,
 )
 from edversion.testing.files import read_tree, settle, write_file
+from edversion.testing.trainings import Trained, Training
+
+if TYPE_CHECKING:
+    from edversion.testing.adapters import AdapterContract, CheckpointContract
 
 __all__ = [
+    "AdapterContract",
+    "CheckpointContract",
     "NoMountError",
+    "Trained",
+    "Training",
     "Victims",
     "fill_disk",
     "flip_bit",
@@ -47,3 +58,14 @@ __all__ = [
     "truncate",
     "write_file",
 ]
+
+_NEED_PYTEST = ("AdapterContract", "CheckpointContract")
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs pytest only when it is asked for."""
+    if name in _NEED_PYTEST:
+        from edversion.testing import adapters
+
+        return getattr(adapters, name)
+    raise AttributeError(f"module 'edversion.testing' has no attribute {name!r}")

@@ -23,7 +23,8 @@ from edversion.digests import checksum, digest_of_bytes
 from edversion.errors import CatalogVersionError, IntegrityError, NotFoundError
 from edversion.model import FileEntry, Version
 from edversion.repository import Repository, open_repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 from edversion.store import FORMAT, Base, Ingest, Segment, Store, StoredManifest, pack_key
 from edversion.testing.faults import flip_bit, object_keys, remove, rewrite, swap, truncate
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from edversion.repository import Repository, open_repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 
 __all__ = ["memory_repository", "repository", "run"]
 

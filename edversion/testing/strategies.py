@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import strategies as st
 
 from edversion.errors import InvalidInputError
-from edversion.reference import check_no_nesting, check_path
+from edversion.reference import check_nesting, check_path
 
 __all__ = ["hostile_paths", "legal_paths", "names", "trees"]
 
@@ -63,8 +63,12 @@ def _is_legal(path: str) -> bool:
 
 
 def _is_tree(tree: dict[str, bytes]) -> bool:
+    files: set[str] = set()
+    folders: set[str] = set()
     try:
-        check_no_nesting(tree)
+        for path in tree:
+            check_nesting(path, files, folders)
+            files.add(path)
     except InvalidInputError:
         return False
     return True

@@ -5,19 +5,22 @@ Lines) and old pickles need one. They are read with the standard library: no fra
 imported, nothing is unpickled, and of weights only the headers are read. Parquet alone asks
 pyarrow, if it is installed.
 
+Compared are tables, row by row, and weights, tensor by tensor; see `differences`.
+
 Facts hold names, types and counts, never the values of cells: they may be learners' records.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from edversion import hookimpl
+from edversion import Section, Version, hookimpl
 from edversion_plugins.formats import archives, arrays, compressed, pickles, safetensors, tables
 from edversion_plugins.formats.facts import Facts, bounded
 from edversion_plugins.formats.reading import DAMAGED, HEAD, RawFile, open_raw
 
-__all__ = ["edversion_describe", "edversion_split"]
+__all__ = ["edversion_compare", "edversion_describe", "edversion_split"]
 
 _PLAIN_SUFFIXES = frozenset(
     {".cfg", ".htm", ".html", ".ini", ".jpeg", ".jpg", ".json", ".log", ".md", ".mp3", ".mp4"}
@@ -105,3 +108,17 @@ def _describe(file: RawFile, suffix: str) -> Facts | None:
     if compressed.is_parquet(head, file, size):
         return tables.describe_parquet(file, size)
     return pickles.describe(head, suffix)
+
+
+@hookimpl
+def edversion_compare(versions: Sequence[Version]) -> list[Section]:
+    """Say what differs inside tables and files of weights under the same path.
+
+    Parameters
+    ----------
+    versions : sequence of Version
+        The first is what the others are compared with.
+    """
+    from edversion_plugins.formats import differences  # most programs never compare
+
+    return list(differences.sections(versions))

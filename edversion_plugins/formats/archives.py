@@ -23,7 +23,7 @@ from edversion_plugins.formats.facts import Facts
 from edversion_plugins.formats.parts import PART, boundaries
 from edversion_plugins.formats.reading import DAMAGED, RawFile, read_at
 
-__all__ = ["Member", "describe", "matches", "offsets"]
+__all__ = ["STORED", "Member", "data_start", "describe", "matches", "members", "offsets"]
 
 _CENTRAL = struct.Struct("<4s4xHH8xIIHHH8xI")
 _END = struct.Struct("<4s4xHHIIH")
@@ -33,7 +33,7 @@ _LOCAL = struct.Struct("<4s22xHH")
 _LONGEST_COMMENT = 0xFFFF
 _LONGEST_DIRECTORY = 256 * 1024 * 1024
 _ENCRYPTED = 0x1
-_STORED, _DEFLATED = 0, 8
+STORED, _DEFLATED = 0, 8
 _MAX32 = 0xFFFFFFFF
 _MOST_ARRAYS = 1000
 
@@ -64,6 +64,17 @@ def matches(head: bytes) -> bool:
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
+def members(file: RawFile, size: int) -> list[Member]:
+    """Give the files in an archive, in the order of its directory.
+
+    Raises
+    ------
+    ValueError, struct.error
+        The archive is damaged.
+    """
+    return _read_directory(file, size)[0]
+
+
 def offsets(file: RawFile, size: int) -> list[int]:
     """Give the boundaries of parts; none where most of the archive is compressed.
 
@@ -72,11 +83,11 @@ def offsets(file: RawFile, size: int) -> list[int]:
     ValueError, struct.error
         The archive is damaged.
     """
-    members, start = _read_directory(file, size)
-    stored = sum(member.size for member in members if member.method == _STORED)
-    if not members or 2 * stored < sum(member.size for member in members):
+    found, start = _read_directory(file, size)
+    stored = sum(member.size for member in found if member.method == STORED)
+    if not found or 2 * stored < sum(member.size for member in found):
         return []
-    extents = [_extent(file, member) for member in sorted(members)]
+    extents = [_extent(file, member) for member in sorted(found)]
     return boundaries([*extents, (start, size)], size)
 
 
@@ -88,25 +99,25 @@ def describe(file: RawFile, size: int) -> Facts | None:
     ValueError, struct.error
         The archive is damaged.
     """
-    members, _ = _read_directory(file, size)
-    for member in members:
+    found = members(file, size)
+    for member in found:
         if member.name.endswith(b"/data.pkl"):
-            return _describe_torch(members, member.name.removesuffix(b".pkl") + b"/")
-    if members and all(member.name.endswith(b".npy") for member in members):
-        return _describe_npz(file, members)
+            return _describe_torch(found, member.name.removesuffix(b".pkl") + b"/")
+    if found and all(member.name.endswith(b".npy") for member in found):
+        return _describe_npz(file, found)
     return None
 
 
-def _describe_torch(members: Iterable[Member], folder: bytes) -> Facts:
-    sizes = [member.size for member in members if member.name.startswith(folder)]
+def _describe_torch(found: Iterable[Member], folder: bytes) -> Facts:
+    sizes = [member.size for member in found if member.name.startswith(folder)]
     return {"format": "torch", "tensors": len(sizes), "bytes": sum(sizes)}
 
 
-def _describe_npz(file: RawFile, members: list[Member]) -> Facts:
-    facts: Facts = {"format": "npz", "array_count": len(members)}
-    if len(members) > _MOST_ARRAYS:
+def _describe_npz(file: RawFile, found: list[Member]) -> Facts:
+    facts: Facts = {"format": "npz", "array_count": len(found)}
+    if len(found) > _MOST_ARRAYS:
         facts["truncated"] = True
-    facts["arrays"] = [_describe_array(file, member) for member in members[:_MOST_ARRAYS]]
+    facts["arrays"] = [_describe_array(file, member) for member in found[:_MOST_ARRAYS]]
     return facts
 
 
@@ -114,12 +125,12 @@ def _describe_array(file: RawFile, member: Member) -> Facts:
     """Describe one array; one that cannot be read leaves its name."""
     name = _decoded(member.name.removesuffix(b".npy"))
     try:
-        start = _data_start(file, member)
+        start = data_start(file, member)
         if member.method == _DEFLATED:
             data = read_at(file, start, min(member.size, arrays.LONGEST))
             head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, arrays.LONGEST)
             return {"name": name, **arrays.parse(head)}
-        if member.method == _STORED:
+        if member.method == STORED:
             return {"name": name, **arrays.describe(file, start)}
     except DAMAGED:
         pass
@@ -135,14 +146,20 @@ def _decoded(name: bytes) -> str:
 
 def _extent(file: RawFile, member: Member) -> tuple[int, int]:
     """Give where a large stored member's data lies; a place to end a group for others."""
-    if member.method != _STORED or member.size < PART:
+    if member.method != STORED or member.size < PART:
         return member.header, member.header
-    start = _data_start(file, member)
+    start = data_start(file, member)
     return start, start + member.size
 
 
-def _data_start(file: RawFile, member: Member) -> int:
-    """Give where a member's data starts: the local header's fields have their own lengths."""
+def data_start(file: RawFile, member: Member) -> int:
+    """Give where a member's data starts: the local header's fields have their own lengths.
+
+    Raises
+    ------
+    ValueError, struct.error
+        The archive is damaged.
+    """
     data = read_at(file, member.header, _LOCAL.size)
     magic, name_length, extra_length = _LOCAL.unpack(data)
     if magic != b"PK\x03\x04":
@@ -155,10 +172,10 @@ def _read_directory(file: RawFile, size: int) -> tuple[list[Member], int]:
     count, length, start = _read_end(file, size)
     if length > _LONGEST_DIRECTORY:
         raise ValueError(f"directory of {length} bytes")
-    members = list(islice(_walk(read_at(file, start, length)), count + 1))
-    if len(members) != count or any(m.header + m.size > start for m in members):
+    found = list(islice(_walk(read_at(file, start, length)), count + 1))
+    if len(found) != count or any(m.header + m.size > start for m in found):
         raise ValueError("directory and members do not agree")
-    return members, start
+    return found, start
 
 
 def _walk(directory: bytes) -> Iterator[Member]:

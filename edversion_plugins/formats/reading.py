@@ -7,10 +7,11 @@ import struct
 import zlib
 from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 __all__ = ["DAMAGED", "HEAD", "RawFile", "open_raw", "read_at"]
 
-RawFile = FileIO
+RawFile = BinaryIO
 
 HEAD = 32
 """Bytes that tell every format but a table."""

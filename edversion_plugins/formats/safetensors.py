@@ -19,10 +19,13 @@ from edversion_plugins.formats.facts import Facts
 from edversion_plugins.formats.parts import boundaries
 from edversion_plugins.formats.reading import RawFile, read_at
 
-__all__ = ["describe", "matches", "offsets"]
+__all__ = ["Extent", "describe", "extents", "matches", "offsets"]
 
 _Tensor = tuple[int, int, str, tuple[int, ...]]
 """Start and end from the header's end on, in bytes; dtype; shape."""
+
+Extent = tuple[int, int, str, tuple[int, ...]]
+"""Start and end in the file, in bytes; dtype; shape."""
 
 _LONGEST_HEADER = 100_000_000
 _MOST_DIMENSIONS = 64
@@ -43,8 +46,25 @@ def offsets(file: RawFile, size: int) -> list[int]:
         The header is damaged.
     """
     tensors, _, start = _read_header(file, size)
-    extents = sorted(_extent(tensor, start, size) for tensor in tensors)
-    return boundaries(extents, size, start)
+    places = sorted(_extent(tensor, start, size) for tensor in tensors.values())
+    return boundaries(places, size, start)
+
+
+def extents(file: RawFile, size: int) -> dict[str, Extent]:
+    """Give where each tensor lies, by its name.
+
+    Raises
+    ------
+    ValueError, TypeError, LookupError
+        The header is damaged.
+    """
+    tensors, _, start = _read_header(file, size)
+    found = {}
+    for name, tensor in tensors.items():
+        begin, end = _extent(tensor, start, size)
+        _elements(tensor[3], end - begin)
+        found[name] = (begin, end, str(tensor[2]), tensor[3])
+    return found
 
 
 def describe(file: RawFile, size: int) -> Facts:
@@ -57,7 +77,7 @@ def describe(file: RawFile, size: int) -> Facts:
     """
     tensors, metadata, start = _read_header(file, size)
     dtypes: Counter[str] = Counter()
-    for tensor in tensors:
+    for tensor in tensors.values():
         begin, end = _extent(tensor, start, size)
         dtypes[str(tensor[2])] += _elements(tensor[3], end - begin)
     return {
@@ -69,14 +89,14 @@ def describe(file: RawFile, size: int) -> Facts:
     }
 
 
-def _read_header(file: RawFile, size: int) -> tuple[list[_Tensor], dict[str, Any], int]:
+def _read_header(file: RawFile, size: int) -> tuple[dict[str, _Tensor], dict[str, Any], int]:
     """Give the tensors, the metadata and the place where the data starts."""
     length = int.from_bytes(read_at(file, 0, 8), "little")
     if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
         raise ValueError(f"header of {length} bytes")
     header = json.loads(read_at(file, 8, length), object_hook=_tensor)
     metadata = header.pop("__metadata__", None) or {}
-    return list(header.values()), metadata, 8 + length
+    return header, metadata, 8 + length
 
 
 def _tensor(fields: dict[str, Any]) -> _Tensor | dict[str, Any]:

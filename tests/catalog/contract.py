@@ -12,8 +12,9 @@ import pytest
 
 from edversion.catalog import Catalog
 
-from .contract_facts import AliasContract, EditContract, LineageContract, MetricContract
+from .contract_facts import AliasContract, EditContract, MetricContract
 from .contract_history import JournalContract, ReceiptContract
+from .contract_lineage import LineageContract
 from .contract_runs import RunContract
 from .contract_search import SearchContract
 from .contract_versions import CommitContract, FindingContract, PackContract

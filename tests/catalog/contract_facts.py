@@ -1,4 +1,4 @@
-"""What every catalog does with aliases, tags, metadata, deletions, lineage and metrics."""
+"""What every catalog does with aliases, tags, metadata, deletions and metrics."""
 
 from __future__ import annotations
 
@@ -208,50 +208,6 @@ class EditContract:
         stranger = replace(commit(catalog), number=5)
         with pytest.raises(NotFoundError, match="no version dropout/knn:v5"):
             catalog.delete(stranger, actor="ada", reason="bad")
-
-
-class LineageContract:
-    def test_runs_use_and_log_versions(self, catalog: Catalog) -> None:
-        for run in ("run-0001", "run-0002"):
-            catalog.start_run(new_run(run))
-        raw = commit(catalog, "raw", name="raw", type="dataset")
-        catalog.record_use("run-0001", raw)
-        catalog.record_use("run-0001", raw, relation="training")
-        catalog.record_use("run-0001", raw)
-        catalog.record_use("run-0002", raw)
-        model = commit(catalog, run="run-0001")
-        assert catalog.versions_of_run("run-0001", "used") == (raw,)
-        assert catalog.versions_of_run("run-0001", "logged") == (model,)
-        assert [run.id for run in catalog.runs_of(raw, "used")] == ["run-0001", "run-0002"]
-        assert catalog.runs_of(raw, "logged") == ()
-        edges = catalog.receipt(raw)["runs"]
-        assert [(e["run"], e["relation"]) for e in edges] == [
-            ("run-0001", "training"),
-            ("run-0002", None),
-        ]
-
-    def test_a_use_is_recorded_once(self, catalog: Catalog) -> None:
-        catalog.start_run(new_run())
-        version = commit(catalog)
-        catalog.take_changed()
-        catalog.record_use("run-0001", version)
-        assert catalog.take_changed() == (("dropout", "knn", 0),)
-        catalog.record_use("run-0001", version)
-        assert catalog.take_changed() == ()
-        with pytest.raises(NotFoundError):
-            catalog.record_use("nobody", version)
-
-    def test_lineage_outlives_a_deletion(self, catalog: Catalog) -> None:
-        catalog.start_run(new_run())
-        raw = commit(catalog, "raw", name="raw", run="run-0001")
-        model = commit(catalog, derived_from=(("dropout", "raw", 0),))
-        catalog.record_use("run-0001", raw)
-        catalog.delete(raw, actor="ada", reason="consent withdrawn")
-        assert catalog.derived_from(model) == (raw,)
-        assert catalog.derived(raw) == (model,)
-        assert catalog.versions_of_run("run-0001", "logged") == (raw,)
-        assert [run.id for run in catalog.runs_of(raw, "used")] == ["run-0001"]
-        assert catalog.run_inputs("run-0001", limit=5) == ()
 
 
 class MetricContract:

@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from edversion.catalog import Catalog, LargeFile, PackRow
+from edversion.catalog import Catalog, LargeFile, Origin, PackRow
 from edversion.digests import canonical_json, digest_of_bytes
 from edversion.errors import NotFoundError, RefusedError
+from edversion.model import Version
 
 from .makers import actions, commit, digest, metric, new_run, numbers, resolve
+
+# What a commit may bring; its first receipt is made of this, without asking the database.
+RICH: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "another collection": {"name": "Tree", "project": "Other", "type": "pipeline"},
+    "a run": {"run": "run-0001"},
+    "the beginning of a run": {"run": "run-"},
+    "aliases": {"aliases": ("zeta", "best", "zeta", "latest", "other", "alpha")},
+    "tags": {"tags": ("b:c", "a", "b", "a")},
+    "origins": {
+        "origins": (
+            Origin(("dropout", "raw", 0), "trained_on"),
+            Origin(("dropout", "knn", 0)),
+            Origin(("dropout", "raw", 0), "evaluated_on"),
+            Origin(("dropout", "raw", 0), "trained_on"),
+        )
+    },
+    "packs": {
+        "packs": (PackRow("p3", 3), PackRow("p1", 0), PackRow("p1", 9)),
+        "reused_packs": ("p2", "p0", "p2", "p3"),
+    },
+    "large files": {
+        "large_files": (LargeFile(digest(2), 1 << 45), LargeFile(digest(1), 5)) * 2,
+        "size": 1 << 46,
+        "file_count": 1_000_000,
+    },
+    "metadata": {
+        "metadata": {
+            "z": [1, 2.0, -0.0, 1e-300, 10**30, True, None, "ä\0\u2028", (1, (2,))],
+            "a": {"k": {}, "": [], "Ü": "\U0001f393"},
+        },
+        "description": "Zeile 1\nZeile 2 'x'",
+        "facts": {"b.csv": {"rows": 3, "columns": ["x", "a"]}, "a.csv": {"mean": 0.1 + 0.2}},
+        "generation": 1_795_478_509_821_992,
+    },
+}
+RICH["all"] = {key: value for change in list(RICH.values())[2:] for key, value in change.items()}
 
 
 class JournalContract:
@@ -91,6 +131,7 @@ class ReceiptContract:
         catalog.start_run(new_run("run-0001", tags=("x",)))
         raw = commit(catalog, "raw", name="raw", type="dataset", project="source")
         catalog.record_use("run-0001", raw, relation="training")
+        catalog.record_use("run-0001", raw, relation="validation")
         first = commit(
             catalog,
             1,
@@ -102,7 +143,7 @@ class ReceiptContract:
             facts={"rows": 3},
             packs=(PackRow("p1", 10), PackRow("p2", 20)),
             large_files=(LargeFile(digest("w"), 1 << 21),),
-            derived_from=(("source", "raw", 0),),
+            origins=(Origin(("source", "raw", 0)), Origin(("source", "raw", 0), "trained_on")),
         )
         commit(catalog, 2, reused_packs=("p1",), aliases=("best",))
         catalog.remove_alias("dropout", "knn", "old", actor="ada")
@@ -130,12 +171,42 @@ class ReceiptContract:
         assert receipt["aliases"] == {}
         assert receipt["packs"] == [["p1", 10], ["p2", 20]]
         assert receipt["large_files"] == [[digest("w"), 1 << 21]]
-        assert receipt["derived_from"] == [["source", "raw", 0]]
+        assert receipt["origins"] == [
+            ["source", "raw", 0, "derived_from"],
+            ["source", "raw", 0, "trained_on"],
+        ]
         assert [r["metadata"] for r in receipt["revisions"]] == [{"k": 3}, {"k": 5}]
         assert receipt["metrics"][0]["dataset"] == "source/raw:v0"
         assert receipt["deleted"] is None
         gone = receipts_of(catalog)["dropout/knn:v2"]["deleted"]
         assert (gone["actor"], gone["reason"]) == ("ada", "leak")
+
+    @pytest.mark.parametrize("named", RICH)
+    def test_the_first_receipt_is_what_reading_all_back_gives(
+        self, catalog: Catalog, named: str
+    ) -> None:
+        catalog.start_run(new_run())
+        commit(catalog, "raw", name="raw", packs=(PackRow("p2", 7), PackRow("p0", 1 << 40)))
+        commit(catalog, "old", aliases=("best", "other"))
+        catalog.remove_alias("dropout", "knn", "other", actor="ada")
+        catalog.take_outdated()
+        version = commit(catalog, **RICH[named])
+        key = (version.project, version.name, version.number)
+        receipt = catalog.take_outdated()[key].receipt
+        assert receipt is not None
+        assert canonical_json(receipt) == canonical_json(catalog.receipt_by_key(key))
+        again = resolve(catalog, version.reference)
+        for field in fields(Version):
+            assert getattr(version, field.name) == getattr(again, field.name), field.name
+        for field in ("metadata", "facts"):  # in the order of their author
+            assert json.dumps(getattr(version, field)) == json.dumps(getattr(again, field))
+
+    def test_a_receipt_that_changed_again_is_read_anew(self, catalog: Catalog) -> None:
+        version = commit(catalog)
+        catalog.change_tags(version, add=("a",), actor="ada")
+        outdated = catalog.take_outdated()[("dropout", "knn", 0)]
+        assert (outdated.receipt, outdated.replaced) == (None, {1})
+        assert catalog.take_outdated() == {}
 
     def test_a_catalog_comes_back_from_its_receipts(self, catalog: Catalog) -> None:
         self.make_history(catalog)
@@ -180,7 +251,7 @@ class ReceiptContract:
         before = catalog.receipt(twin)
         catalog.delete(twin, actor="ada", reason="bad")
         commit(catalog, "y")
-        commit(catalog, "x", derived_from=(("dropout", "knn", 1),))
+        commit(catalog, "x", origins=(Origin(("dropout", "knn", 1)),))
         receipts = receipts_of(catalog)
         # v0's deletion and all of v1 were not written; neither was the record of the run.
         with restored([before, receipts["dropout/knn:v2"]]) as again:

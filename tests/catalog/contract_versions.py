@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from edversion.catalog import Catalog, LargeFile, PackRow
+from edversion.catalog import Catalog, LargeFile, Origin, PackRow
 from edversion.catalog.tables import packs
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
 from edversion.reference import parse_reference
@@ -111,7 +111,7 @@ class CommitContract:
         "changes",
         [
             {"run": "nobody"},
-            {"derived_from": (("dropout", "raw", 7),)},
+            {"origins": (Origin(("dropout", "raw", 7)),)},
             {"reused_packs": ("nowhere",)},
         ],
         ids=["run", "source", "pack"],
@@ -155,10 +155,10 @@ class CommitContract:
         raw = commit(catalog, "raw", name="raw")
         old = commit(catalog, "old")
         key, other = ("dropout", "raw", 0), ("dropout", "knn", 0)
-        new = commit(catalog, "new", derived_from=(key, other, key))
-        assert catalog.derived_from(new) == (raw, old)
-        assert catalog.derived(raw) == (new,)
-        assert catalog.derived(new) == ()
+        new = commit(catalog, "new", origins=(Origin(key), Origin(other), Origin(key)))
+        assert catalog.origins(new) == ((raw, "derived_from"), (old, "derived_from"))
+        assert catalog.products(raw) == ((new, "derived_from"),)
+        assert catalog.products(new) == ()
 
 
 class PackContract:

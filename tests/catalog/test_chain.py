@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,6 +105,7 @@ def test_a_change_that_is_linked_anew_is_found_behind_it(connection: Connection)
     """Whoever rewrites an event with a fitting digest breaks the link of the next one."""
     rows = connection.execute(select(events).order_by(events.c.sequence)).mappings().all()
     forged = {k: v for k, v in rows[3].items() if k != "digest"} | {"actor": "mallory"}
-    digest = events_chain._link(rows[2]["digest"], forged)
+    fields = forged | {side: json.loads(forged[side]) for side in ("before", "after")}
+    digest = events_chain._link(rows[2]["digest"], fields)
     change = update(events).where(events.c.sequence == 4).values(actor="mallory", digest=digest)
     assert found(connection, change) == 5

@@ -26,8 +26,9 @@ from edversion.errors import InvalidInputError
 
 TOKENS = [
     "name", "size", "tag", "created", "metadata.a", "metadata.'b c'", "metrics.auc", "[sex=f]",
-    "=", "!=", "<", "<=", ">", ">=", "~", "and", "or", "not", "in", "exists", "(", ")", ",",
-    "1", "-2.5e3", "'text'", '"it''s"', "true", "FALSE", "'2026-01-01'", "-", ".", "'", "\n",
+    "=", "!=", "<", "<=", ">", ">=", "~", "and", "or", "not", "in", "exists", "is", "null",
+    "(", ")", ",", "1", "-2.5e3", "'text'", '"it''s"', "true", "FALSE", "'2026-01-01'",
+    "-", ".", "'", "\n",
 ]  # fmt: skip
 
 
@@ -55,6 +56,9 @@ def test_and_binds_closer_than_or_and_not_closest() -> None:
         ("metadata.a.b-c>=-1.5", Comparison(Field("metadata", "a.b-c"), ">=", -1.5)),
         ("metadata.'x.y z'.w = true", Comparison(Field("metadata", "x.y z.w"), "=", True)),
         ("metadata.and exists", Existence(Field("metadata", "and"))),
+        ("metadata.is is not null", Existence(Field("metadata", "is"))),
+        ("metadata.null IS  NULL", Negation(Existence(Field("metadata", "null")), 2)),
+        ("not tag is null", Negation(Negation(Existence(Field("tag")), 2), 3)),
         ("metrics.auc [ a = b ] < .5", Comparison(Field("metrics", "auc", "a = b"), "<", 0.5)),
         ('tag IN ("a""b", \'c\')', Membership(Field("tag"), ('a"b', "c"))),
         ("metadata.größe = 'ä'", Comparison(Field("metadata", "größe"), "=", "ä")),
@@ -78,8 +82,15 @@ def test_a_date_is_a_day_and_a_time_an_instant(text: str, length: timedelta) -> 
     ("text", "place", "said"),
     [
         ("", 0, "expected"),
-        ("name", 4, "expected 'in' or 'exists' or one of = != < <= > >= ~"),
+        ("name", 4, "expected 'in' or 'exists' or 'is' or one of = != < <= > >= ~"),
         ("name = ", 7, "a text in quotes"),
+        ("name is", 7, "expected 'not' or 'null'"),
+        ("name is not", 11, "expected 'null'"),
+        ("name is 'x'", 8, "expected 'not' or 'null'"),
+        ("name is nullish", 8, "expected 'not' or 'null'"),
+        ("name = null", 7, "a text in quotes"),
+        ("foo is null", 0, "no field 'foo'"),
+        ("not " * 49 + "size is null", 0, "more than 50 deep"),
         ("name = 'a' name = 'b'", 11, "'and'"),
         ("(name = 'a'", 11, "')'"),
         ("name = 'a')", 10, "the end"),

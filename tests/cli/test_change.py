@@ -88,6 +88,12 @@ def test_tag(work, call):
     }
     assert call("tag", "scores:v1").text == "school/scores:v1: no tags\n"
     assert call("tag", "scores:v0", "--add", "not legal").code == 1
+    assert call("tag", "scores:v0", "--add", "fairness:sex:tpr", "--json").json["tags"] == [
+        "fairness:sex:tpr",
+        "old",
+        "small",
+    ]
+    assert call("search", "tag = 'fairness:sex:tpr'", "--json").json[0]["number"] == 0
 
 
 def test_edit_merges(work, call):

@@ -1,4 +1,4 @@
-"""diff, verify and doctor."""
+"""verify and doctor."""
 
 from __future__ import annotations
 
@@ -11,48 +11,6 @@ import sys
 import pytest
 
 import edversion
-
-
-def test_diff_of_different_versions(work, call):
-    answer = call("diff", "scores:v0", "scores:v1")
-    assert answer.code == 1
-    for part in ("The content differs.", "rows", "notes/größe.txt", "removed", "changed", "23 B"):
-        assert part in answer.text
-    found = call("diff", "scores:v0", "scores:v1", "--json")
-    assert (found.code, found.json["identical"]) == (1, False)
-    assert found.json["versions"] == ["school/scores:v0", "school/scores:v1"]
-    sections = {section["title"]: section for section in found.json["sections"]}
-    assert sections["Metadata"]["rows"] == [["rows", 2, 3]]
-    assert sections["Files"]["rows"] == [
-        ["notes/größe.txt", "removed", 8, None],
-        ["scores.csv", "changed", 15, 21],
-    ]
-
-
-def test_diff_of_a_version_with_itself(work, call):
-    answer = call("diff", "scores:v1", "scores:latest")
-    assert (answer.code, "The content is identical." in answer.text) == (0, True)
-    assert call("diff", "scores:v1", "scores", "--json").json["identical"] is True
-
-
-def test_diff_sees_metadata_alone(work, call):
-    call("get", "scores:v1", "-o", "copy")
-    call("log", "copy", "--name", "copy", "--meta", "rows=4")
-    answer = call("diff", "scores:v1", "copy")
-    assert answer.code == 1
-    assert "The content is identical." in answer.text
-    assert call("edit", "copy", "--replace", "--meta", "rows=3", "--meta", "by.sex=1").code == 0
-    assert call("diff", "scores:v1", "copy").code == 0
-
-
-def test_diff_of_three(work, call):
-    assert len(call("diff", "scores:v0", "scores:v1", "model", "--json").json["versions"]) == 3
-
-
-def test_diff_failures(work, call):
-    assert call("diff", "scores").code == 2
-    failed = call("diff", "scores", "nothing", "--json")
-    assert (failed.code, failed.json["error"]["code"]) == (1, "not_found")
 
 
 @pytest.fixture

@@ -89,6 +89,28 @@ def test_show_as_json(work, call):
     ]
 
 
+def test_show_says_what_it_was_made_from_and_used_for(work, call):
+    with edversion.init("school") as run:
+        run.use_artifact("scores:v1", relation="evaluated_on")
+        draft = edversion.Artifact("pair", type="model")
+        draft.add_source(run.repository.version("scores:v0"), "tuned_on")
+        run.log_artifact(draft)
+    assert call("show", "pair", "--json").json["made_from"] == [
+        {"version": "school/scores:v1", "relation": "evaluated_on", "run": run.id},
+        {"version": "school/scores:v0", "relation": "tuned_on", "run": None},
+    ]
+    text = call("show", "pair").text
+    assert "Made from" in text
+    assert f"evaluated_on, run {run.name} ({run.id})" in text
+    used = call("show", "scores:v1", "--json").json["used_by"]
+    assert [(user["job_type"], user["relation"]) for user in used] == [
+        ("train", None),
+        (None, "evaluated_on"),
+    ]
+    assert "evaluated_on" in call("show", "scores:v1").text
+    assert "relation" not in call("show", "scores:v0").text
+
+
 def test_show_lists_the_first_files_and_all_on_demand(work, call):
     (work / "many").mkdir()
     for number in range(25):

@@ -96,6 +96,35 @@ def test_lineage(work, call):
     assert (down[0], "school/model:v0" in down[1]) == ("school/scores:v1", True)
 
 
+def test_lineage_says_the_relations(work, call):
+    with edversion.init("school") as run:
+        run.use_artifact("scores:v1", relation="trained_on")
+        run.use_artifact("scores:v1", relation="evaluated_on")
+        draft = edversion.Artifact("pair", type="model")
+        draft.add_source(run.repository.version("scores:v0"), "tuned_on")
+        run.log_artifact(draft)
+    edges = call("lineage", "pair", "--json").json["edges"]
+    assert [(edge["source"], edge["relation"], edge["run"] is None) for edge in edges] == [
+        ("school/scores:v1", "trained_on", False),
+        ("school/scores:v1", "evaluated_on", False),
+        ("school/scores:v0", "tuned_on", True),
+    ]
+    (above, tuned) = call("lineage", "pair").lines[1:]
+    by = f"run {run.name} ({run.id})"
+    assert above.endswith(f"school/scores:v1  trained_on, {by}; evaluated_on, {by}")
+    assert tuned.endswith("school/scores:v0  tuned_on")
+    shown = call("runs", run.id, "--json").json
+    assert shown["used"] == ["school/scores:v1"]
+    assert shown["uses"] == [
+        {"version": "school/scores:v1", "relation": relation}
+        for relation in ("trained_on", "evaluated_on")
+    ]
+    assert (
+        "school/scores:v1 (trained_on), school/scores:v1 (evaluated_on)"
+        in call("runs", run.id).text
+    )
+
+
 def test_lineage_draws_what_comes_again_once(work, call):
     """Two models from one dataset, and a report from both."""
     for name, sources in (("other", ["scores:v1"]), ("report", ["model", "other"])):

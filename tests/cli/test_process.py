@@ -188,7 +188,8 @@ def _read(descriptor: int) -> bytes:
 @pytest.mark.parametrize(
     "arguments",
     [["ls"], ["ls", "scores"], ["show", "model"], ["runs"], ["events"], ["alias", "model"],
-     ["diff", "scores:v0", "scores:v1"], ["lineage", "model"], ["search"], ["metrics"]],
+     ["diff", "scores:v0", "scores:v1"], ["compare", "scores:v0", "model"],
+     ["lineage", "model"], ["search"], ["metrics"]],
     ids=" ".join,
 )  # fmt: skip
 def test_tables_fit_the_terminal(work, terminal, columns, arguments):
@@ -218,7 +219,7 @@ def test_a_diff_keeps_the_column_of_every_version(work, call, terminal):
     call("edit", "scores:v1", "--replace")
     lines = terminal("diff", "scores:v0", "scores:v1", columns=100)
     start = lines.index("Metadata")
-    assert lines[start + 1].split() == ["key", "school/scores:v0", "school/scores:v1"]
+    assert lines[start + 1].split() == ["key", "change", "v0", "v1"]
 
 
 def test_a_terminal_is_spared_empty_columns(work, terminal):

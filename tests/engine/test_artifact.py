@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +90,18 @@ def test_other_bytes_at_the_same_path_are_refused(
     assert contents(draft) == {"a": digest_of_bytes(b"1")}
     draft.add_file(path, overwrite=True)
     assert contents(draft) == {"a": digest_of_bytes(data)}
+
+
+@pytest.mark.parametrize("description", [7, b"bytes", ["a"], "\ud800"])
+def test_a_description_that_is_no_text_is_refused_at_once(
+    draft: edversion.Artifact, description: Any
+) -> None:
+    with pytest.raises(InvalidInputError, match="description"):
+        edversion.Artifact("data", "dataset", description=description)
+    draft.description = "old"
+    with pytest.raises(InvalidInputError, match="description"):
+        draft.description = description
+    assert draft.description == "old"
 
 
 @pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a"), ("a", "a/b/c/d")])

@@ -14,7 +14,7 @@ import pytest
 import edversion
 from edversion.errors import ConflictError
 from edversion.repository import Repository
-from edversion.run import start_run
+from edversion.starting import start_run
 
 PROCESSES, VERSIONS = 8, 3
 

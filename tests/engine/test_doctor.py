@@ -15,8 +15,8 @@ from edversion.doctor import Finding
 from edversion.errors import EdversionWarning, StorageError
 from edversion.model import RunInfo, Version
 from edversion.repository import Repository, open_repository
-from edversion.run import start_run
-from edversion.testing import object_keys, remove, truncate
+from edversion.starting import start_run
+from edversion.testing import flip_bit, object_keys, remove, rewrite, truncate
 
 LARGE = 2 << 20
 
@@ -194,6 +194,54 @@ def test_an_old_copy_of_the_catalog_costs_no_bytes(store: Path, tmp_path: Path) 
         assert repository.verify() == ()
 
 
+def test_a_damaged_receipt_of_an_unknown_version_is_told_as_that(store: Path) -> None:
+    """No newer catalog would help: what the rebuild could not read is what is damaged."""
+    packs = object_keys_of(store)
+    with edversion.open(store) as repository:
+        keys = object_keys(repository.store, "receipts")
+        lost = next(key for key in keys if "/model/0." in key)
+        whole = repository.store.backend.read(lost)
+        truncate(repository.store, lost, 50)
+    lose_catalog(store)
+    with open_repository(store, lost_catalog=True) as repository:
+        found = repository.doctor(mend=True)
+        told = [(finding.kind, finding.subject, finding.mended) for finding in found]
+        assert ("damaged-receipt", lost, False) in told
+        assert "old-catalog" not in {finding.kind for finding in found}
+        assert repository.store.backend.read(lost) == whole[:50]
+        rewrite(repository.store, lost, whole)
+        (finding,) = (one for one in repository.doctor() if one.subject == lost)
+        assert finding.kind == "old-catalog"  # now it can be read, and a rebuild would find it
+    assert object_keys_of(store) == packs
+    lose_catalog(store)
+    with open_repository(store, lost_catalog=True) as repository:
+        repository.doctor(mend=True)
+        assert repository.version("model:v0").read_bytes("a") == b"x" * LARGE
+
+
+@pytest.mark.parametrize(("folder", "name"), [("receipts", "/model/0."), ("runs", "")])
+def test_one_bit_of_a_record_costs_that_record_alone(store: Path, folder: str, name: str) -> None:
+    """A key, a time or a brace that is another one must not stop the rebuild of all others."""
+    with edversion.open(store) as repository:
+        key = next(key for key in object_keys(repository.store, folder) if name in key)
+        whole = repository.store.backend.read(key)
+        before = live(repository)
+    for position in range(1, len(whole), len(whole) // 12):
+        lose_catalog(store)
+        with open_repository(store, lost_catalog=True) as repository:
+            flip_bit(repository.store, key, position)
+            kinds = {finding.kind for finding in repository.doctor(mend=True)}
+            assert ("damaged-receipt" in kinds) == (folder == "receipts")
+            lost = {"P-1/model:v0"} if folder == "receipts" else set()
+            assert before - live(repository) == lost
+            rewrite(repository.store, key, whole)
+
+
+def live(repository: Repository) -> set[str]:
+    found = repository.collections()
+    return {version.reference for c in found for version in repository.versions(c.name)}
+
+
 def object_keys_of(store: Path) -> list[str]:
     return sorted(p.name for kind in ("packs", "manifests") for p in (store / kind).rglob("*"))
 
@@ -226,7 +274,10 @@ def test_a_missing_receipt_is_written_again(opened: Repository, store: Path) -> 
     remove(opened.store, keys[0])
     truncate(opened.store, keys[1], 50)
     found = opened.doctor(mend=True)
-    assert [(finding.kind, finding.mended) for finding in found] == [("missing-receipt", True)] * 2
+    assert sorted((finding.kind, finding.mended) for finding in found) == [
+        ("damaged-receipt", True),
+        ("missing-receipt", True),
+    ]
     assert object_keys(opened.store, "receipts") == keys
     assert opened.doctor() == ()
     opened.close()

@@ -12,7 +12,8 @@ import pytest
 import edversion
 from edversion.errors import IntegrityError
 from edversion.repository import Repository, open_repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 from edversion.store import LARGE, pack_key
 from edversion.testing import flip_bit, object_keys
 

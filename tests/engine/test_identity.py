@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edversion
-from edversion.digests import canonical_entries, digest_of_bytes, entries_digest
+from edversion.digests import (
+    canonical_entries,
+    canonical_json,
+    canonical_rows,
+    digest_of_bytes,
+    entries_digest,
+)
+from edversion.errors import InvalidInputError
 from edversion.model import ExternalReference, FileEntry
 from edversion.reference import check_path
 from edversion.testing import run_python
@@ -44,6 +51,26 @@ PINNED = [
         "blake3:29a83ae7fbf542e5e80000041c8c686fa85a9370bad04cfbe5f731f2a55ec7d9",
     ),
 ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(exclude_categories=["Cs"])),
+            st.none() | st.integers(0, 2**63 - 1),
+            st.none() | st.text(max_size=5),
+            st.dictionaries(st.text('abcxyz"é\n'), st.text(max_size=5), max_size=3),
+        )
+    )
+)
+def test_rows_are_encoded_like_any_canonical_json(rows: list[tuple[object, ...]]) -> None:
+    plain = [list(row if row[3] else row[:3]) for row in rows]
+    assert canonical_rows(plain) == canonical_json(plain)
+
+
+def test_a_lone_surrogate_cannot_be_encoded() -> None:
+    with pytest.raises(InvalidInputError, match="cannot be written as JSON"):
+        canonical_rows([["\ud800", 1, None]])
 
 
 def draft_of(tree: dict[str, bytes]) -> edversion.Artifact:

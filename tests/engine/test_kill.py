@@ -19,7 +19,7 @@ from edversion.testing import Victims, read_tree, write_file
 WORK = """
 import json, os, random
 import edversion
-from edversion.run import start_run
+from edversion.starting import start_run
 from edversion.repository import open_repository
 
 def small(run, sources, seed):
@@ -68,7 +68,7 @@ KINDS = ["small", "large", "again", "aliases"]
 # What happens on the way to a version, and after it.
 STEPS = [
     "_write_temporary", "_link", "_sync_folder", "write_manifest", "commit", "finish",
-    "write_receipts", "receipt_by_key", "write_receipt",
+    "write_receipts", "write_receipt", "receipt_generation",
 ]  # fmt: skip
 LINES_OF_A_LOG = 6000  # of edversion's own code, roughly; `again` runs most
 KILLS_PER_REPOSITORY = 10

@@ -9,7 +9,8 @@ import pytest
 import edversion
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError
 from edversion.repository import Repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 
 LARGE = 2 << 20
 

@@ -7,9 +7,17 @@ from hypothesis import given
 
 import edversion
 from edversion.errors import InvalidInputError
-from edversion.reference import check_alias, check_name, check_path, default_name, parse_reference
+from edversion.reference import (
+    check_alias,
+    check_name,
+    check_path,
+    check_tag,
+    default_name,
+    parse_reference,
+)
 from edversion.repository import Repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 from edversion.testing.strategies import hostile_paths, names
 
 EMPTY = "it is empty"
@@ -91,10 +99,19 @@ def job_type(repository: Repository, name: str) -> object:
     return start_run(repository, project="p", job_type=name)
 
 
+def relation(repository: Repository, name: str) -> object:
+    with start_run(repository, project="p") as run:
+        return run.use_artifact("data", relation=name)
+
+
+def source_relation(repository: Repository, name: str) -> object:
+    return _draft().add_source(repository.version("data"), name)
+
+
 PLACES = [
     (project, "project"), (collection, "collection name"), (type_, "type"), (alias, "alias"),
     (tag, "tag"), (logged_alias, "alias"), (logged_tag, "tag"), (run_tag, "tag"),
-    (job_type, "job type"),
+    (job_type, "job type"), (relation, "relation"), (source_relation, "relation"),
 ]  # fmt: skip
 
 
@@ -121,6 +138,8 @@ def test_illegal_names_are_refused_everywhere(
     # an empty project is "none given"; every other empty name is refused
     if place is project and not name:
         return
+    if called == "tag" and place is not run_tag and name == "C:x":
+        return  # tags of versions may hold colons
     with pytest.raises(InvalidInputError, match=rule) as caught:
         place(shared, name)
     assert caught.value.code == "illegal_name"
@@ -144,6 +163,33 @@ def test_legal_names_are_kept(name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "A-1_b.c", "0", "a" * 128, "v", "v1x", "version3"])
 def test_the_edges_of_the_legal(name: str) -> None:
     assert check_alias(name) == name
+
+
+TAGS = ["fairness:gender:abroca", "a:", "C:x", "v3", "0" * 128, "split:test.v1_x-y"]
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_tags_of_versions_may_hold_colons(repository: Repository, name: str) -> None:
+    assert check_tag(name) == name
+    with start_run(repository, project="p") as run:
+        assert run.log_artifact(_draft(), tags=[name]).tags == (name,)
+    assert repository.tag("data", remove=[name]).tags == ()
+    version = repository.tag("data", add=[name])
+    assert version.tags == (name,)
+    assert repository.search(f"tag = '{name}'") == (version,)
+    assert repository.search(f"tag ~ '{name[-3:]}' and not tag = 'other:{name[:100]}'") == (
+        version,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [(":a", "it starts with ':'"), ("a b", "use letters, digits, '.', '_', ':' and '-'"),
+     ("a/b", "'/' is not allowed"), ("a:" * 65, "130 characters"), ("", "it is empty")],
+)  # fmt: skip
+def test_illegal_tags_are_refused(name: str, rule: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"illegal tag .*{rule}"):
+        check_tag(name)
 
 
 @pytest.mark.parametrize("name", ["v3", "v0", "v007", "v" + "1" * 50])

@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 
 import edversion
+from edversion.digests import canonical_json, checksum
 from edversion.errors import (
     CatalogVersionError,
+    EdversionWarning,
+    IntegrityError,
     InvalidInputError,
     NotFoundError,
     StorageError,
 )
 from edversion.location import locate
 from edversion.repository import Repository, open_repository
-from edversion.run import start_run
+from edversion.starting import start_run
 from edversion.store import FORMAT
 from edversion.testing import object_keys, rewrite, run_python
 
@@ -167,6 +170,11 @@ def newer(store: Path, folder: str) -> None:
             content = repository.store.backend.read(key)
             changed = content.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1), 1)
             assert changed != content
+            if folder != "manifests":
+                record = json.loads(changed)
+                del record["checksum"]
+                record["checksum"] = checksum(canonical_json(record))
+                changed = canonical_json(record)
             rewrite(repository.store, key, changed)
 
 
@@ -184,6 +192,60 @@ def test_a_newer_store_is_refused_by_name(tmp_path: Path) -> None:
             call(tmp_path / "store")
         assert (caught.value.found, caught.value.known) == (FORMAT + 1, FORMAT)
         assert str(tmp_path / "store") in str(caught.value)
+
+
+@pytest.mark.parametrize("catalog", ["whole", "lost", "damaged"])
+@pytest.mark.parametrize("marker", [None, b"", b"{", b'{"format": 1, "id": "x"}'])
+def test_a_store_that_lost_its_marker_is_never_passed_over(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, marker: bytes | None, catalog: str
+) -> None:
+    """Neither is a repository above taken in its place, nor a new one made over it."""
+    log()
+    inner = empty_folder / "inner"
+    log(inner / ".edversion", data=b"inner")
+    monkeypatch.chdir(inner)
+    path = inner / ".edversion" / "edversion.json"
+    before = json.loads(path.read_bytes())
+    path.unlink()
+    if marker is not None:
+        path.write_bytes(marker)
+    if catalog != "whole":
+        (inner / ".edversion" / "catalog.db").write_bytes(b"no database" * 1_000)
+    if catalog == "lost":
+        (inner / ".edversion" / "catalog.db").unlink()
+    for call in (edversion.open, edversion.init, lambda: edversion.init(store=".edversion")):
+        with pytest.raises(IntegrityError, match=r"edversion\.json .*doctor --mend") as caught:
+            call()
+        assert caught.value.code == ("marker_lost" if marker is None else "marker_damaged")
+        assert path.exists() == (marker is not None)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with open_repository(lost_catalog=True, replace_catalog=True) as repository:
+            repository.doctor(mend=True)
+    assert "written anew" in str(told[0].message)
+    assert told[0].category is EdversionWarning
+    after = json.loads(path.read_bytes())
+    assert (after == before) == (catalog == "whole")
+    with edversion.open() as repository:
+        assert repository.version("data").read_bytes("a") == b"inner"
+        assert repository.doctor() == ()
+
+
+def test_a_file_in_the_stores_place_is_told_as_such(empty_folder: Path) -> None:
+    (empty_folder / ".edversion").write_text("mine")
+    with pytest.raises(StorageError, match="a file is where a folder must be") as caught:
+        edversion.init()
+    assert caught.value.code == "not_a_folder"
+    assert (empty_folder / ".edversion").read_text() == "mine"
+
+
+def test_a_folder_in_which_nothing_was_logged_can_become_a_store(empty_folder: Path) -> None:
+    """As where the process that made it was killed before it had written the marker."""
+    (empty_folder / ".edversion" / "tmp").mkdir(parents=True)
+    (empty_folder / ".edversion" / "tmp" / "0123456789abcdef.edversion.json").touch()
+    log()
+    with edversion.open() as repository:
+        assert repository.version("data").number == 0
 
 
 def test_a_newer_manifest_is_refused_by_name(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from edversion import hookimpl
 from edversion.errors import HookError, InvalidInputError, PluginWarning, RefusedError
 from edversion.model import Section
 from edversion.repository import Repository, open_repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 from edversion.testing import run_python
 
 LARGE = 2 << 20

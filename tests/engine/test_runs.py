@@ -14,7 +14,8 @@ import pytest
 import edversion
 from edversion.errors import ConflictError, EdversionWarning, InvalidInputError, NotFoundError
 from edversion.repository import Repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 from edversion.testing import run_python
 
 
@@ -353,13 +354,13 @@ def test_what_goes_with_a_draft_is_checked_before_anything_is_stored(
     assert not list(repository.store.packs())
 
 
-def test_a_description_of_the_draft_itself_is_checked(repository: Repository) -> None:
-    with start_run(repository, project="p") as run:
-        draft = edversion.Artifact("data", "dataset", description=7)  # type: ignore[arg-type]
-        draft.add_bytes(b"1", "a")
-        with pytest.raises(InvalidInputError, match="description must be text, not int"):
-            run.log_artifact(draft)
-    assert repository.collections() == ()
+def test_a_description_of_the_draft_itself_is_checked() -> None:
+    with pytest.raises(InvalidInputError, match="description must be text, not int"):
+        edversion.Artifact("data", "dataset", description=7)  # type: ignore[arg-type]
+    draft = edversion.Artifact("data", "dataset")
+    with pytest.raises(InvalidInputError, match="description must be text, not int"):
+        draft.description = 7  # type: ignore[assignment]
+    assert draft.description is None
 
 
 @pytest.mark.parametrize("what", [None, b"x", 5])

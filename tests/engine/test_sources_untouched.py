@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 import edversion
 from edversion.errors import ConflictError, EdversionError, RefusedError, StorageError
 from edversion.repository import Repository, open_repository
-from edversion.run import Run, start_run
+from edversion.run import Run
+from edversion.starting import start_run
 from edversion.testing import NoMountError, fill_disk, limit_file_size, tiny_disk
 
 KB, MB = 1 << 10, 1 << 20
@@ -211,6 +213,35 @@ def disk(tmp_path: Path) -> Iterator[Path]:
             yield folder
     except NoMountError as error:
         pytest.skip(str(error))
+
+
+def test_a_full_disk_can_be_read(disk: Path, tmp_path: Path) -> None:
+    """Nothing that only reads needs room beside what it was asked to write."""
+    text = b"id,score\n" * 400_000
+    large = secrets.token_bytes(2 * MB)
+    with open_repository(disk / "store", create=True) as repository:
+        run = start_run(repository, project="p")
+        draft = edversion.Artifact("data", "dataset")
+        draft.add_bytes(b"small", "small.bin")
+        draft.add_bytes(large, "large.bin")
+        draft.add_bytes(text, "text.csv")
+        run.log_artifact(draft)
+        run.finish()
+        shutil.rmtree(disk / "store" / "cache")
+        with fill_disk(disk):
+            version = repository.version("data")
+            for path, data in (("small.bin", b"small"), ("large.bin", large), ("text.csv", text)):
+                assert version.read_bytes(path) == data
+            assert version.path("large.bin").read_bytes() == large
+            assert version.path("large.bin").is_relative_to(disk / "store" / "packs")
+            version.verify()
+            assert repository.verify() == ()
+            version.download(tmp_path / "out")
+            version.verify(tmp_path / "out")
+            assert [found.number for found in repository.search(type="dataset")] == [0]
+            with pytest.raises(StorageError, match=r"open\(\) does not need.*the disk is full"):
+                version.path("text.csv")  # compressed where it is stored: a path needs a copy
+        assert version.path("text.csv").read_bytes() == text
 
 
 @pytest.mark.parametrize("what", NEW)

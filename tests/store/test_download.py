@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -310,6 +311,37 @@ def test_a_full_disk_leaves_what_was_there(version: Version, root: Path) -> None
     assert read_tree(root) == {"large.bin": b"old"}
     version.download(root)
     assert read_tree(root) == FILES
+
+
+@pytest.fixture
+def crowd() -> dict[str, bytes]:
+    """Give so many small files that two threads write them."""
+    return {f"{i % 3}/{i}.bin": secrets.token_bytes(60_000) for i in range(200)}
+
+
+def test_many_small_files_come_back_and_are_all_told(
+    run: Run, root: Path, repository: Repository, crowd: dict[str, bytes]
+) -> None:
+    version, told = logged(run, crowd), []
+    repository.download_version(version, root, None, told.append)
+    assert read_tree(root) == crowd
+    assert sum(told) == sum(map(len, crowd.values()))
+
+
+def test_damage_among_many_small_files_is_named(
+    run: Run, root: Path, repository: Repository, crowd: dict[str, bytes]
+) -> None:
+    version, before = logged(run, crowd), threading.active_count()
+    (key,) = object_keys(repository.store)
+    flip_bit(repository.store, key, 7_000_000)
+    with pytest.raises(IntegrityError) as caught:
+        version.download(root)
+    damaged = caught.value.path
+    written = read_tree(root)
+    assert damaged in crowd
+    assert damaged not in written
+    assert all(crowd[path] == data for path, data in written.items())
+    assert threading.active_count() == before
 
 
 def test_more_folders_than_descriptors(run: Run, root: Path) -> None:

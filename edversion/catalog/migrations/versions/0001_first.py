@@ -277,11 +277,13 @@ def _create_run_versions() -> None:
         sa.Column("run_id", sa.String(length=128), nullable=False),
         sa.Column("version_id", _ID, nullable=False),
         sa.Column("direction", sa.String(length=8), nullable=False),
-        sa.Column("relation", sa.Text()),
+        sa.Column("relation", sa.String(length=128), nullable=False),
         sa.Column("at", sa.String(length=27), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_run_versions_run_id"),
         sa.ForeignKeyConstraint(["version_id"], ["versions.id"], name="fk_run_versions_version_id"),
-        sa.PrimaryKeyConstraint("run_id", "version_id", "direction", name="pk_run_versions"),
+        sa.PrimaryKeyConstraint(
+            "run_id", "version_id", "direction", "relation", name="pk_run_versions"
+        ),
     )
     op.create_index("ix_run_versions_version_id", "run_versions", ["version_id"])
 
@@ -316,12 +318,13 @@ def _create_version_sources() -> None:
         "version_sources",
         sa.Column("version_id", _ID, nullable=False),
         sa.Column("source_id", _ID, nullable=False),
+        sa.Column("relation", sa.String(length=128), nullable=False),
         sa.ForeignKeyConstraint(
             ["source_id"], ["versions.id"], name="fk_version_sources_source_id"
         ),
         sa.ForeignKeyConstraint(
             ["version_id"], ["versions.id"], name="fk_version_sources_version_id"
         ),
-        sa.PrimaryKeyConstraint("version_id", "source_id", name="pk_version_sources"),
+        sa.PrimaryKeyConstraint("version_id", "source_id", "relation", name="pk_version_sources"),
     )
     op.create_index("ix_version_sources_source_id", "version_sources", ["source_id"])

@@ -1,0 +1,199 @@
+"""Commands that say what differs, and which is better: compare, diff, leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edversion.cli.output import write_bytes
+from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
+from edversion.cli.sections import show_section, show_sections, show_summary
+from edversion.cli.session import Command, Session, pass_session
+from edversion.cli.values import plain
+
+if TYPE_CHECKING:
+    from edversion.cli.screen import Screen
+    from edversion.compare import Leaderboard, Robustness
+    from edversion.model import Comparison, Section
+
+__all__ = ["compare", "diff", "leaderboard"]
+
+_CONTENT = ("versions", "metadata", "files")
+
+
+@click.command(cls=Command)
+@click.argument("references", metavar="REFERENCE...", nargs=-1, type=REFERENCE)
+@click.option(
+    "--only",
+    metavar="PART",
+    multiple=True,
+    type=TEXT,
+    help="Only this part, e.g. metrics, groups, files or lineage. Repeat for more.",
+)
+@click.option(
+    "--by",
+    metavar="TYPE",
+    type=TEXT,
+    help="Group the versions of collections by the upstream version of this type.",
+)
+@click.option("--metric", metavar="KEY", type=TEXT, help="With --by: only this metric.")
+@click.option("--markdown", is_flag=True, help="Print Markdown for a pull request.")
+@pass_session
+def compare(
+    session: Session,
+    references: Sequence[str],
+    only: Sequence[str],
+    by: str | None,
+    metric: str | None,
+    markdown: bool,
+) -> None:
+    """Say what differs between two or more versions.
+
+    That is metrics, groups of learners, fairness, engagement, metadata, configuration, files,
+    lineage, and what plugins find in tables and weights. The versions may be of different
+    collections; the first is what the others are compared with.
+
+    With --by, name collections instead: 'edversion compare --by pipeline model' shows mean,
+    spread and worst case of the models made with each pipeline.
+    """
+    if by is not None:
+        _compare_by(session, references, by, metric, markdown=markdown)
+        return
+    if metric is not None:
+        raise click.UsageError("--metric goes with --by; see 'edversion leaderboard'.")
+    if len(references) < 2:
+        raise click.UsageError("give two versions or more, e.g. model:v3 model:v5.")
+    with session.repository() as repository:
+        found = repository.compare(*map(session.full, references), only=only or None)
+    if markdown and not session.json:
+        _write_markdown(_title(found), found.summary, found.sections, _labels(found))
+        return
+    session.answer(found.as_json(), lambda screen: _show(screen, found))
+
+
+def _compare_by(
+    session: Session, names: Sequence[str], by: str, metric: str | None, *, markdown: bool
+) -> None:
+    if not names:
+        raise click.UsageError("--by needs the name of a collection, e.g. --by pipeline model.")
+    with session.repository() as repository:
+        found = repository.compare_by(by, *map(session.full, names), metric=metric)
+    _answer(session, found, plain(found), markdown=markdown)
+
+
+@click.command(cls=Command)
+@click.argument("name", type=COLLECTION)
+@click.option("--metric", metavar="KEY", required=True, type=TEXT, help="What to rank by.")
+@click.option(
+    "--dataset",
+    metavar="REFERENCE",
+    type=REFERENCE,
+    help="Dataset version that was measured on; that of most versions where left out.",
+)
+@click.option("--split", metavar="NAME", type=TEXT, help="Part of the dataset, e.g. test.")
+@click.option(
+    "--better",
+    type=click.Choice(["higher", "lower"]),
+    help="Which values are better; known of many metrics.",
+)
+@click.option("--markdown", is_flag=True, help="Print Markdown for a pull request.")
+@pass_session
+def leaderboard(
+    session: Session,
+    name: str,
+    metric: str,
+    dataset: str | None,
+    split: str | None,
+    better: Any,
+    markdown: bool,
+) -> None:
+    """Rank the versions of a collection by a metric.
+
+    All are measured on one dataset version. Beside each value stands its interval, and the
+    group of learners for which it is worst.
+    """
+    data = None if dataset is None else session.full(dataset)
+    with session.repository() as repository:
+        found = repository.leaderboard(
+            session.full(name), metric, dataset=data, split=split, better=better
+        )
+    _answer(session, found, _leaderboard_document(found), markdown=markdown)
+
+
+def _leaderboard_document(found: Leaderboard) -> dict[str, Any]:
+    """Give a leaderboard as JSON, versions by their references."""
+    return {
+        "collection": found.collection,
+        "metric": found.metric,
+        "better": found.better,
+        "dataset": found.dataset,
+        "split": found.split,
+        "standings": [
+            {
+                "rank": each.rank,
+                "version": each.version.reference,
+                "metric": plain(each.metric),
+                "worst": plain(each.worst),
+            }
+            for each in found.standings
+        ],
+        "unranked": [version.reference for version in found.unranked],
+    }
+
+
+def _answer(
+    session: Session, found: Leaderboard | Robustness, document: Any, *, markdown: bool
+) -> None:
+    section = found.section()
+    if markdown and not session.json:
+        _write_markdown(section.title, (), [section])
+        return
+    session.answer(document, lambda screen: show_section(screen, section))
+
+
+@click.command(cls=Command)
+@click.argument("references", metavar="REFERENCE REFERENCE...", nargs=-1, type=REFERENCE)
+@click.pass_context
+def diff(context: click.Context, references: Sequence[str]) -> None:
+    """Say whether content or metadata of versions differ.
+
+    The exit code is 0 where they are the same, 1 where they differ. 'edversion compare' tells
+    more: metrics, groups of learners, lineage, and what plugins add.
+    """
+    session = context.ensure_object(Session)
+    if len(references) < 2:
+        raise click.UsageError("give two versions or more.")
+    with session.repository() as repository:
+        found = repository.compare(*map(session.full, references), only=_CONTENT)
+    metadata = found.section("metadata")
+    identical = found.identical and not (metadata and metadata.rows)
+    document = {**found.as_json(), "identical": identical}
+    labels = _labels(found)
+    session.answer(document, lambda screen: show_sections(screen, found.sections, labels))
+    context.exit(0 if identical else 1)
+
+
+def _show(screen: Screen, found: Comparison) -> None:
+    show_summary(screen, found.summary)
+    show_sections(screen, found.sections, _labels(found))
+
+
+def _labels(found: Comparison) -> tuple[str, ...]:
+    from edversion.compare import labels_of
+
+    return labels_of(found.versions)
+
+
+def _title(found: Comparison) -> str:
+    first, *others = (version.reference for version in found.versions)
+    return f"{', '.join(others)} compared with {first}"
+
+
+def _write_markdown(
+    title: str, summary: Sequence[str], sections: Sequence[Section], labels: Sequence[str] = ()
+) -> None:
+    from edversion.cli.markdown import markdown
+
+    write_bytes(markdown(title, summary, sections, labels).encode(errors="backslashreplace"))

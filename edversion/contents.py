@@ -1,0 +1,198 @@
+"""What a draft holds, in the order of the manifest, on its way into the store.
+
+Drafts of a hundred thousand files are common, so whatever is done for each of them is done
+in as few steps as Python allows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from edversion.digests import entry_rows
+from edversion.known import KnownDigests
+from edversion.sources import (
+    BytesSource,
+    FileSource,
+    ReferenceSource,
+    Source,
+    StoredSource,
+    source_changed,
+)
+from edversion.store import (
+    LARGE,
+    Base,
+    Ingest,
+    Segments,
+    Stat,
+    StoredManifest,
+    read_exactly,
+    reference_facts,
+    storage_errors,
+)
+
+__all__ = ["Contents"]
+
+_BY_PATH = itemgetter(0)
+
+
+class Contents:
+    """A draft's sources, and what is known of them so far.
+
+    Parameters
+    ----------
+    sources : mapping of str to Source
+        By path.
+    known : KnownDigests
+        The stat cache.
+    check : bool
+        Whether to see first that no file changed since it was added.
+    tell : callable
+        Told the bytes of every piece that was dealt with.
+
+    Attributes
+    ----------
+    size : int
+        Bytes of all entries whose size is known.
+
+    Raises
+    ------
+    ConflictError
+        A file changed since it was added.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        known: KnownDigests,
+        *,
+        check: bool,
+        tell: Callable[[int], None],
+    ) -> None:
+        self._sources = dict(sorted(sources.items(), key=_BY_PATH))
+        self._known, self._tell = known, tell
+        self._digests = known.look_up(self._sources, check=check)
+        self._references = {
+            path for path, source in sources.items() if isinstance(source, ReferenceSource)
+        }
+        self._sizes = {path: source.size for path, source in self._sources.items()}
+        self.size = sum(filter(None, self._sizes.values()))
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    @property
+    def files(self) -> Mapping[str, Source]:
+        """The sources, sorted by path."""
+        return self._sources
+
+    def rows(self) -> list[list[Any]] | None:
+        """Give what the canonical form encodes; None while a digest is not known."""
+        if len(self._digests) < len(self._sources):
+            return None
+        digests = self._digests
+        rows: list[list[Any]] = [[path, size, digests[path]] for path, size in self._sizes.items()]
+        if self._references:
+            for row in rows:
+                if row[0] in self._references:
+                    row[:] = entry_rows([self._sources[row[0]].entry(row[0])])[0]
+        return rows
+
+    def shared(self, base: Base) -> dict[str, Segments]:
+        """Give the places of those paths whose bytes are stored already."""
+        places: dict[str, Segments] = {}
+        known = base.places
+        for path, digest in self._digests.items():
+            if digest is None or path in self._references:
+                continue
+            place = known.get(digest)
+            if place is None and (size := self._sizes[path] or 0) >= LARGE:
+                place = base.file(digest, size)
+            if place is not None:
+                places[path] = place
+        return places
+
+    def fresh(self, places: Mapping[str, Segments]) -> int:
+        """Give the bytes that are not stored yet, given those that are."""
+        new = self._sizes.keys() - places.keys() - self._references
+        return sum(self._sizes[path] or 0 for path in new)
+
+    def take_in(self, ingest: Ingest, places: dict[str, Segments]) -> StoredManifest:
+        """Store what is new; give the manifest with every file's place."""
+        self._tell(self.size - self.fresh(places))
+        places |= dict.fromkeys(self._references, ())
+        for path in [path for path in self._sources if path not in places]:
+            source = self._sources[path]
+            digest, places[path] = _stored(ingest, path, source)
+            self._digests[path] = digest
+            self._known.learn(source, digest)
+        rows = self.rows()
+        assert rows is not None
+        sources = self._sources.values()
+        return StoredManifest.of_rows(
+            rows,
+            [places[path] for path in self._sources],
+            [index for index, source in enumerate(sources) if source.executable],
+            reference_facts(
+                (index, source.file)
+                for index, source in enumerate(sources if self._references else ())
+                if isinstance(source, ReferenceSource)
+            ),
+        )
+
+
+def _stored(ingest: Ingest, path: str, source: Source) -> tuple[str, Segments]:
+    """Store one path's bytes; they must be those that were added."""
+    expected: str | None
+    if isinstance(source, FileSource):
+        (digest, segments), expected = _stored_file(ingest, source, path), source.digest
+    elif isinstance(source, StoredSource):
+        (digest, segments), expected = _stored_again(ingest, source), source.file.digest
+    else:
+        assert isinstance(source, BytesSource)
+        (digest, segments), expected = ingest.small(source.data, path), source.digest
+    if expected is not None and digest != expected:
+        raise source_changed(path)
+    return digest, segments
+
+
+def _stored_file(ingest: Ingest, source: FileSource, name: str) -> tuple[str, Segments]:
+    """Store a file's bytes; its stat must be the same before and after they were read."""
+    path = source.path
+    with storage_errors(f"reading {path}"):
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise source_changed(path) from error
+        try:
+            if source.stat.size < LARGE:
+                data = read_exactly(descriptor, 0, LARGE)
+                if len(data) != source.stat.size:
+                    raise source_changed(path)
+                stored = ingest.small(data, source.filename)
+            else:
+                stored = ingest.large(descriptor, Path(path), source.stat.size, name)
+            now = Stat.of(os.fstat(descriptor))
+        except EOFError as error:
+            raise source_changed(path) from error
+        finally:
+            os.close(descriptor)
+    if now != source.stat:
+        raise source_changed(path)
+    return stored
+
+
+def _stored_again(ingest: Ingest, source: StoredSource) -> tuple[str, Segments]:
+    """Store a file of another version whose packs cannot be shared."""
+    version, entry = source.version, source.file
+    if (entry.size or 0) < LARGE:
+        return ingest.small(version.read_bytes(entry.path), entry.path)
+    path = version.path(entry.path)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return ingest.large(descriptor, path, entry.size or 0, entry.path)
+    finally:
+        os.close(descriptor)

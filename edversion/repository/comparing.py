@@ -1,0 +1,156 @@
+"""Compare versions, rank them, and group them by what they were made with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+from edversion.compare import (
+    Leaderboard,
+    Robustness,
+    compare_versions,
+    group_versions,
+    rank_versions,
+)
+from edversion.metadata import check_text
+from edversion.model import Comparison, Metric, Version
+from edversion.reference import parse_reference
+from edversion.repository.finding import Finding
+from edversion.repository.parts import Subject
+from edversion.repository.serving import Serving
+
+__all__ = ["Comparing"]
+
+
+class Comparing(Finding, Serving):
+    """What differs between versions, and which does best."""
+
+    def compare(self, *references: Subject, only: Collection[str] | None = None) -> Comparison:
+        """Say what differs between two or more versions, also of different collections.
+
+        Parameters
+        ----------
+        *references : str or Version
+            The first is what the others are compared with.
+        only : collection of str, optional
+            Parts that are wanted: ``versions``, ``metrics``, ``groups``, ``fairness``,
+            ``engagement``, ``metadata``, ``configuration``, ``files``, ``lineage`` and
+            ``plugins``. All of them where left out.
+
+        Returns
+        -------
+        Comparison
+            A summary in sentences, and a section for each part that has something to say.
+
+        Raises
+        ------
+        InvalidInputError
+            Fewer than two versions are named, or a part does not exist.
+        NotFoundError
+            A version does not exist.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     for k in (3, 5):
+        ...         model = edversion.Artifact("knn", type="model", metadata={"k": k})
+        ...         model.add_bytes(bytes(k), "model.bin")
+        ...         _ = run.log_artifact(model)
+        ...     run.repository.compare("knn:v0", "knn:v1").section("metadata").rows
+        (('k', 'changed', 3, 5),)
+        >>> folder.cleanup()
+        """
+        versions = [self.version(item) for item in references]
+        return compare_versions(versions, self, self.plugins, only)
+
+    def leaderboard(
+        self,
+        name: str,
+        metric: str,
+        *,
+        dataset: Subject | None = None,
+        split: str | None = None,
+        better: Literal["higher", "lower"] | None = None,
+        project: str | None = None,
+    ) -> Leaderboard:
+        """Rank a collection's versions by a metric on one dataset version.
+
+        Parameters
+        ----------
+        name : str
+            ``name`` or ``project/name``.
+        metric : str
+            Key of the metric, e.g. ``"auc"``.
+        dataset : str or Version, optional
+            The dataset version; where left out, test data goes before other splits, then the
+            dataset version that most versions have a value on.
+        split : str, optional
+            Part of the dataset, e.g. ``"test"``.
+        better : {"higher", "lower"}, optional
+            Which values are better; needed where neither the name nor the versions say it.
+        project : str, optional
+            Where to look first for a name without a project.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such collection, metric or dataset, or nothing was measured there.
+        InvalidInputError
+            It is not known which values are better.
+        """
+        key = check_text(metric, "metric") or ""
+        found = self._collection(parse_reference(name), project)
+        versions = self.catalog.versions(found.project, found.name)
+        data = None if dataset is None else self.version(dataset, project=project).reference
+        return rank_versions(
+            f"{found.project}/{found.name}",
+            versions,
+            self._metrics_of(versions, key),
+            metric=key,
+            dataset=data,
+            split=check_text(split, "split"),
+            better=better,
+        )
+
+    def compare_by(
+        self, type: str, *names: str, metric: str | None = None, project: str | None = None
+    ) -> Robustness:
+        """Group versions by what they were made with, over seeds and evaluation sets.
+
+        Parameters
+        ----------
+        type : str
+            Type of the upstream versions to group by, e.g. ``"pipeline"``.
+        *names : str
+            Collections whose versions are grouped: ``name`` or ``project/name``.
+        metric : str, optional
+            Only this metric.
+        project : str, optional
+            Where to look first for a name without a project.
+
+        Raises
+        ------
+        NotFoundError
+            No version was made with one of that type, or nothing was measured.
+        """
+        places = [self._collection(parse_reference(name), project) for name in names]
+        versions = [
+            version
+            for place in places
+            for version in self.catalog.versions(place.project, place.name)
+        ]
+        key = check_text(metric, "metric")
+        measured = [each for version in versions for each in self.catalog.metrics(version=version)]
+        return group_versions(versions, type, self, measured, metric=key)
+
+    def _metrics_of(self, versions: tuple[Version, ...], key: str) -> tuple[Metric, ...]:
+        """Give the values of one metric in one query; of all metrics where nobody has it."""
+        found = self.catalog.metrics(key=key)
+        wanted = {version.reference for version in versions}
+        if any(each.version in wanted for each in found):
+            return found
+        return tuple(
+            each for version in versions[:50] for each in self.catalog.metrics(version=version)
+        )
