@@ -129,11 +129,12 @@ def test_a_clients_own_errors_become_ours(talkative: str, run: Run) -> None:
         run.log_artifact("talkative://school/a.csv")
 
 
-def test_a_store_or_catalog_with_a_password_is_refused() -> None:
+def test_a_store_or_catalog_with_a_password_is_refused(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
     for arguments in (
         {"store": f"sftp://ana:{SECRET}@host/store", "catalog": "sqlite://"},
-        {"catalog": f"postgresql://ana:{SECRET}@host:port/db", "store": "here"},
-        {"catalog": f"postgresql://ana:{SECRET}@host/db", "store": "here"},
+        {"catalog": f"postgresql://ana:{SECRET}@host:port/db", "store": store},
+        {"catalog": f"postgresql://ana:{SECRET}@host/db", "store": store},
     ):
         with pytest.raises(InvalidInputError) as caught:
             edversion.init("p", **arguments)
