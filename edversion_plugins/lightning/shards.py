@@ -1,0 +1,77 @@
+"""Checkpoints of FSDP2: a folder that every rank wrote a part of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xxhash import xxh3_128
+
+import edversion
+from edversion_plugins.lightning.contents import Contents, read_contents
+
+__all__ = ["check_whole", "read_sharded"]
+
+_CHUNK = 1 << 22
+_PLAN = ".metadata"  # torch's list of what lies in which shard
+_REST = "meta.pt"  # what Lightning saves besides: epoch, step, loops, callbacks
+
+
+def read_sharded(folder: Path) -> Contents | None:
+    """Read what a sharded checkpoint holds; None where Lightning's part of it is not there."""
+    rest = read_contents(folder / _REST)
+    if rest is None:
+        return None
+    hasher = xxh3_128(rest.kind.encode())
+    for shard in sorted(folder.glob("*.distcp")):
+        hasher.update(f"{shard.name}\0{shard.stat().st_size}\0".encode())
+        for chunk in _chunks(shard):
+            hasher.update(chunk)
+    return Contents(rest.step, rest.epoch, rest.kind, f"shards:{hasher.hexdigest()}")
+
+
+def check_whole(folder: Path) -> None:
+    """Refuse a sharded checkpoint of which parts are not here.
+
+    Parameters
+    ----------
+    folder : Path
+        The checkpoint; one without torch's plan of the shards is taken as it is.
+
+    Raises
+    ------
+    IntegrityError
+        A shard is missing or cut: it was written on another node's own disk, or by a rank
+        that died. The message says which.
+    """
+    if not (folder / _PLAN).is_file():
+        return
+    missing = sorted({name for name, end in _places(folder) if _size(folder / name) < end})
+    if missing:
+        raise edversion.IntegrityError(
+            f"the sharded checkpoint {folder} lacks {', '.join(missing)}, or a part of it; it "
+            "cannot be loaded and is not logged. Let every node write to one shared disk",
+            code="missing_shards",
+            missing=missing,
+        )
+
+
+def _places(folder: Path) -> Iterator[tuple[str, int]]:
+    """Give for each part of a tensor its file, and where in it the part ends."""
+    from torch.distributed.checkpoint import FileSystemReader
+
+    # A pickle, but one that this very training wrote: Lightning itself reads it to resume.
+    stored: Any = FileSystemReader(folder).read_metadata().storage_data or {}
+    for place in stored.values():
+        yield place.relative_path, place.offset + place.length
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
