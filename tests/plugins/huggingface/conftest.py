@@ -1,0 +1,20 @@
+"""Tests of the Hugging Face adapter: no network, and nothing of the developer's settings."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+pytest.importorskip("transformers")
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no launcher or project of the developer's reach a test."""
+    for name in ("EDVERSION_PROJECT", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
