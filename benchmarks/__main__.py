@@ -7,7 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from benchmarks.adapters import adapters
 from benchmarks.comparing import compare_checkpoints, compare_manifests
+from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
 from benchmarks.measure import report
 from benchmarks.versions import many_versions, start_up
@@ -18,6 +20,8 @@ BENCHMARKS = {
     "small-files": small_files,
     "checkpoints": checkpoints,
     "versions": many_versions,
+    "adapters": adapters,
+    "evaluation": evaluations,
     "compare": compare_manifests,
     "compare-checkpoints": compare_checkpoints,
 }
