@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion.cli.output import write_bytes
+from edversion.cli.output import note, write_bytes
 from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.sections import show_section, show_sections, show_summary
 from edversion.cli.session import Command, Session, pass_session
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.compare import Leaderboard, Robustness
     from edversion.model import Comparison, Section
+    from edversion.repository import Repository
 
 __all__ = ["compare", "diff", "leaderboard"]
 
@@ -40,6 +43,12 @@ _CONTENT = ("versions", "metadata", "files")
 )
 @click.option("--metric", metavar="KEY", type=TEXT, help="With --by: only this metric.")
 @click.option("--markdown", is_flag=True, help="Print Markdown for a pull request.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page for readers with and without code; it opens offline.",
+)
 @pass_session
 def compare(
     session: Session,
@@ -48,6 +57,7 @@ def compare(
     by: str | None,
     metric: str | None,
     markdown: bool,
+    html: Path | None,
 ) -> None:
     """Say what differs between two or more versions.
 
@@ -59,6 +69,8 @@ def compare(
     spread and worst case of the models made with each pipeline.
     """
     if by is not None:
+        if html is not None:
+            raise click.UsageError("--html goes without --by.")
         _compare_by(session, references, by, metric, markdown=markdown)
         return
     if metric is not None:
@@ -67,10 +79,27 @@ def compare(
         raise click.UsageError("give two versions or more, e.g. model:v3 model:v5.")
     with session.repository() as repository:
         found = repository.compare(*map(session.full, references), only=only or None)
+        if html is not None:
+            _write_page(repository, found, html)
     if markdown and not session.json:
         _write_markdown(_title(found), found.summary, found.sections, _labels(found))
         return
-    session.answer(found.as_json(), lambda screen: _show(screen, found))
+    session.answer(found.as_json(), lambda screen: _show(screen, found, brief=html is not None))
+
+
+def _write_page(repository: Repository, found: Comparison, path: Path) -> None:
+    """Write the page of a plugin, which is asked for by name: the engine imports none."""
+    try:
+        reporting = import_module("edversion_plugins.reporting")
+        evaluations = reporting.find_evaluations(repository, found.versions)
+    except ImportError as error:
+        raise click.ClickException(str(error)) from error
+    page = reporting.html_report(found, evaluations=evaluations)
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(path), error.strerror) from error
+    note(f"wrote {path}")
 
 
 def _compare_by(
@@ -175,9 +204,10 @@ def diff(context: click.Context, references: Sequence[str]) -> None:
     context.exit(0 if identical else 1)
 
 
-def _show(screen: Screen, found: Comparison) -> None:
+def _show(screen: Screen, found: Comparison, *, brief: bool = False) -> None:
     show_summary(screen, found.summary)
-    show_sections(screen, found.sections, _labels(found))
+    if not brief:
+        show_sections(screen, found.sections, _labels(found))
 
 
 def _labels(found: Comparison) -> tuple[str, ...]:

@@ -1,0 +1,35 @@
+"""A comparison as one HTML file that opens offline, for readers with and without code.
+
+`html_report` writes it; `find_evaluations` gives the evaluations of what is compared, for the
+curves. Everything that is read stands in the file as text, tables and drawn pictures; where
+JavaScript runs, the same pictures answer to the pointer.
+
+::
+
+    words          plain names of metrics, numbers and frequencies as people read them
+    findings       what a comparison's sections say, by metric and group
+    sentences      the three sentences on top
+    cells, tables  sections as tables
+    charts         what every picture shares
+    dots, curves   the pictures: values with intervals; ROC and calibration curves
+    technical      definitions, settings and tests of evaluations
+    drawing        Vega-Lite to SVG, and the JavaScript that makes pictures interactive
+    evaluations    the evaluations of versions
+    page           all of it together
+"""
+
+from __future__ import annotations
+
+try:
+    import jinja2 as _jinja2  # noqa: F401
+    import vl_convert as _vl_convert  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "edversion_plugins.reporting needs Jinja2 and vl-convert; install them with: "
+        "pip install 'edversion[report]'"
+    ) from error
+
+from edversion_plugins.reporting.evaluations import find_evaluations
+from edversion_plugins.reporting.page import html_report
+
+__all__ = ["find_evaluations", "html_report"]

@@ -1,0 +1,59 @@
+"""The evaluations of versions that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import edversion
+
+if TYPE_CHECKING:
+    from edversion_plugins.evaluation import Evaluation
+
+__all__ = ["find_evaluations"]
+
+_TYPE = "evaluation"
+
+
+def find_evaluations(
+    repository: edversion.Repository, versions: Sequence[edversion.Version]
+) -> tuple[Evaluation, ...]:
+    """Load the evaluations of versions: of each, on each dataset and split, the newest.
+
+    Parameters
+    ----------
+    repository : Repository
+        Where they are.
+    versions : sequence of Version
+        What is compared; an evaluation stands for itself.
+
+    Returns
+    -------
+    tuple of Evaluation
+        In the order of the versions; empty where none was evaluated.
+    """
+    found = [each for version in versions for each in _of(repository, version)]
+    if not found:
+        return ()
+    from edversion_plugins.evaluation import load_evaluation
+
+    return tuple(map(load_evaluation, dict.fromkeys(found)))
+
+
+def _of(
+    repository: edversion.Repository, version: edversion.Version
+) -> Iterator[edversion.Version]:
+    if version.type == _TYPE:
+        yield version
+        return
+    edges = repository.lineage(version, "down", depth=1)
+    # a run that made several versions and evaluated them is upstream of all; metadata is exact
+    made = {
+        edge.target
+        for edge in edges
+        if edge.target.type == _TYPE and edge.target.metadata.get("model") == version.reference
+    }
+    newest: dict[tuple[str, str], edversion.Version] = {}
+    for each in sorted(made, key=lambda each: (each.created_at, each.number)):
+        newest[str(each.metadata.get("dataset")), str(each.metadata.get("split"))] = each
+    yield from newest.values()
