@@ -53,12 +53,15 @@ $(VENV)/examples.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
 	touch $@
 
 # PyTorch comes first, as the build for processors, from a folder of wheels where the machine
-# offers one; elsewhere it is what the package index has. Users choose their own.
+# offers one; elsewhere it is what the package index has. Users choose their own. Tests of pages
+# need Chromium: it is installed where that is possible, else they skip themselves and say so.
 $(VENV)/dev.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
 ifneq ($(PIP_FIND_LINKS),)
 	-$(BIN)/pip install --quiet --no-index --no-deps '$(TORCH)' 2>/dev/null
 endif
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	-command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	    && apt-get update -qq && apt-get install -qq --yes chromium >/dev/null; }
 	touch $@ $(VENV)/examples.stamp
 
 # The lowest versions that pyproject.toml promises to work with.

@@ -13,6 +13,7 @@ __all__ = ["LineageEdge", "trace"]
 
 Direction = Literal["up", "down"]
 _DATA = frozenset({"trained_on", "evaluated_on"})
+_JUDGEMENTS = frozenset({"attribution", "evaluation"})  # the types that evaluating makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def _above(version: Version, catalog: Catalog) -> Iterator[LineageEdge]:
         uses = catalog.uses_of_run(run.id)
         is_data = version in _data_of(uses)
         for source, relation in uses:
-            if source != version and not (is_data and relation in _DATA):
+            if source == version or (is_data and relation in _DATA):
+                continue
+            if _leads_to(version, relation):
                 yield LineageEdge(source, version, run, relation)
     for source, relation in catalog.origins(version):
         yield LineageEdge(source, version, None, relation)
@@ -84,7 +87,7 @@ def _below(version: Version, catalog: Catalog) -> Iterator[LineageEdge]:
     for run, relation in catalog.uses_of(version):
         data = _data_of(catalog.uses_of_run(run.id)) if relation in _DATA else set()
         for target in catalog.versions_of_run(run.id, "logged"):
-            if target != version and target not in data:
+            if target != version and target not in data and _leads_to(target, relation):
                 yield LineageEdge(version, target, run, relation)
     for target, relation in catalog.products(version):
         yield LineageEdge(version, target, None, relation)
@@ -96,6 +99,11 @@ def _data_of(uses: Iterable[tuple[Version, str | None]]) -> set[Version]:
     A run may log its data itself. One set of data was not made from the other then.
     """
     return {version for version, relation in uses if relation in _DATA}
+
+
+def _leads_to(target: Version, relation: str | None) -> bool:
+    """Tell whether a run's use can have led to what it logged: evaluating makes no model."""
+    return relation != "evaluates" or target.type in _JUDGEMENTS
 
 
 def _told_once(edges: Iterable[LineageEdge]) -> Iterator[LineageEdge]:

@@ -27,7 +27,8 @@ COMMANDS = {
 
 
 def test_the_table_above_names_every_command():
-    assert set(cli.list_commands(click.Context(cli))) == set(COMMANDS)
+    of_plugins = {"attribute"}  # known once plugins were loaded, and tested with its plugin
+    assert set(cli.list_commands(click.Context(cli))) - of_plugins == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -63,6 +63,19 @@ def test_data_that_a_run_logs_and_trains_on_was_not_made_from_its_other_data(
     ])  # fmt: skip
 
 
+def test_what_a_run_evaluates_leads_to_evaluations_alone(repository: Repository) -> None:
+    with start_run(repository, project="p") as run:
+        first, second = (run.log_artifact(draft_of(name)) for name in ("first", "second"))
+        for model in (first, second):
+            run.use_artifact(model, relation="evaluates")
+        judged = edversion.Artifact("judged", "evaluation")
+        judged.add_bytes(b"{}", "evaluation.json")
+        evaluation = run.log_artifact(judged)
+    assert told(repository, first) == []
+    assert told(repository, first, direction="down") == [("first", "judged", True, "evaluates")]
+    assert {edge[0] for edge in told(repository, evaluation)} == {"first", "second"}
+
+
 def test_an_illegal_relation_records_nothing(run: Run, data: edversion.Version) -> None:
     for relation in ("trained on", "", 5):
         with pytest.raises(InvalidInputError, match="relation"):
