@@ -104,7 +104,8 @@ class BackgroundWorker:
 
     def failures(self) -> tuple[BackgroundFailure, ...]:
         """Give the failures that nobody was told of yet; each is given once."""
-        found, self._failures = self._failures, []
+        with self._changed:
+            found, self._failures = self._failures, []
         return tuple(found)
 
     def flush(self) -> tuple[BackgroundFailure, ...]:
@@ -151,7 +152,8 @@ class BackgroundWorker:
             try:
                 job()
             except BaseException as error:  # noqa: BLE001 - told to whoever asks
-                self._failures.append(BackgroundFailure(what, error))
+                with self._changed:
+                    self._failures.append(BackgroundFailure(what, error))
             del job, taken  # what the job holds is free before the next one is awaited
             with self._changed:
                 self._busy = False

@@ -116,7 +116,10 @@ class LocalState:
             "INSERT OR REPLACE INTO listings (path, used_at, names, digests, stats)"
             " VALUES (?, ?, ?, ?, ?)"
         )
-        rows = [(folder, now, *listing.encode()) for folder, listing in listings.items()]
+        rows = []
+        for folder, listing in listings.items():
+            with suppress(struct.error):  # such as a time that 64 bits do not hold
+                rows.append((folder, now, *listing.encode()))
         self._write([(statement, row) for row in rows] + [(_FORGET, (_MAX_FOLDERS,))])
 
     def is_verified(self, key: str, stat: Stat) -> bool:

@@ -143,6 +143,12 @@ class EdVersionCallback(TrainerCallback, ExportableState):
         A Trainer with ``restore_callback_states_from_checkpoint`` makes the callback anew of it.
         """
         given = {**asdict(self.settings), "what": self.recording.what}
+        for place in (
+            "store",
+            "catalog",
+        ):  # the file travels with the model: no secret goes with it
+            if given[place] is not None and _may_hold_secret(str(given[place])):
+                given[place] = None
         return {"args": given, "attributes": {EARLIER: self.recording.tracker.state()}}
 
     # Events
@@ -306,3 +312,9 @@ def _restored(fairness: Any) -> Any:
     from edversion_plugins.evaluation import Fairness
 
     return tuple(Fairness(**each) if isinstance(each, Mapping) else each for each in fairness)
+
+
+def _may_hold_secret(url: str) -> bool:
+    """Tell whether a URL names a user, a password or a token."""
+    place = url.partition("://")[2]
+    return "@" in place.partition("/")[0] or "?" in place

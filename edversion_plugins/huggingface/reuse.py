@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import tempfile
@@ -100,10 +101,20 @@ def _source(part: Any) -> Any:
     """Give the code of a function or class, or of an object's class and what it holds."""
     if isinstance(part, dict):
         return plain(part)
+    if isinstance(part, functools.partial):
+        return [_source(part.func), plain(part.args), plain(part.keywords)]
     named = part if inspect.isroutine(part) or inspect.isclass(part) else type(part)
     try:
         text = inspect.getsource(named)
     except (OSError, TypeError):
         text = f"{named.__module__}.{named.__qualname__}"
     held = {} if named is part else plain(getattr(part, "__dict__", {}))
-    return [text, held]
+    return [text, held, *_bound(part)]
+
+
+def _bound(part: Any) -> list[Any]:
+    """Give what a function took along: closed-over values and defaults."""
+    if not inspect.isfunction(part):
+        return []
+    cells = [plain(cell.cell_contents) for cell in part.__closure__ or ()]
+    return [cells, plain(part.__defaults__), plain(part.__kwdefaults__)]

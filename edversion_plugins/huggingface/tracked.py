@@ -183,10 +183,14 @@ class View(TrainerCallback):
         def wrapped(output_dir: str | None = None, _internal_call: bool = False) -> Any:
             folder = Path(output_dir or self.trainer.args.output_dir)
             watched = not _internal_call and self.trainer.is_world_process_zero()
-            before = snapshot(folder) if watched else {}
-            result = save(output_dir, _internal_call=_internal_call)
+            before = None
             if watched:
-                self._log_saved(without_training(changed_files(folder, before)))
+                with self.callback.recording.tracker.guarded("look at the folder"):
+                    before = snapshot(folder)
+            result = save(output_dir, _internal_call=_internal_call)
+            if before is not None:
+                with self.callback.recording.tracker.guarded("log the model that was saved"):
+                    self._log_saved(without_training(changed_files(folder, before)))
             return result
 
         return wrapped

@@ -3,7 +3,6 @@
 Lightning asks factories named in entry points for callbacks. Ours gives none unless asked.
 """
 
-# ruff: noqa: ARG002 - Lightning says what its hooks are given
 from __future__ import annotations
 
 import os
@@ -30,6 +29,7 @@ class AutomaticCallback(EdVersionCallback):
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Take the model's name; leave the Trainer to a callback that was asked for."""
+        super().setup(trainer, pl_module, stage)
         if any(_is_chosen(each) for each in trainer.callbacks):
             trainer.callbacks = [each for each in trainer.callbacks if each is not self]
             return

@@ -158,6 +158,11 @@ class EdVersionCallback:
 
     # A fit
 
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Forget the checkpoint of a fit that failed before it began."""
+        if stage == "fit":
+            self._resume = None
+
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin; not earlier, as some strategies restore a checkpoint after ``on_fit_start``."""
         self._over()

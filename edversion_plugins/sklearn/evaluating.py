@@ -184,6 +184,8 @@ def _columns(groups: Any, X: Any, fairness: tuple[Fairness, ...]) -> dict[str, A
             argument="groups",
         )
     names = list(groups) if isinstance(groups, Mapping) else list(groups.columns)
+    if not set(wanted) <= set(map(str, names)):
+        wanted = []  # whoever measures says which column is missing, and which there are
     return {str(name): groups[name] for name in names if not wanted or name in wanted}
 
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any, Literal
 
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
 import edversion
 from edversion_plugins.sklearn.estimator import Versioned
 from edversion_plugins.sklearn.persistence import Format, load_from
@@ -106,7 +109,7 @@ def log_model(
     Raises
     ------
     InvalidInputError
-        The estimator cannot be kept in this format, or an argument is wrong.
+        The estimator is not fitted, cannot be kept in this format, or an argument is wrong.
 
     Examples
     --------
@@ -120,6 +123,7 @@ def log_model(
     >>> folder.cleanup()
     """
     wrapper = isinstance(estimator, Versioned)
+    _check_fitted(estimator)
     settings = Settings(
         name=name or (estimator.name if wrapper else type(estimator).__name__),
         aliases=tuple(aliases),
@@ -140,3 +144,14 @@ def log_model(
     if wrapper:
         estimator.version_ = record.reference
     return run.repository.version(record.reference)
+
+
+def _check_fitted(estimator: Any) -> None:
+    """Refuse an estimator without a fit; it would take ``latest`` from a model that has one."""
+    try:
+        check_is_fitted(estimator)
+    except (NotFittedError, TypeError) as error:
+        raise edversion.InvalidInputError(
+            f"this {type(estimator).__name__} is not fitted; call fit before log_model",
+            code="not_fitted",
+        ) from error

@@ -89,8 +89,9 @@ class Fit:
         """Give the source of estimators that are no part of scikit-learn, by their type."""
         parts = (self.estimator, *self.estimator.get_params(deep=True).values())
         kinds = {type(part) for part in parts if hasattr(part, "get_params")}
-        own = (kind for kind in kinds if not kind.__module__.startswith("sklearn."))
-        return {type_name(kind): _source(kind) for kind in own}
+        own: list[Any] = [kind for kind in kinds if not kind.__module__.startswith("sklearn.")]
+        own += [part for part in parts if inspect.isroutine(part) and not _is_library(part)]
+        return {type_name(each): _source(each) for each in own}
 
 
 class Record:
@@ -222,7 +223,11 @@ def _next_step(run: edversion.Run, tracker: Tracker) -> int:
     return 1 + max((int(str(each.metadata.get("step", 0))) for each in logged), default=0)
 
 
-def _source(kind: type) -> str:
+def _is_library(part: Any) -> bool:
+    return str(part.__module__).partition(".")[0] in ("numpy", "scipy", "sklearn", "builtins")
+
+
+def _source(kind: Any) -> str:
     try:
         return inspect.getsource(kind)
     except (OSError, TypeError):  # typed into an interpreter, or compiled

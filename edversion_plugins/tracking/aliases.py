@@ -105,6 +105,8 @@ class Aliases:
         other = score_of(held, monitor)
         if other is not None and score.comparable(other):
             return version if score.beats(other) else None
+        if version.metadata.get("run") != self._run:
+            return None  # an evaluation on other data says nothing of who is better
         return version if _newer(version, held) else None  # the newest run starts anew
 
     def _move(self, alias: str, choose: Callable[[Version | None], Version | None]) -> None:

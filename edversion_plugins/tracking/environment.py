@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 import math
 import os
 import re
@@ -11,6 +12,10 @@ from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from xxhash import xxh3_128_hexdigest
+
+import edversion
 
 __all__ = ["library_versions", "plain"]
 
@@ -31,7 +36,7 @@ _LIBRARIES = {
     "torchmetrics": "torchmetrics",
     "transformers": "transformers",
 }
-_TEXT = 500
+_TEXT, _ITEMS = 500, 1000
 _DEPTH = 16
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -86,14 +91,32 @@ def _nested(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         return {str(key): inner(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [inner(item) for item in value]
+        items = [inner(item) for item in value]
+        return items if len(items) <= _ITEMS else _counted(value, items)
     if isinstance(value, set | frozenset):
         return sorted((inner(item) for item in value), key=repr)
     if hasattr(value, "item") and getattr(value, "size", None) == 1:  # a NumPy scalar
         return inner(value.item())
     if hasattr(value, "__dict__") and type(value).__name__ == "Namespace":
         return inner(vars(value))
-    return _told(value)
+    return _marked(value) if hasattr(value, "shape") else _told(value)
+
+
+def _marked(value: Any) -> str:
+    """Name data by its mark: what it holds, such as learners, is no configuration."""
+    from edversion_plugins.tracking.fingerprint import fingerprint
+
+    try:
+        mark = fingerprint(value)
+    except (edversion.EdversionError, TypeError, ValueError):
+        mark = f"of shape {tuple(value.shape)}"
+    return f"{type(value).__qualname__} {mark}"
+
+
+def _counted(value: list[Any] | tuple[Any, ...], items: list[Any]) -> str:
+    """Name a long list by its length and its mark."""
+    text = json.dumps(items, sort_keys=True).encode()
+    return f"{type(value).__name__} of {len(items)}, xxh3_128:{xxh3_128_hexdigest(text)}"
 
 
 def _told(value: Any) -> str:

@@ -114,10 +114,12 @@ class Lifecycle:
         # What ended the training must not be hidden by what went wrong on the way out.
         on_error = self.settings.on_error if error is None else "warn"
         try:
-            with guarding("name the last checkpoint", on_error, session.run):
-                ending = partial(session.recorder.ended, well=error is None, final=final)
-                session.perform("name the last checkpoint", ending)
-            tell(session.flush(), on_error, session.run)
+            try:
+                with guarding("name the last checkpoint", on_error, session.run):
+                    ending = partial(session.recorder.ended, well=error is None, final=final)
+                    session.perform("name the last checkpoint", ending)
+            finally:
+                tell(session.flush(), on_error, session.run)
         finally:
             self._session, self._data = None, {}
             atexit.unregister(self._at_exit)

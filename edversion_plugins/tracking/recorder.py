@@ -65,6 +65,7 @@ class Recorder:
         self._place = f"{run.project}/{settings.name}"
         self._aliases = Aliases(self.repository, self._place, run.id)
         self._steps = Steps()
+        self._earlier = Steps()  # what earlier trainings of the run logged: nothing is added to it
         self._told: set[str] = set()
         self._active = False  # whether this session logged a checkpoint
         self.key: str | None = None
@@ -77,7 +78,7 @@ class Recorder:
             step = version.metadata.get("step")
             if not isinstance(step, int):
                 continue
-            known = self._steps.join(step, version.reference)
+            known = self._earlier.join(step, version.reference)
             written = known.versions[version.reference]
             for row in self.repository.metrics(version):
                 if row.run == self.run.id:
@@ -86,7 +87,7 @@ class Recorder:
 
     def version_at(self, step: int) -> edversion.Version | None:
         """Give the newest version of a step."""
-        found = self._steps.versions(step)
+        found = self._steps.versions(step) or self._earlier.versions(step)
         return self.repository.version(found[-1]) if found else None
 
     # What is measured
@@ -144,7 +145,8 @@ class Recorder:
         same = self._same(checkpoint)
         version = self._merge(same, checkpoint) if same else self._log(checkpoint, monitors)
         self._active = True
-        self._steps.join(checkpoint.step, version.reference)
+        held = self._steps.join(checkpoint.step, version.reference).versions[version.reference]
+        held.update(self._earlier[checkpoint.step].versions.get(version.reference, {}))
         self._aliases.settle_latest(version, before)
         version = self._settle(version, checkpoint.step, monitors)
         self._prune()
@@ -186,6 +188,9 @@ class Recorder:
         if not well:
             self._aliases.point("interrupted", last)
             return
+        if final is not None and handed is None:
+            _log.warning("step %d has no version: nothing is named final", final)
+            return
         handed = handed or last
         self._aliases.point("final", handed)
         if self.key is not None:
@@ -224,7 +229,8 @@ class Recorder:
         """Find the version of the same run, step and identity."""
         if checkpoint.identity is None:
             return None  # the content decides, and the engine knows it
-        for reference in self._steps.versions(checkpoint.step):
+        step = checkpoint.step
+        for reference in (*self._earlier.versions(step), *self._steps.versions(step)):
             version = self.repository.version(reference)
             if version.metadata.get("weights") == checkpoint.identity:
                 return version

@@ -19,6 +19,7 @@ Keep = Literal["all", "best+latest"] | int
 OnError = Literal["warn", "raise"]
 Mode = Literal["min", "max"]
 
+_KEPT = frozenset({"latest", "best", "candidate", "final", "interrupted"})
 _GIB = 1 << 30
 
 
@@ -108,6 +109,7 @@ class Settings:
         _set(self, "tags", _texts("tags", self.tags))
         for alias in self.aliases:
             check_alias(alias)
+            _check_free(alias)
         for tag in self.tags:
             check_tag(tag)
         _set(self, "metadata", _metadata(self))
@@ -164,6 +166,17 @@ def _texts(what: str, given: Any) -> tuple[str, ...]:
         if not isinstance(each, str) or not each:
             raise _wrong(what, "a list of names", each)
     return found
+
+
+def _check_free(alias: str) -> None:
+    """Refuse an alias that scores or a run's end decide: given to every version, it would lie."""
+    if alias in _KEPT or alias.startswith("best-"):
+        raise edversion.InvalidInputError(
+            f"the alias {alias!r} is kept by edversion itself: it moves with scores, bounds or the "
+            "end of a run; choose another name",
+            code="bad_argument",
+            argument="aliases",
+        )
 
 
 def _check_keep(keep: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 import edversion
 from edversion.testing import run_python
 from edversion_plugins.evaluation import Fairness
-from edversion_plugins.tracking import Monitor
+from edversion_plugins.tracking import Monitor, plain
 from tests.plugins.tracked import FAIR, LOSS, Desk, desk, report, score
 
 __all__ = ["desk"]
@@ -305,6 +305,49 @@ def test_the_newest_run_starts_anew_where_scores_cannot_be_compared(
     newer.finish()
 
 
+def test_a_second_training_of_a_run_scores_its_own_versions(desk: Desk) -> None:
+    with edversion.init("test", store=desk.store) as run:
+        found = []
+        for losses in ([0.5, 0.4], [0.3, 0.9]):
+            tracker = desk.tracker()
+            tracker.start({}, run=run)
+            for step, loss in enumerate(losses, 1):
+                tracker.measure({"loss": loss}, step=step)
+                found.append(desk.save(tracker, step, f"{losses} {step}"))
+            tracker.finish()
+        scores = [
+            run.repository.version(each).metadata["scores"]["loss"]["value"] for each in found
+        ]
+        assert scores == [0.5, 0.4, 0.3, 0.9]
+        assert run.repository.version("scorer:best") == found[2]
+        assert run.repository.version("scorer:final") == found[3]
+
+
+def test_a_step_without_a_version_is_not_named_final(desk: Desk) -> None:
+    tracker = desk.started()
+    desk.save(tracker, 1)
+    tracker.finish(final=7)
+    assert "final" not in desk.aliases()
+
+
+@pytest.mark.parametrize(
+    "alias", ["latest", "best", "best-loss", "candidate", "final", "interrupted"]
+)
+def test_aliases_that_move_by_themselves_cannot_be_asked_for(desk: Desk, alias: str) -> None:
+    with pytest.raises(edversion.InvalidInputError, match="kept by edversion"):
+        desk.tracker(aliases=[alias])
+
+
+def test_data_in_a_configuration_is_named_by_its_mark(desk: Desk) -> None:
+    names = [f"learner {i}" for i in range(2000)]
+    told = plain({"frame": np.array(names), "names": names, "few": [1, 2]})
+    assert "learner" not in str(told)
+    assert told["few"] == [1, 2]
+    changed = plain({"frame": np.array(names[1:]), "names": names[1:], "few": [1, 2]})
+    assert told["frame"] != changed["frame"]
+    assert told["names"] != changed["names"]
+
+
 def test_the_framework_may_name_the_best(desk: Desk) -> None:
     tracker = desk.started()
     for step, value in ((1, 0.1), (2, 0.3)):
@@ -341,7 +384,7 @@ print([child.wait() for child in children])
 
 _TRIAL = """
 import pathlib, random, sys, tempfile
-from edversion_plugins.tracking import Monitor, Settings, Tracker
+from edversion_plugins.tracking import Monitor, plain, Settings, Tracker
 store, number = sys.argv[1], int(sys.argv[2])
 settings = Settings(name="scorer", project="test", store=store, on_error="raise")
 tracker = Tracker(settings, framework="own", monitors=[Monitor("loss", "min")])

@@ -259,6 +259,13 @@ def test_a_folder_whose_name_is_no_text_is_logged_and_only_not_remembered(
     assert first.read_bytes("a.txt") == b"a"
 
 
+def test_a_time_that_cannot_be_remembered_is_no_trouble(run: Run, folder: Path) -> None:
+    state, beyond = run.repository.store.state, 1 << 70
+    state.remember({"/a": Listing({"x": "d"}, {"x": (1, 2, 3, beyond, 5)})}, 0)
+    state.remember({"/b": Listing({"x": "d"}, {"x": (1, 2, 3, 4, 5)})}, 0)
+    assert set(state.known(["/a", "/b"])) == {"/b"}
+
+
 def test_an_unchanged_folder_is_not_read_again(
     run: Run, folder: Path, bytes_read: list[str]
 ) -> None:

@@ -14,6 +14,7 @@ from transformers.trainer_callback import TrainerControl
 
 import edversion
 from edversion_plugins.evaluation import Fairness
+from edversion_plugins.huggingface import EdVersionCallback
 from edversion_plugins.huggingface.checkpoints import (
     checkpoint_folder,
     files_of,
@@ -203,3 +204,12 @@ def test_the_control_keeps_no_state_of_ours() -> None:
     """Pin what `told_in` tells apart: other callbacks have states too."""
     assert "earlier" not in TrainerControl().state()["attributes"]
     assert not was_written_by("x", Path(str(SimpleNamespace())))
+
+
+@pytest.mark.parametrize(
+    "catalog", ["postgresql://ana:hunter2@host/db", "postgresql://host/db?password=hunter2"]
+)
+def test_a_checkpoint_takes_no_secret_along(catalog: str) -> None:
+    callback = EdVersionCallback("scorer", catalog=catalog, store="/data/store")
+    assert "hunter2" not in json.dumps(callback.state())
+    assert callback.state()["args"]["store"] == "/data/store"

@@ -16,7 +16,7 @@ from sklearn.svm import LinearSVC
 
 import edversion
 from edversion_plugins.evaluation import Fairness
-from edversion_plugins.sklearn import Versioned
+from edversion_plugins.sklearn import Versioned, log_model
 from edversion_plugins.tracking import Monitor
 
 FAIR = Fairness("gender", bounds={"abroca": 1.0})
@@ -216,3 +216,18 @@ def test_a_model_that_is_no_version_is_only_measured(
     assert (found.version, found.dataset) == (None, None)
     assert found.metrics["accuracy"] > 0.5
     assert "recorded nowhere" in caplog.text
+
+
+def test_only_a_fitted_model_is_logged(learners: Any, place: dict[str, str]) -> None:
+    with edversion.init("test", store=place["store"]) as run:
+        with pytest.raises(edversion.InvalidInputError, match="not fitted; call fit"):
+            log_model(run, LogisticRegression(), learners.X, learners.y)
+        assert run.repository.collections() == ()
+
+
+def test_a_missing_group_column_is_told_with_those_that_are_there(
+    learners: Any, place: dict[str, str]
+) -> None:
+    model = trained(learners, place, fairness=FAIR, on_error="raise")
+    with pytest.raises(edversion.InvalidInputError, match=r"'gender'.*'sex'"):
+        model.evaluate(learners.X, learners.y, groups={"sex": learners.groups["gender"]})
