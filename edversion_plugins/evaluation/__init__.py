@@ -23,33 +23,33 @@ have several rows, intervals also need SciPy.
     report, reporting      the answer, in the shapes that versions and searches want
     predictions, question, measuring, definitions, emotions, content, evaluating, loading
                            an evaluation as a version
+    pairing, paired, comparing     two evaluations of the same learners: a section of a comparison
+
+Names are imported when they are first asked for: `comparing` is a plugin of the engine, which
+loads it also where a program never measures anything, and where NumPy is not installed.
 """
 
 from __future__ import annotations
 
-try:
-    import numpy as _numpy  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        "edversion_plugins.evaluation needs numpy; install it with: "
-        "pip install 'edversion[evaluation]'"
-    ) from error
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from edversion_plugins.evaluation.calibration import ReliabilityBin
-from edversion_plugins.evaluation.curves import Roc, abroca, roc
-from edversion_plugins.evaluation.evaluating import Evaluation, evaluate
-from edversion_plugins.evaluation.fairness import Fairness
-from edversion_plugins.evaluation.gaps import GAPS, Gap, GapTest
-from edversion_plugins.evaluation.intervals import Uncertainty
-from edversion_plugins.evaluation.loading import load_evaluation
-from edversion_plugins.evaluation.measures import MEASURES
-from edversion_plugins.evaluation.predictions import Predictions
-from edversion_plugins.evaluation.report import (
-    AttributeReport,
-    FairnessReport,
-    GroupReport,
-    Measured,
-)
+if TYPE_CHECKING:
+    from edversion_plugins.evaluation.calibration import ReliabilityBin
+    from edversion_plugins.evaluation.curves import Roc, abroca, roc
+    from edversion_plugins.evaluation.evaluating import Evaluation, evaluate
+    from edversion_plugins.evaluation.fairness import Fairness
+    from edversion_plugins.evaluation.gaps import GAPS, Gap, GapTest
+    from edversion_plugins.evaluation.intervals import Uncertainty
+    from edversion_plugins.evaluation.loading import load_evaluation
+    from edversion_plugins.evaluation.measures import MEASURES
+    from edversion_plugins.evaluation.predictions import Predictions
+    from edversion_plugins.evaluation.report import (
+        AttributeReport,
+        FairnessReport,
+        GroupReport,
+        Measured,
+    )
 
 __all__ = [
     "GAPS",
@@ -71,3 +71,36 @@ __all__ = [
     "load_evaluation",
     "roc",
 ]
+
+_MODULES = {
+    "calibration": ("ReliabilityBin",),
+    "curves": ("Roc", "abroca", "roc"),
+    "evaluating": ("Evaluation", "evaluate"),
+    "fairness": ("Fairness",),
+    "gaps": ("GAPS", "Gap", "GapTest"),
+    "intervals": ("Uncertainty",),
+    "loading": ("load_evaluation",),
+    "measures": ("MEASURES",),
+    "predictions": ("Predictions",),
+    "report": ("AttributeReport", "FairnessReport", "GroupReport", "Measured"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import numpy as _numpy  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "edversion_plugins.evaluation needs numpy; install it with: "
+            "pip install 'edversion[evaluation]'"
+        ) from error
+    found = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = found  # asked for once
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
