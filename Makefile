@@ -23,7 +23,8 @@ test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
 
 lowest: $(LOWEST)/made.stamp
-	$(LOWEST)/bin/python -m pytest -n $(WORKERS) -m "not slow" tests/plugins
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) -m "not slow" \
+	    tests/plugins/lightning tests/plugins/huggingface tests/plugins/sklearn
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
