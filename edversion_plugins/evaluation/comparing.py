@@ -1,6 +1,7 @@
 """Compare evaluations of the same learners: what a comparison of versions says of them.
 
-The engine loads this module as a plugin: NumPy is imported where there is something to compare.
+The engine loads this module as a plugin, also to list commands: NumPy and `Repository`, which
+brings the catalog, are imported where there is something to compare.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edversion import Repository, Section, Version, hookimpl
+from edversion import Section, Version, hookimpl
 
 if TYPE_CHECKING:
     from edversion_plugins.evaluation.evaluating import Evaluation
@@ -46,6 +47,8 @@ def _evaluations(version: Version) -> dict[_Key, Version]:
     """Give the newest evaluation of a version on each dataset and split."""
     if version.type == _TYPE:
         return {_key(version): version}
+    from edversion import Repository
+
     repository = version.source
     if not isinstance(repository, Repository):
         return {}
