@@ -11,7 +11,7 @@ from benchmarks.adapters import adapters
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
-from benchmarks.measure import report
+from benchmarks.measure import Result, keep, show
 from benchmarks.versions import many_versions, start_up
 
 BENCHMARKS = {
@@ -34,15 +34,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=BENCHMARKS, default=list(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    results = []
+    results: list[Result] = []
     for name in options.only:
         work = Path(tempfile.mkdtemp(prefix=f"edversion-bench-{name}-", dir=options.folder))
         print(f"… {name} in {work}", flush=True)
         try:
-            results += BENCHMARKS[name](work, options.rounds)
+            found = BENCHMARKS[name](work, options.rounds)
         finally:
             shutil.rmtree(work)  # only now: deleting between rounds slows the next ones
-    report(results, HERE / "results.json")
+        keep(name, found, HERE / "results.json")
+        results += found
+    show(results)
 
 
 if __name__ == "__main__":

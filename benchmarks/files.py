@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import edversion
-from benchmarks.measure import Result, ratio, result, seconds, settle, shell
+from benchmarks.measure import Result, calm, ratio, result, seconds, settle, shell
 
 GIB = 1 << 30
 BIG = 2 * GIB
@@ -54,6 +55,7 @@ def big_file(work: Path, rounds: int) -> list[Result]:
 def small_files(work: Path, rounds: int) -> list[Result]:
     """20,000 files of 1–8 kB against ``cp -r``."""
     source = _small_tree(work / "source")
+    calm(work)
     theirs: list[float] = []
     ours: dict[str, list[float]] = {
         "first log": [],
@@ -179,5 +181,13 @@ def _torch_zip(path: Path, tensors: dict[str, bytes], step: int) -> None:
 
 
 def peak_mb() -> float:
-    """Give the most memory that this process had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Give the most memory that this program had, in MB.
+
+    Not of `getrusage`, whose figure a process inherits from the one that started it.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():  # not Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024

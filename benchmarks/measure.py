@@ -7,6 +7,7 @@ memory as the work will, and the two sides of a ratio alternate.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -15,8 +16,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
+
+_PROBES = 2_000
+_USUAL = 2
 
 _TOUCH = """
 import mmap, sys
@@ -84,6 +90,31 @@ def settle(size: int) -> None:
     subprocess.run([sys.executable, "-c", _TOUCH, str(max(size, 4096))], check=True)
 
 
+def calm(folder: Path, *, limit: float = 420) -> None:
+    """Wait until new files are made at the usual speed, at most `limit` seconds.
+
+    For minutes after a large tree was deleted, ext4 without a journal looks for deleted inodes
+    on every creation, and a copy takes ten times as long: whoever creates few files would seem
+    fast. Creating a file is compared with writing it once more.
+    """
+    end = time.monotonic() + limit
+    for turn in itertools.count():
+        probe = folder / f"probe-{turn}"
+        probe.mkdir(parents=True)
+        made, again = (seconds(partial(_write_files, probe)) for _ in range(2))
+        if made < _USUAL * again:
+            return
+        if time.monotonic() > end:
+            print(f"  still {made / again:.0f} × as long to make a file as to write it", flush=True)
+            return
+        time.sleep(10)
+
+
+def _write_files(folder: Path) -> None:
+    for number in range(_PROBES):
+        (folder / str(number)).write_bytes(b"x")
+
+
 def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -94,8 +125,8 @@ def shell(*command: str) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def report(results: list[Result], path: Path) -> None:
-    """Print a table and keep the figures as JSON."""
+def show(results: list[Result]) -> None:
+    """Print a table."""
     width = max(len(item.name) for item in results)
     print(f"{'':{width}}  median     least  greatest  target")
     for item in results:
@@ -104,10 +135,16 @@ def report(results: list[Result], path: Path) -> None:
             f"{item.name:{width}}  {item.value:6.3g} {item.low:9.3g} {item.high:9.3g} "
             f"{item.target:7.3g} {item.unit}{mark}  {item.note}"
         )
-    facts = {
+
+
+def keep(benchmark: str, results: list[Result], path: Path) -> None:
+    """Write a benchmark's figures into a JSON file, beside those of the others."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known[benchmark] = {
+        "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "system": platform.release(),
         "processors": os.cpu_count(),
         "results": [asdict(item) for item in results],
     }
-    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
