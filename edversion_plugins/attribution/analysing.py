@@ -91,6 +91,12 @@ def attribute_scores(
     rule : Rule, optional
         Thresholds of the verdict.
 
+    Raises
+    ------
+    InvalidInputError
+        Columns do not fit, or strata or covariates are given for a metric that is no mean
+        over rows.
+
     Examples
     --------
     >>> import numpy as np
@@ -101,6 +107,7 @@ def attribute_scores(
     ('assessment or data got harder', ('model improvement',))
     """
     finer, rule = finer or Finer(), rule or Rule()
+    _check_parts(metric, finer)
     better = _turned(rows, metric)
     sizes, learners = (_pair(each) for each in (rows.sizes, rows.learners))
     crossing = cross(better)
@@ -125,6 +132,19 @@ def attribute_scores(
         rule=rule,
         settings=_settings(rows.uncertainty, finer),
     )
+
+
+def _check_parts(metric: RowMetric, finer: Finer) -> None:
+    """Refuse to split what has no mean of its own in a part of the rows."""
+    asked = {"strata": finer.strata, "covariates": finer.covariates}
+    given = next((name for name, columns in asked.items() if columns is not None), None)
+    if given is not None and not metric.by_rows:
+        raise InvalidInputError(
+            f"{metric.name} is no mean over rows, so that it cannot be split by {given}; leave "
+            f"{given} out, or try brier or log_loss",
+            code="bad_argument",
+            argument=given,
+        )
 
 
 def _pair(counts: Any) -> tuple[int, int]:

@@ -68,7 +68,7 @@ def attribute(
         loader of the adapter that logged the version where left out (scikit-learn).
     metric : str or callable
         One of `METRICS`, or a function of the truth and the predictions that gives a value
-        for each row.
+        for each row. ``auc`` goes without `strata` and `covariates`: it has no mean by part.
     better : {"higher", "lower"}, optional
         Which values of a metric of your own are better.
     positive : str or int, optional
@@ -170,8 +170,9 @@ def _values(
                 code="lengths_differ",
             )
         guesses.append(guess)
-    values = metric.values(_stacked(truths), _stacked(guesses), positive=positive)
-    return values[: len(truths[0])], values[len(truths[0]) :]
+    old = len(truths[0])
+    values = metric.values(_stacked(truths), _stacked(guesses), positive=positive, old=old)
+    return values[:old], values[old:]
 
 
 def _stacked(parts: list[Any]) -> Any:
@@ -214,7 +215,9 @@ def _responses(columns: Columns, table: Table, positive: Label | None) -> Any:
         )
     right = columns.truth(table)
     if positive is not None:
-        right = right == positive
+        named = right == positive
+        # what is typed at a terminal is text, also where the column holds numbers
+        right = named if named.any() else right.astype(str) == str(positive)
     answers = {
         "learner": columns.learner(table),
         "item": table.column(columns.items, "item").astype(str).to_numpy(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import edversion
-from edversion import InvalidInputError, hookimpl
+from edversion import InvalidInputError, RefusedError, hookimpl
 
 if TYPE_CHECKING:
     from edversion_plugins.attribution.results import Attribution
@@ -39,7 +39,13 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         multiple=True,
         help="Only this column is given to the models. Repeat for more.",
     ),
-    click.option("--metric", metavar="NAME", default="accuracy", show_default=True),
+    click.option(
+        "--metric",
+        metavar="NAME",
+        default="accuracy",
+        show_default=True,
+        help="What is scored: accuracy, auc, brier, log_loss, mae or mse.",
+    ),
     click.option("--positive", metavar="LABEL", help="The positive class."),
     click.option(
         "--strata",
@@ -111,7 +117,16 @@ def _project(session: Any, reference: str) -> str:
 def _run(repository: Any, models: tuple[str, str], options: dict[str, Any]) -> Attribution:
     from edversion_plugins.attribution import attribute
 
-    return attribute(*models, repository=repository, **options)
+    try:
+        return attribute(*models, repository=repository, **options)
+    except RefusedError as error:
+        types = getattr(error, "types", ())
+        if not types:
+            raise
+        trust = " ".join(f"--trust {each}" for each in types)
+        raise RefusedError(
+            f"{error}. On the command line: {trust}", code=error.code, types=types
+        ) from error
 
 
 def _logged(run: edversion.Run, found: Attribution) -> str:

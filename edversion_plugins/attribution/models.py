@@ -29,7 +29,7 @@ class Model(Protocol):
         """The columns that it was fitted to, where it knows."""
 
     def predict(self, frame: Any, wants: Wants) -> Any:
-        """Predict labels, probabilities of the positive class, or numbers for each row."""
+        """Predict labels, probabilities or scores of the positive class, or numbers."""
 
 
 class _Function:
@@ -57,14 +57,25 @@ class _Estimator:
 
     def predict(self, frame: Any, wants: Wants) -> Any:
         given = frame if self.fitted is not None else frame.to_numpy()
-        if wants != "probabilities":
+        if wants not in ("probabilities", "scores"):
             return self._estimator.predict(given)
+        if wants == "scores" and not hasattr(self._estimator, "predict_proba"):
+            return self._scores(given)
         if not hasattr(self._estimator, "predict_proba"):
             raise InvalidInputError(
                 f"{self._name} gives no probabilities; choose accuracy, or give predict=",
                 code="no_probabilities",
             )
         return self._estimator.predict_proba(given)
+
+    def _scores(self, given: Any) -> Any:
+        if not hasattr(self._estimator, "decision_function"):
+            raise InvalidInputError(
+                f"{self._name} gives neither probabilities nor scores; choose accuracy, or give "
+                "predict=",
+                code="no_probabilities",
+            )
+        return self._estimator.decision_function(given)
 
 
 def model_of(

@@ -18,12 +18,12 @@ from edversion_plugins.evaluation.measures import MEASURES
 __all__ = ["METRICS", "Better", "RowMetric", "metric_of"]
 
 Better = Literal["higher", "lower"]
-Wants = Literal["labels", "probabilities", "numbers"]
+Wants = Literal["labels", "probabilities", "scores", "numbers"]
 
 
 @dataclass(frozen=True, slots=True)
 class RowMetric:
-    """A metric that is a mean over rows.
+    """A metric that is a mean over rows, of the rows' own values or of what each adds.
 
     Attributes
     ----------
@@ -32,23 +32,31 @@ class RowMetric:
     better : str
         Which values are better.
     wants : str
-        What a model must predict: labels, probabilities of the positive class, or numbers.
+        What a model must predict: labels, probabilities or scores of the positive class, or
+        numbers.
     compute : callable or None
         Gives a value for each row from the truth and the predictions; None for a known one.
+    by_rows : bool
+        Whether a row has a value by itself, so that rows of a part have a mean of their own.
+        Else its values depend on the other rows of its data set: they sum to the metric of the
+        data set and vary as it does, but say nothing of a part.
     """
 
     name: str
     better: Better
     wants: Wants
     compute: Callable[[Any, Any], Any] | None = None
+    by_rows: bool = True
 
     @property
     def sign(self) -> int:
         """1 where more is better, −1 where less is."""
         return 1 if self.better == "higher" else -1
 
-    def values(self, true: Any, predicted: Any, *, positive: Label | None = None) -> Floats:
-        """Give the value of each row.
+    def values(
+        self, true: Any, predicted: Any, *, positive: Label | None = None, old: int | None = None
+    ) -> Floats:
+        """Give the value of each row; their mean is the metric.
 
         Parameters
         ----------
@@ -57,6 +65,9 @@ class RowMetric:
             shape ``(n_samples, 2)``, too).
         positive : str or int, optional
             The positive class.
+        old : int, optional
+            The number of rows, from the first, that are of the old data; the others are of the
+            new. All are of one data set where left out.
 
         Raises
         ------
@@ -77,6 +88,10 @@ class RowMetric:
         if self.wants == "numbers":
             return _row_values(self.name, read_sample(true, predicted, task="regression"))
         sample = read_sample(true, y_score=predicted, task="binary", positive=positive)
+        if self.wants == "scores":
+            assert sample.score is not None
+            sides = np.split(np.arange(sample.size), [sample.size if old is None else old])
+            return np.concatenate([_pairs_won(sample.true[at], sample.score[at]) for at in sides])
         if not sample.is_probability:
             raise InvalidInputError(
                 f"{self.name} needs probabilities, between 0 and 1", column="y_score"
@@ -86,6 +101,7 @@ class RowMetric:
 
 METRICS: dict[str, RowMetric] = {
     "accuracy": RowMetric("accuracy", "higher", "labels"),
+    "auc": RowMetric("auc", "higher", "scores", by_rows=False),
     "brier": RowMetric("brier", "lower", "probabilities"),
     "log_loss": RowMetric("log_loss", "lower", "probabilities"),
     "mae": RowMetric("mae", "lower", "numbers"),
@@ -93,7 +109,8 @@ METRICS: dict[str, RowMetric] = {
 }
 """The metrics that can be attributed, by name."""
 
-_INSTEAD = {"auc": "brier or log_loss", "rmse": "mse or mae"}
+_OTHER_NAMES = {"roc_auc": "auc"}
+_INSTEAD = {"rmse": "mse or mae"}
 
 
 def metric_of(metric: Any, better: Better | None = None) -> RowMetric:
@@ -108,9 +125,10 @@ def metric_of(metric: Any, better: Better | None = None) -> RowMetric:
         return metric
     if callable(metric):
         return _own(metric, better)
-    if not isinstance(metric, str) or metric not in METRICS:
+    name = _OTHER_NAMES.get(metric, metric) if isinstance(metric, str) else metric
+    if not isinstance(name, str) or name not in METRICS:
         raise _unknown(metric)
-    return METRICS[metric]
+    return METRICS[name]
 
 
 def _own(metric: Callable[[Any, Any], Any], better: Better | None) -> RowMetric:
@@ -142,3 +160,37 @@ def _unknown(metric: Any) -> InvalidInputError:
 def _row_values(name: str, sample: Sample) -> Floats:
     inner = "rmse" if name == "mse" else name  # whose row values are the squares
     return row_values(inner, sample.true, sample.predicted, sample.score)
+
+
+def _pairs_won(true: Any, score: Floats) -> Floats:
+    """Give what each row adds to the area under the ROC curve of its data set.
+
+    Of a row of the positive class that is the share of negatives that it is ranked above, of a
+    negative the share of positives below which it is, ties by half; each less the area,
+    weighed by how rare the class is, and moved so that the mean is the area: DeLong's parts as
+    pseudo-values. Drawing rows again gives his variance, drawing learners Obuchowski's.
+
+    References
+    ----------
+    E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson (1988). Comparing the Areas under Two or
+    More Correlated Receiver Operating Characteristic Curves. Biometrics 44, 837–845.
+    """
+    from scipy.stats import rankdata
+
+    positive = np.asarray(true == 1)
+    counts = np.array([np.count_nonzero(~positive), np.count_nonzero(positive)])
+    if not counts.all():
+        raise InvalidInputError(
+            "auc needs rows of both classes in the old and in the new data; one of them has "
+            f"{counts[1]} of the positive class among {len(positive)}",
+            code="one_class",
+        )
+    ranks = rankdata(score)
+    wins = np.empty(len(score))
+    for rows, others in ((positive, counts[0]), (~positive, counts[1])):
+        below = ranks[rows] - rankdata(score[rows])  # rows of the other class, ties by half
+        wins[rows] = below / others
+    wins[~positive] = 1 - wins[~positive]
+    area = wins[positive].mean()
+    weights = len(score) / np.where(positive, counts[1], counts[0])
+    return np.asarray(area + weights * (wins - area))

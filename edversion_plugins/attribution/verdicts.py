@@ -149,7 +149,8 @@ def rule_on(evidence: Evidence, rule: Rule) -> Ruling:
     by_model = _model_verdict(crossing.model)
     if model and (not data or abs(crossing.model.value) >= abs(crossing.data.value)):
         found = _data_ruling(evidence, rule) if data else None
-        return Ruling(by_model, "the model's effect is the larger", _others(found))
+        why = "the model's effect is the larger" if data else "only the model's effect is clear"
+        return Ruling(by_model, why, _others(found))
     found = _data_ruling(evidence, rule)
     return Ruling(found.verdict, found.because, ((by_model,) if model else ()) + found.also)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edversion_plugins.attribution.crossing import Crossing
 from edversion_plugins.attribution.estimates import Estimate
 from edversion_plugins.attribution.scoring import RowMetric
 from edversion_plugins.attribution.verdicts import Evidence, Rule, Ruling, Verdict
@@ -58,18 +59,20 @@ def _sentences(evidence: Evidence, ruling: Ruling, metric: RowMetric, rule: Rule
             f"{evidence.learners[1]}; at least {rule.learners} of each are needed."
         )
         return
-    model, data = (_amount(part, metric, rule) for part in (crossing.model, crossing.data))
-    yield f"On the same data, the new model, compared with the old one, is {model}."
-    yield f"On the new data, compared with the old, the same models are {data}."
+    yield _moved(crossing, metric)
+    model = _judged(crossing.model, metric, rule, "than the old one")
+    data = _judged(crossing.data, metric, rule, "than on the old")
+    yield f"On the same data, the new model is {model}."
+    yield f"On the new data, the two models together do {data}."
     if ruling.verdict == "not separable":
         yield f"Why it cannot be said: {ruling.because}."
     elif ruling.verdict == "not enough data":
         yield "More learners would tell; until then this is no sign that nothing changed."
-    yield from _finer(evidence, ruling)
+    yield from _finer(evidence, ruling, metric)
 
 
-def _finer(evidence: Evidence, ruling: Ruling) -> Iterator[str]:
-    linking, shift = evidence.linking, evidence.shift
+def _finer(evidence: Evidence, ruling: Ruling, metric: RowMetric) -> Iterator[str]:
+    linking, shift, mixture = evidence.linking, evidence.shift, evidence.mixture
     if linking is not None:
         yield (
             f"Judged by {len(linking.anchors.kept)} questions that are in both tests, other "
@@ -77,8 +80,18 @@ def _finer(evidence: Evidence, ruling: Ruling) -> Iterator[str]:
             f"by {_points(linking.learners)}."
         )
     if shift is not None and shift.is_separable:
-        yield f"Both data sets share {shift.shared:.0%} of their learners by the columns named."
-    finest = linking is None and shift is None and evidence.mixture is None
+        yield (
+            f"By the columns named, learners of both data sets are alike to {shift.shared:.0%}: "
+            f"learners of another kind make the score {_told(shift.population, metric)}, other "
+            f"outcomes of learners who are alike {_told(shift.relationship, metric)}."
+        )
+    if mixture is not None:
+        yield (
+            f"Another mix of the kinds of {evidence.strata_of} makes the score "
+            f"{_told(mixture.mix, metric)}, other results within the kinds "
+            f"{_told(mixture.rate, metric)}."
+        )
+    finest = linking is None and shift is None and mixture is None
     if finest and ruling.verdict.startswith("assessment or data got"):
         yield (
             "Whether the questions or the learners changed was not asked: name strata, "
@@ -90,21 +103,48 @@ def _points(part: Estimate) -> str:
     return f"{100 * part.value:+.1f} in 100 ({100 * part.low:+.1f} to {100 * part.high:+.1f})"
 
 
-def _amount(part: Estimate, metric: RowMetric, rule: Rule) -> str:
+_COUNTED = {"accuracy": "Right answers", "auc": "Pairs of learners put in the right order"}
+"""Metrics that are shares, and what they are shares of."""
+
+
+def _moved(crossing: Crossing, metric: RowMetric) -> str:
+    """Say from where to where the score went."""
+    ends = [
+        _size(metric.sign * cell.value, metric) + _unit(metric)
+        for cell in (crossing.old_on_old, crossing.new_on_new)
+    ]
+    return (
+        f"{_COUNTED.get(metric.name, metric.name)} went from {ends[0]} (old model, old data) to "
+        f"{ends[1]} (new model, new data)."
+    )
+
+
+def _judged(part: Estimate, metric: RowMetric, rule: Rule, than: str) -> str:
     if not rule.sees(part):
-        return f"neither clearly better nor clearly worse ({_range(part, metric)})"
+        return f"neither clearly better nor clearly worse {than} ({_range(part, metric)})"
     word = "better" if part.value > 0 else "worse"
-    return f"{word}, by about {_size(part, metric)} ({_range(part, metric)})"
+    size = _size(abs(part.value), metric)
+    return f"{word} {than}, by about {size}{_unit(metric)} ({_range(part, metric)})"
 
 
-def _size(part: Estimate, metric: RowMetric) -> str:
-    if metric.name != "accuracy":
-        return f"{abs(part.value):.3g} in {metric.name}"
-    return f"{abs(100 * part.value):.1f} right answers in 100"
+def _told(part: Estimate, metric: RowMetric) -> str:
+    word = "worse" if part.value < 0 else "better"
+    return f"{_size(abs(part.value), metric)}{_unit(metric)} {word} ({_range(part, metric)})"
 
 
 def _range(part: Estimate, metric: RowMetric) -> str:
-    """Give the interval; counted so that a minus is worse, whatever the metric."""
-    factor = 100 if metric.name == "accuracy" else 1
-    low, high = (f"{factor * end:+.3g}" for end in (part.low, part.high))
-    return f"somewhere from {low} to {high}, where minus is worse"
+    """Say from where to where an effect is likely to be, without a sign."""
+    ends = [(_size(abs(end), metric), end < 0) for end in (part.low, part.high)]
+    (low, is_worse), (high, stays_worse) = ends
+    if is_worse != stays_worse:
+        return f"likely between {low} worse and {high} better"
+    near, far = (high, low) if is_worse else (low, high)
+    return f"likely {near} to {far}"
+
+
+def _size(value: float, metric: RowMetric) -> str:
+    return f"{100 * value:.1f}" if metric.name in _COUNTED else f"{value:.3g}"
+
+
+def _unit(metric: RowMetric) -> str:
+    return " in 100" if metric.name in _COUNTED else ""

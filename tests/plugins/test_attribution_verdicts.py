@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -243,6 +244,47 @@ def test_sentences_are_plain_and_the_rest_is_json() -> None:
     section = found.section()
     assert section.rows[5][0] == "model effect"
     assert found.verdict in section.note
+
+
+def exactly(*shares: float) -> Rows:
+    return Rows.of(*(np.arange(5000) % 100 < 100 * part for part in shares))
+
+
+def test_sentences_say_what_the_score_did_and_how_sure_that_is() -> None:
+    told = attribute_scores(exactly(0.80, 0.70, 0.84, 0.78)).sentences
+    assert told[1] == (
+        "Right answers went from 80.0 in 100 (old model, old data) to 78.0 in 100 (new model, new "
+        "data)."
+    )
+    size = r"\d\.\d"
+    better = rf"better than the old one, by about 6\.0 in 100 \(likely {size} to {size}\)\."
+    assert re.fullmatch(rf"On the same data, the new model is {better}", told[2])
+    worse = rf"worse than on the old, by about 8\.0 in 100 \(likely {size} to {size}\)\."
+    assert re.fullmatch(rf"On the new data, the two models together do {worse}", told[3])
+    alike = attribute_scores(exactly(0.80, 0.80, 0.80, 0.80)).sentences
+    assert "neither clearly better nor clearly worse than on the old (likely between " in alike[3]
+    lost = attribute_scores(exactly(0.2, 0.2, 0.3, 0.3), metric=METRICS["brier"]).sentences
+    assert lost[1].startswith("brier went from 0.2 (old model, old data) to 0.3 (new model")
+    assert "worse than the old one, by about 0.1 (likely 0.0" in lost[2]
+
+
+def test_parts_of_the_data_are_told_in_words() -> None:
+    mix = by_strata(0.2, 0.6, (0.9, 0.9))(np.random.default_rng(1))
+    assert re.search(
+        r"Another mix of the kinds of learners makes the score 1\d\.\d in 100 worse \(likely .*, "
+        r"other results within the kinds ",
+        mix.sentences[-1],
+    )
+    other = by_covariates(-0.9, 0.0)(np.random.default_rng(1))
+    assert "learners of both data sets are alike to " in other.sentences[-1]
+    assert re.search(r"learners of another kind make the score \d+\.\d in 100 worse",
+                     other.sentences[-1])  # fmt: skip
+
+
+def test_it_is_said_whether_one_effect_decided_or_the_larger() -> None:
+    assert rule_on(evidence(0.06, 0.0), Rule()).because == "only the model's effect is clear"
+    both = rule_on(evidence(0.06, -0.03), Rule())
+    assert both.because == "the model's effect is the larger"
 
 
 def test_strata_are_of_learners_or_of_items() -> None:

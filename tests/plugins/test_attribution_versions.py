@@ -12,14 +12,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.svm import LinearSVC
 
 import edversion
 from edversion import InvalidInputError, NotFoundError
 from edversion.cli.application import Application
-from edversion_plugins.attribution import attribute, log_attribution
+from edversion_plugins.attribution import VERDICTS, attribute, log_attribution
 from edversion_plugins.attribution.commands import edversion_register_commands
+from edversion_plugins.attribution.scoring import METRICS
 from edversion_plugins.attribution.tables import read_table
+from edversion_plugins.evaluation.intervals import Uncertainty
+from edversion_plugins.evaluation.paired import auc_difference
+from edversion_plugins.evaluation.units import read_units
 from edversion_plugins.sklearn import log_model
 from edversion_plugins.tracking import log_dataset
 
@@ -51,6 +58,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for columns in (["reading"], ["reading", "maths"]):
             model = LogisticRegression().fit(training[columns], training["passed"])
             log_model(run, model, name="pass", datasets="off")
+        forest = RandomForestClassifier(2, random_state=0).fit(
+            training[columns], training["passed"]
+        )
+        log_model(run, forest, name="forest", datasets="off")
         log_dataset(run, old, "exam")
         log_dataset(run, new, "exam")
         log_dataset(run, {"X": new[["reading", "maths"]], "y": new["passed"]}, "apart")
@@ -138,6 +149,46 @@ def test_probabilities_and_numbers_have_their_metrics() -> None:
     assert found.verdict == "model improvement"
 
 
+def test_the_area_under_the_curve_is_attributed() -> None:
+    old, new = learners(1, 0.0), learners(2, 0.5, rows=1000)
+    columns = ["reading", "maths"]
+    models = [LogisticRegression().fit(old[part], old["passed"]) for part in (["reading"], columns)]
+    found = attribute(*models, old_data=old, new_data=new, target="passed", metric="roc_auc")
+    areas = [
+        roc_auc_score(data["passed"], model.predict_proba(data[model.feature_names_in_])[:, 1])
+        for model in models
+        for data in (old, new)
+    ]
+    c = found.crossing
+    cells = (c.old_on_old, c.old_on_new, c.new_on_old, c.new_on_new)
+    assert [each.value for each in cells] == pytest.approx(areas)
+    assert (found.metric, found.better) == ("auc", "higher")
+    assert found.verdict in VERDICTS
+    assert "Pairs of learners put in the right order went from" in found.sentences[1]
+    with pytest.raises(InvalidInputError, match="0 of the positive class among"):
+        attribute(*models, old_data=old, new_data=new[new["passed"] == 0], target="passed",
+                  metric="auc")  # fmt: skip
+
+
+@pytest.mark.parametrize("each", [1, 4])
+def test_intervals_of_areas_are_delongs(each: int) -> None:
+    data = learners(1, 0.0, rows=1000)
+    data["id"] = data["id"].to_numpy()[np.arange(1000) // each]
+    models = [
+        LinearSVC().fit(data[part], data["passed"]) for part in (["reading"], ["reading", "maths"])
+    ]
+    found = attribute(*models, old_data=data, new_data=data, target="passed", metric="auc",
+                      cluster="id", draws=2000)  # fmt: skip
+    scores = [model.decision_function(data[model.feature_names_in_]) for model in models]
+    units = read_units(data["id"].to_numpy(), 1000)
+    known = auc_difference(data["passed"].to_numpy(), *scores, units, Uncertainty())
+    assert known is not None
+    effect = found.crossing.model
+    assert effect.value == pytest.approx(known.value)
+    assert (effect.low, effect.high) == pytest.approx((known.low, known.high), abs=0.004)
+    assert found.crossing.data.value == pytest.approx(0)
+
+
 def test_a_metric_of_ones_own_says_which_values_are_better() -> None:
     data = learners(1, 0.0)
     model = LogisticRegression().fit(data[["reading"]], data["passed"])
@@ -188,6 +239,13 @@ def test_answers_to_items_are_linked() -> None:
     )  # fmt: skip
     assert unlinked.verdict == "not separable"
     assert "in common" in unlinked.notes[0]
+    spelt = [each.assign(right=each["right"] + 1) for each in (old, new)]  # 1 wrong, 2 right
+    typed = attribute(
+        0, 0, old_data=spelt[0], new_data=spelt[1], target="right", cluster="learner",
+        items="item", positive="2", predict=lambda *_: guess(*_) + 1, **QUICK,
+    )  # fmt: skip
+    assert typed.linking is not None
+    assert typed.linking.items == found.linking.items
     with pytest.raises(InvalidInputError, match="cluster="):
         attribute(0, 0, old_data=old, new_data=new, target="right", items="item", predict=guess)
 
@@ -201,7 +259,9 @@ def test_answers_to_items_are_linked() -> None:
         ({"strata": "school"}, "stratum 'school' is no column"),
         ({"covariates": ["school"]}, "covariate 'school' is no column"),
         ({"cluster": "school"}, "cluster 'school' is no column"),
-        ({"metric": "auc"}, "auc is no mean over rows.*brier"),
+        ({"metric": "rmse"}, "rmse is no mean over rows.*mse or mae"),
+        ({"metric": "auc", "strata": "course"}, "auc is no mean .* split by strata.*brier"),
+        ({"metric": "auc", "covariates": "reading"}, "auc is no mean .* split by covariates"),
         ({"metric": "grit"}, "unknown metric 'grit'"),
         ({"metric": "mae", "target": "course"}, "must hold numbers"),
         ({"predict": lambda model, frame: [1]}, "1 predictions for 1500 rows"),
@@ -307,7 +367,20 @@ def test_the_command_takes_a_function_that_predicts(
     assert answer.exit_code == 1
 
 
+def test_the_command_says_how_to_trust_a_model(store: Path) -> None:
+    refused = call(store, "forest", "pass:v1", *DATA)
+    assert refused.exit_code == 3
+    trust = "--trust sklearn.tree._tree.Tree"
+    assert f"On the command line: {trust}" in " ".join(refused.output.split())
+    assert call(store, "forest", "pass:v1", *DATA, *trust.split()).exit_code == 0
+
+
+def test_the_command_names_its_metrics(store: Path) -> None:
+    told = call(store, "--help").output
+    assert all(name in told for name in METRICS)
+
+
 def test_the_command_says_what_is_wrong(store: Path) -> None:
-    answer = call(store, "pass:v0", "pass:v1", *DATA, "--metric", "auc", "--json")
+    answer = call(store, "pass:v0", "pass:v1", *DATA, "--metric", "rmse", "--json")
     assert answer.exit_code == 1
     assert json.loads(answer.output)["error"]["code"] == "unknown_metric"
