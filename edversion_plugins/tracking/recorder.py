@@ -169,7 +169,12 @@ class Recorder:
         if not found:
             return None
         version = self.run.use_artifact(found[0], relation="reused")
-        _log.info("reusing %s: code, data, parameters and libraries are equal", version.reference)
+        _log.info(
+            "reusing %s (step %s), nothing is trained: code, data, parameters and libraries are "
+            "equal",
+            version.reference,
+            version.metadata.get("step"),
+        )
         return version
 
     # How it ends

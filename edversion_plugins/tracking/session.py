@@ -13,6 +13,7 @@ from edversion_plugins.tracking.checkpoints import Checkpoint
 from edversion_plugins.tracking.environment import library_versions
 from edversion_plugins.tracking.recorder import Facts, Recorder
 from edversion_plugins.tracking.settings import Monitor, Settings
+from edversion_plugins.tracking.speaking import be_heard
 from edversion_plugins.tracking.spool import Spool, size_of
 
 __all__ = ["Session", "open_session"]
@@ -114,6 +115,7 @@ def open_session(
     run : Run, optional
         The run to join; the caller ends it.
     """
+    be_heard()
     began = datetime.now(UTC).isoformat()
     opened = run or _resumed(settings, config, resume) or _begun(settings, config)
     try:
