@@ -14,7 +14,8 @@ The rule
   values of one Arrow type, and its shape.
 - **Sparse matrices** are dtype, shape and non-zero values, whichever format holds them.
 - **Groups**: a tuple, or a mapping with its names in order. A `TensorDataset` is the tuple of
-  its tensors, a `Subset` its rows in order, a `DataLoader` its dataset.
+  its tensors, a `Subset` its rows in order, a `ConcatDataset` all rows, a `StackDataset` the
+  tuple or mapping of its parts, a `DataLoader` its dataset.
 - **NaN**: all NaNs are one, and in a column of floating-point numbers a null is NaN.
   **-0.0** is not 0.0.
 
@@ -71,8 +72,9 @@ def fingerprint(data: Any) -> str:
     ----------
     data : object
         A pandas DataFrame or Series, an Arrow table or array, a `datasets.Dataset`, a NumPy
-        array, a torch tensor, `TensorDataset`, `Subset` or `DataLoader`, a SciPy sparse matrix,
-        or a tuple or mapping of these. The module says what counts.
+        array, a torch tensor, `TensorDataset`, `Subset`, `ConcatDataset`, `StackDataset` or
+        `DataLoader`, a SciPy sparse matrix, or a tuple or mapping of these. The module says
+        what counts.
 
     Returns
     -------

@@ -65,9 +65,9 @@ def part_of(data: Any) -> Part:
     ----------
     data : object
         A pandas DataFrame, Series or Index; an Arrow table, batch or array; a
-        `datasets.Dataset`; a NumPy array; a torch tensor, `TensorDataset`, a `Subset` of one,
-        or a `DataLoader` over one; a SciPy sparse matrix; a list of numbers or texts; a tuple
-        or mapping of these.
+        `datasets.Dataset`; a NumPy array; a torch tensor, `TensorDataset`, a `Subset`,
+        `ConcatDataset` or `StackDataset` of such, or a `DataLoader` over one; a SciPy sparse
+        matrix; a list of numbers or texts; a tuple or mapping of these.
 
     Raises
     ------
@@ -175,20 +175,43 @@ def _torch(data: Any) -> Part | None:
         return part_of(data.dataset)
     if _is(data, module, "TensorDataset"):
         return Group(tuple(map(_tensor, data.tensors)), None, "torch.TensorDataset")
+    if _is(data, module, "StackDataset"):
+        return _grouped(data.datasets)
+    if _is(data, module, "ConcatDataset"):
+        return Group(tuple(map(_tensor, _rows_of(data))), None, "torch.TensorDataset")
     return _subset(data) if _is(data, module, "Subset") else None
+
+
+def _rows_of(data: Any) -> tuple[Any, ...]:
+    """Give the tensors of a dataset of tensors, of a subset of one, or of several in a row."""
+    import torch
+
+    module = "torch.utils.data"
+    if _is(data, module, "TensorDataset"):
+        return tuple(data.tensors)
+    if _is(data, module, "Subset"):
+        rows = torch.as_tensor(data.indices)
+        return tuple(tensor[rows] for tensor in _rows_of(data.dataset))
+    if not _is(data, module, "ConcatDataset"):
+        raise _unsupported(data)
+    parts = [_rows_of(each) for each in data.datasets]
+    kinds = {tuple((tensor.dtype, tensor.shape[1:]) for tensor in part) for part in parts}
+    if len(kinds) != 1:
+        raise _unsupported(data, "its parts hold tensors of different types or shapes")
+    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
 
 def _subset(data: Any) -> Part:
     """Take the rows of a subset, however deep it is nested, in its order."""
     import numpy as np
-    from torch.utils.data import TensorDataset
 
     rows = np.asarray(data.indices, dtype="i8")
     whole = data.dataset
     while _is(whole, "torch.utils.data", "Subset"):
         rows, whole = np.asarray(whole.indices, dtype="i8")[rows], whole.dataset
-    if isinstance(whole, TensorDataset):
-        return part_of(TensorDataset(*(tensor[rows] for tensor in whole.tensors)))
+    if _is(whole, "torch.utils.data", "TensorDataset", "ConcatDataset"):
+        chosen = (tensor[rows] for tensor in _rows_of(whole))
+        return Group(tuple(map(_tensor, chosen)), None, "torch.TensorDataset")
     if _is(whole, "datasets", "Dataset"):
         return part_of(whole.select(rows))
     if _is(whole, "torch", "Tensor") or isinstance(whole, np.ndarray):

@@ -144,10 +144,11 @@ def _fairness(given: Any) -> tuple[Fairness, ...]:
         return ()
     from edversion_plugins.evaluation import Fairness
 
-    found = (given,) if isinstance(given, Fairness) else tuple(given)
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    found = tuple(given) if several else (given,)
     for each in found:
         if not isinstance(each, Fairness):
-            raise _wrong("fairness", "Fairness(...), or several", each)
+            raise _wrong("fairness", "Fairness('gender', ...), or a list of them", each)
     return found
 
 

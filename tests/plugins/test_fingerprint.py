@@ -18,7 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
-from torch.utils.data import DataLoader, Subset, TensorDataset, random_split
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 
 from edversion import InvalidInputError
 from edversion_plugins.tracking import fingerprint
@@ -303,6 +310,22 @@ def test_torch_datasets_are_their_rows_in_order() -> None:
     assert fingerprint(part) != fingerprint(rest)
     inner = [rest.indices[i] for i in (5, 0)]
     assert fingerprint(Subset(rest, [5, 0])) == fingerprint((x[inner], y[inner]))
+
+
+def test_torch_datasets_of_several_are_all_their_rows() -> None:
+    x, y = torch.randn(10, 3), torch.arange(10)
+    whole = TensorDataset(x, y)
+    known = fingerprint(whole)
+    joined = ConcatDataset([Subset(whole, range(4)), TensorDataset(x[4:], y[4:])])
+    assert known == fingerprint(joined) == fingerprint(ConcatDataset([joined]))
+    assert fingerprint(Subset(joined, [5, 0])) == fingerprint((x[[5, 0]], y[[5, 0]]))
+    assert fingerprint(ConcatDataset([whole, whole])) != known
+    assert fingerprint(StackDataset(x, y)) == fingerprint((x, y))
+    assert fingerprint(StackDataset(x=x, y=TensorDataset(y))) == fingerprint(
+        {"x": x, "y": TensorDataset(y)}
+    )
+    with pytest.raises(InvalidInputError, match="tensors of different types or shapes"):
+        fingerprint(ConcatDataset([whole, TensorDataset(x)]))
 
 
 def test_names_of_numpy_are_texts() -> None:
