@@ -259,6 +259,7 @@ class CheckpointContract(AdapterContract):
         assert places_of(repository, "final") == []
         (run,) = runs_of(repository)
         assert run.status == "failed"
+        assert "Traceback (most recent call last)" in (run.error or "")
         assert type(error).__name__ in (run.error or "")
 
     def test_a_resumed_training_goes_on_with_its_run(

@@ -3,13 +3,17 @@
 ::
 
     from edversion_plugins.evaluation import Fairness
-    from edversion_plugins.lightning import EdVersionCallback
+    from edversion_plugins.lightning import EdVersionCallback, checkpoint_path
 
-    trainer = Trainer(callbacks=[EdVersionCallback("essay-scorer", fairness=Fairness("gender"))])
+    versions = EdVersionCallback("essay-scorer", fairness=Fairness("gender"))
+    trainer = Trainer(callbacks=[versions, ModelCheckpoint(monitor="val_loss")])
     trainer.fit(model, data)
 
     version = edversion.open().version("essay-scorer:best")
     trainer.test(model, data, ckpt_path=checkpoint_path(version))
+
+The first callback is all that is needed; what the ModelCheckpoints monitor, or else what an
+EarlyStopping does, decides ``best``.
 
 Works with ``pytorch_lightning`` and ``lightning.pytorch``, alone or both at once, and needs
 neither of them to be imported first. ``EDVERSION_AUTOLOG=1`` adds the callback to every

@@ -16,7 +16,7 @@ from edversion_plugins.lightning.fairness import Groups
 from edversion_plugins.lightning.fitting import Fitting
 from edversion_plugins.lightning.freshness import Freshness
 from edversion_plugins.lightning.namespaces import callback_class
-from edversion_plugins.lightning.reusing import load_version
+from edversion_plugins.lightning.reusing import Reused, load_version
 from edversion_plugins.tracking import Settings, Tracker
 
 __all__ = ["EdVersionCallback"]
@@ -69,9 +69,14 @@ class EdVersionCallback:
 
     Notes
     -----
-    A score decides ``best`` only if it was measured at the checkpoint's own step. Inside
-    ``with edversion.init(...)`` the versions are logged by that run. In a distributed training
-    rank zero commits.
+    What the ModelCheckpoints monitor decides ``best``, and with several monitors each
+    ``best-<monitor>``; where none of them monitors anything, what an EarlyStopping monitors.
+    A score counts only if it was measured at the checkpoint's own step. ``candidate`` is the
+    best within the ``bounds`` of `fairness`.
+
+    Inside ``with edversion.init(...) as run`` the versions are logged by that run: after
+    ``run.use_artifact("encoder:v2", relation="derived_from")`` their lineage says what was
+    fine-tuned. In a distributed training rank zero commits.
 
     Examples
     --------
@@ -121,6 +126,7 @@ class EdVersionCallback:
         self._resume: dict[str, Any] | None = None  # what the checkpoint loaded knows of its run
         self._memory = Memory()
         self._reports: list[FairnessReport] = []
+        self._reused: Reused | None = None  # on every rank
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Give what a copy in another process needs: it begins like a new one."""
@@ -159,9 +165,11 @@ class EdVersionCallback:
     # A fit
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Forget the checkpoint of a fit that failed before it began."""
+        """Forget the checkpoint of a fit that failed before it began, or that was reused."""
         if stage == "fit":
-            self._resume = None
+            reused, self._resume, self._reused = self._reused, None, None
+            if reused is not None:
+                reused.take_back(trainer)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin; not earlier, as some strategies restore a checkpoint after ``on_fit_start``."""
@@ -197,6 +205,11 @@ class EdVersionCallback:
             not self._freshness.only_in(monitor.name, "val") for monitor in monitors_of(trainer)
         ):
             self._look(trainer, "train")
+
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        """Say where the best of a training is that did not take place."""
+        if self._reused is not None:
+            self._reused.tell(trainer)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Remember what ended the fit."""
@@ -277,7 +290,9 @@ class EdVersionCallback:
         if not self.settings.reuse:
             return
         with self._tracker.guarded("load the model to reuse"):
-            if load_version(trainer, version) and fitting is not None and version is not None:
+            run = None if fitting is None else self._tracker.run
+            self._reused = load_version(trainer, None if run is None else run.repository, version)
+            if self._reused is not None and fitting is not None and version is not None:
                 fitting.reused(version)
 
     def _tested(self, trainer: Any, pl_module: Any, split: str) -> None:

@@ -6,11 +6,12 @@ import inspect
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from xxhash import xxh3_128
 
 from edversion_plugins.tracking import Monitor, library_versions, plain
+from edversion_plugins.tracking.settings import Mode
 
 __all__ = ["configuration", "monitors_of", "reuse_key"]
 
@@ -32,6 +33,8 @@ _TRAINER = (
     "overfit_batches",
     "reload_dataloaders_every_n_epochs",
 )
+# Not all that is imported: a notebook imports more by and by, which changes no training.
+_DECIDING = ("lightning", "numpy", "pytorch-lightning", "torch")
 _FRAMEWORKS = {"lightning", "pytorch_lightning", "torch", "builtins", "abc", "typing"}
 
 
@@ -61,13 +64,8 @@ def configuration(trainer: Any, module: Any) -> dict[str, Any]:
 
 
 def monitors_of(trainer: Any) -> tuple[Monitor, ...]:
-    """Give what the ModelCheckpoints monitor, in their order, each once."""
-    found: dict[str, Monitor] = {}
-    for each in trainer.checkpoint_callbacks:
-        name = getattr(each, "monitor", None)
-        if name:
-            found.setdefault(name, Monitor(name, each.mode))
-    return tuple(found.values())
+    """Give what the ModelCheckpoints monitor, or else the EarlyStoppings, each once, in order."""
+    return _monitored(trainer.checkpoint_callbacks) or _monitored(trainer.early_stopping_callbacks)
 
 
 def reuse_key(config: Mapping[str, Any], module: Any, data: Mapping[str, str]) -> dict[str, Any]:
@@ -86,8 +84,18 @@ def reuse_key(config: Mapping[str, Any], module: Any, data: Mapping[str, str]) -
         "code": _code(module),
         "data": dict(data),
         "config": plain(config),
-        "libraries": library_versions(),
+        "libraries": library_versions(*_DECIDING, *_packages(module)),
     }
+
+
+def _monitored(callbacks: Iterable[Any]) -> tuple[Monitor, ...]:
+    found: dict[str, Monitor] = {}
+    for each in callbacks:
+        name: Any = getattr(each, "monitor", None)
+        mode: Any = getattr(each, "mode", None)
+        if name and mode in get_args(Mode):  # a Checkpoint of somebody's own may have no mode
+            found.setdefault(name, Monitor(name, mode))
+    return tuple(found.values())
 
 
 def _hparams(holder: Any) -> dict[str, Any]:
@@ -103,6 +111,12 @@ def _code(module: Any) -> dict[str, str]:
             text = name
         found[name] = xxh3_128(text.encode()).hexdigest()
     return found
+
+
+def _packages(module: Any) -> set[str]:
+    """Give the packages that the model's parts are from, as far as their names are alike."""
+    own = _own_modules(type(part) for part in module.modules())
+    return {name.partition(".")[0].replace("_", "-") for name in own}
 
 
 def _own_modules(classes: Iterable[type]) -> set[str]:

@@ -37,13 +37,21 @@ class Data:
         self._hopeless: set[str] = set()
         self.versions: dict[str, edversion.Version] = {}
 
-    def record(self, part: str) -> None:
-        """Version the data of a part, whatever of them is there by now."""
+    def record(self, part: str, *, for_all: bool = True) -> None:
+        """Version the data of a part, whatever of them is there by now.
+
+        Parameters
+        ----------
+        part : str
+            Which.
+        for_all : bool
+            Whether all versions of the run have to do with them; a test is of one alone.
+        """
         for split, data in self._parts(part):
             if split in self._hopeless:
                 continue
             relation: Relation = "trained_on" if part == "train" else "evaluated_on"
-            version = self._tracker.dataset(data, relation, split=split)
+            version = self._tracker.dataset(data, relation if for_all else None, split=split)
             if version is None:
                 self._hopeless.add(split)
             else:

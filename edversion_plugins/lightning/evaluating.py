@@ -99,9 +99,10 @@ def record_evaluation(
     error: BaseException | None = None
     try:
         known = Data(trainer, tracker, data)
-        known.record(split)
+        known.record(split, for_all=False)
         with tracker.guarded(f"record the evaluation of {version.reference}"):
-            run.use_artifact(version)
+            if all(each.id != run.id for each in version.logged_by()):
+                run.use_artifact(version)  # of its own run it would seem a source of the others
             for dataset in known.versions.values():
                 run.repository.relate(version, dataset, "evaluated_on")
             step = version.metadata.get("step")

@@ -59,6 +59,8 @@ class Fitting:
         tracker.start(config, resume=resume, run=_current_run(tracker))
         if tracker.run is None:
             return
+        if not tracker.monitors:
+            _log.info("no ModelCheckpoint has a monitor: no version will be called the best")
         for part in ("train", "val"):
             self._data.record(part)
         with tracker.guarded("find the version that the training goes on from"):

@@ -37,17 +37,15 @@ def check_whole(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        The checkpoint; one without torch's plan of the shards is taken as it is.
+        The checkpoint; one that holds no shards is taken as it is.
 
     Raises
     ------
     IntegrityError
-        A shard is missing or cut: it was written on another node's own disk, or by a rank
-        that died. The message says which.
+        A shard is missing or cut, or the plan of them is: it was written on another node's own
+        disk, or by a rank that died. The message says which.
     """
-    if not (folder / _PLAN).is_file():
-        return
-    missing = sorted({name for name, end in _places(folder) if _size(folder / name) < end})
+    missing = _missing(folder)
     if missing:
         raise edversion.IntegrityError(
             f"the sharded checkpoint {folder} lacks {', '.join(missing)}, or a part of it; it "
@@ -55,6 +53,12 @@ def check_whole(folder: Path) -> None:
             code="missing_shards",
             missing=missing,
         )
+
+
+def _missing(folder: Path) -> list[str]:
+    if (folder / _PLAN).is_file():
+        return sorted({name for name, end in _places(folder) if _size(folder / name) < end})
+    return [_PLAN] if any(folder.glob("*.distcp")) else []
 
 
 def _places(folder: Path) -> Iterator[tuple[str, int]]:

@@ -82,7 +82,7 @@ class Tracker(Lifecycle):
     def dataset(
         self,
         data: Any,
-        relation: Relation,
+        relation: Relation | None,
         *,
         name: str | None = None,
         split: str | None = None,
@@ -93,8 +93,9 @@ class Tracker(Lifecycle):
         ----------
         data : Version, str, path, table, array or dataset
             Whatever `log_dataset` takes.
-        relation : {"trained_on", "evaluated_on"}
-            What for.
+        relation : {"trained_on", "evaluated_on"} or None
+            What for, said of every version of the run. None where it concerns one of them, as
+            a test does; say it with `judge` or `Repository.relate` then.
         name : str, optional
             Collection; ``<model>-<split>`` where left out.
         split : str, optional
@@ -108,7 +109,7 @@ class Tracker(Lifecycle):
         session = self._session
         if session is None:
             return None
-        with self.guarded(f"version the data ({relation})"):
+        with self.guarded(f"version the data ({relation or split})"):
             return self._dataset(session, data, relation, name, split)
         return None
 
@@ -328,7 +329,7 @@ class Tracker(Lifecycle):
         self,
         session: Session,
         data: Any,
-        relation: Relation,
+        relation: Relation | None,
         name: str | None,
         split: str | None,
     ) -> edversion.Version | None:

@@ -21,8 +21,9 @@ BATCH = 8
 NAME, PROJECT = "scorer", "test"
 
 
-def loader(dataset: Any = None) -> DataLoader[Any]:
-    return DataLoader(TensorDataset(X, Y) if dataset is None else dataset, batch_size=BATCH)
+def loader(dataset: Any = None, *, shuffle: bool = False) -> DataLoader[Any]:
+    data = TensorDataset(X, Y) if dataset is None else dataset
+    return DataLoader(data, batch_size=BATCH, shuffle=shuffle)
 
 
 class Scorer(pl.LightningModule):

@@ -14,9 +14,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
+import edversion
 from edversion import InvalidInputError
 from edversion_plugins.evaluation import Fairness
 from edversion_plugins.lightning import EdVersionCallback, autolog
+from edversion_plugins.lightning.namespaces import NAMES
 from tests.plugins.lightning.boring import NAME, Scorer, callback, loader, saving, trainer, versions
 
 
@@ -118,7 +120,16 @@ def test_it_is_a_callback_of_both_namespaces(tmp_path: Path) -> None:
     early = EdVersionCallback(NAME)  # the name that was imported before lightning.pytorch was
     assert isinstance(early, lightning.Callback)
 
-    class Model(lightning.LightningModule):  # type: ignore[misc, name-defined]
+    fit = lightning.Trainer(
+        default_root_dir=tmp_path, max_epochs=1, logger=False, accelerator="cpu",
+        callbacks=made, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    fit.fit(_model_of(lightning)(), loader())
+    assert len(versions(tmp_path)) == 1
+
+
+def _model_of(lightning: Any) -> type[Any]:
+    class Model(lightning.LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.layer = torch.nn.Linear(2, 1)
@@ -129,12 +140,7 @@ def test_it_is_a_callback_of_both_namespaces(tmp_path: Path) -> None:
         def configure_optimizers(self) -> Any:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
-    fit = lightning.Trainer(
-        default_root_dir=tmp_path, max_epochs=1, logger=False, accelerator="cpu",
-        callbacks=made, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
-    fit.fit(Model(), loader())
-    assert len(versions(tmp_path)) == 1
+    return Model
 
 
 def test_importing_it_loads_no_framework() -> None:
@@ -209,51 +215,46 @@ trainer:
 # EDVERSION_AUTOLOG
 
 
-@pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install the entry point, as the package's metadata does."""
-    info = tmp_path / "site" / "edversion_autolog_test-1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: edversion-autolog-test\nVersion: 1\n"
-    )
-    (info / "entry_points.txt").write_text(
-        "[pytorch_lightning.callbacks_factory]\n"
-        "edversion_test = edversion_plugins.lightning.autolog:callbacks\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    monkeypatch.setenv("EDVERSION_STORE", str(tmp_path / "store"))
-
-
 @pytest.mark.parametrize("value", [None, "0", ""])
 def test_nothing_is_added_unless_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: None, value: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
     if value is not None:
         monkeypatch.setenv("EDVERSION_AUTOLOG", value)
     fit = trainer(tmp_path, epochs=1)
-    assert not [each for each in fit.callbacks if isinstance(each, EdVersionCallback)]
+    assert not [each for each in fit.callbacks if isinstance(each, autolog.AutomaticCallback)]
 
 
+@pytest.mark.parametrize("namespace", NAMES)
 def test_the_environment_adds_it_to_every_trainer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespace: str
 ) -> None:
+    lightning = pytest.importorskip(namespace)
     monkeypatch.setenv("EDVERSION_AUTOLOG", "1")
+    monkeypatch.setenv("EDVERSION_STORE", str(tmp_path / "store"))
     monkeypatch.chdir(tmp_path)
-    fit = trainer(tmp_path, epochs=1)
-    fit.fit(Scorer(), loader(), loader())
-    import edversion
 
+    class Plain(_model_of(lightning)):  # type: ignore[misc]
+        pass
+
+    fit = lightning.Trainer(
+        default_root_dir=tmp_path, max_epochs=1, logger=False, accelerator="cpu",
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    assert len([each for each in fit.callbacks if isinstance(each, autolog.AutomaticCallback)]) == 1
+    fit.fit(Plain(), loader())
     with edversion.open(tmp_path / "store") as repository:
-        assert [info.name for info in repository.collections(type="model")] == ["Scorer"]
-        assert len(repository.versions("Scorer")) == 1
+        assert [info.name for info in repository.collections(type="model")] == ["Plain"]
+        assert len(repository.versions("Plain")) == 1
 
 
 def test_the_callback_that_was_asked_for_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDVERSION_AUTOLOG", "1")
+    monkeypatch.chdir(tmp_path)
     fit = trainer(tmp_path, *autolog.callbacks(), callback(tmp_path), epochs=1)
     fit.fit(Scorer(), loader(), loader())
-    assert len([each for each in fit.callbacks if isinstance(each, EdVersionCallback)]) == 1
+    assert not [each for each in fit.callbacks if isinstance(each, autolog.AutomaticCallback)]
     assert len(versions(tmp_path)) == 1
+    assert not (tmp_path / ".edversion").exists()

@@ -63,8 +63,13 @@ def test_a_test_is_recorded_for_the_version_tested(tmp_path: Path, fresh: bool) 
     with opened(tmp_path) as repository:
         statuses = [run.status for run in repository.runs(project=PROJECT)]
         assert statuses == ["finished"] * (2 if fresh else 1)
-        edges = repository.lineage(f"{NAME}:v1", depth=1)
-    assert ("evaluated_on", "scorer-test") in {(edge.relation, edge.source.name) for edge in edges}
+        tested, other = (
+            {(edge.relation, edge.source.name) for edge in repository.lineage(each, depth=1)}
+            for each in (f"{NAME}:v1", f"{NAME}:v0")
+        )
+    assert ("evaluated_on", "scorer-test") in tested
+    assert ("evaluated_on", "scorer-test") not in other  # nothing is said of what was not tested
+    assert {name for _, name in other} <= {"scorer-train", "scorer-val", "scorer-test"}
 
 
 def test_a_validation_of_a_version_is_recorded_for_it(tmp_path: Path) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch.utils.data import Subset, TensorDataset
 from torch.utils.data.distributed import DistributedSampler
 
-from edversion import InvalidInputError
+import edversion
+from edversion import AdapterWarning, InvalidInputError
+from edversion_plugins.lightning import checkpoint_path
 from edversion_plugins.lightning.contents import read_contents
 from edversion_plugins.lightning.freshness import Freshness
 from edversion_plugins.lightning.namespaces import home
 from edversion_plugins.lightning.rows import Rows
+from tests.plugins.lightning.boring import PROJECT, Scorer, callback, loader, trainer, versions
 
 
 def held(**more: Any) -> dict[str, Any]:
@@ -190,3 +195,54 @@ def test_named_tuples_are_batches_too() -> None:
 def test_only_a_trainer_has_a_namespace() -> None:
     with pytest.raises(TypeError, match="no Lightning Trainer"):
         home(object())
+
+
+# Shards
+
+
+@pytest.fixture
+def sharded(tmp_path: Path) -> Path:
+    """Give a folder as `ModelParallelStrategy` leaves it, written by this process alone."""
+    from torch.distributed.checkpoint import FileSystemWriter, save
+
+    folder = tmp_path / "step=7.ckpt"
+    state = {"state_dict": {"weight": torch.arange(64.0), "bias": torch.ones(3)}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch: there is only one process
+        save(state, storage_writer=FileSystemWriter(folder), no_dist=True)
+    torch.save(held(state_dict={}), folder / "meta.pt")
+    return folder
+
+
+@pytest.mark.parametrize("lost", [None, "__0_0.distcp", ".metadata"])
+def test_a_sharded_checkpoint_is_logged_whole_or_not_at_all(
+    tmp_path: Path, sharded: Path, lost: str | None
+) -> None:
+    """What is missing is told where it is saved, and stops nothing."""
+    if lost is not None:
+        (sharded / lost).unlink()
+    told: list[str] = []
+    logged: list[Any] = []
+    watched = callback(tmp_path)
+
+    class ByHand(pl.Callback):
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", AdapterWarning)
+                logged.append(watched.log_checkpoint(sharded))
+            told.extend(str(each.message) for each in caught)
+
+    fit = trainer(tmp_path, watched, ByHand(), epochs=1, enable_checkpointing=False)
+    fit.fit(Scorer(), loader(), loader())
+    if lost is None:
+        (version,) = versions(tmp_path)
+        assert told == []
+        assert version == logged[0]
+        assert version.metadata["step"] == 7
+        assert {".metadata", "__0_0.distcp", "meta.pt"} == {each.path for each in version.files()}
+        assert checkpoint_path(version, tmp_path / "loaded").is_dir()
+    else:
+        assert logged == [None]
+        assert f"IntegrityError: the sharded checkpoint {sharded} lacks {lost}" in told[0]
+        with edversion.open(tmp_path / "store", project=PROJECT) as repository:
+            assert repository.collections(type="model") == ()

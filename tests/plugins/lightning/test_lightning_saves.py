@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, OnExceptionCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, OnExceptionCheckpoint
 from pytorch_lightning.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 
 import edversion
@@ -280,12 +283,23 @@ def test_a_fit_within_a_run_is_of_that_run(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     from edversion_plugins.lightning import EdVersionCallback
 
+    (tmp_path / "encoder.pt").write_bytes(b"weights")
     with edversion.init(PROJECT, store=tmp_path / "store") as run:
+        run.log_artifact(tmp_path / "encoder.pt", name="encoder", type="model")
+    with edversion.init(PROJECT, store=tmp_path / "store") as run:
+        run.use_artifact("encoder:v0", relation="derived_from")
         fit = trainer(tmp_path, EdVersionCallback(NAME), saving(tmp_path), epochs=1)
         fit.fit(Scorer(), loader(), loader())
         assert run.is_open
     (version,) = versions(tmp_path)
     assert [info.id for info in version.logged_by()] == [run.id]
+    with edversion.open(tmp_path / "store", project=PROJECT) as repository:
+        edges = repository.lineage(version, depth=1)
+    assert {(edge.relation, edge.source.name) for edge in edges} == {
+        ("derived_from", "encoder"),
+        ("trained_on", "scorer-train"),
+        ("evaluated_on", "scorer-val"),
+    }
 
 
 def test_the_private_name_that_we_read_is_there(tmp_path: Path) -> None:
@@ -297,16 +311,81 @@ def test_the_private_name_that_we_read_is_there(tmp_path: Path) -> None:
     assert Path(last_written(saver)).name == "last.ckpt"
 
 
-def test_an_equal_training_is_not_repeated(tmp_path: Path) -> None:
-    def fitted(rate: float) -> tuple[pl.Trainer, Scorer]:
-        fit = trainer(tmp_path, callback(tmp_path, reuse=True), saving(tmp_path), epochs=1)
-        model = Scorer(rate=rate)
-        fit.fit(model, loader(), loader())
-        return fit, model
+def test_what_stops_the_training_decides_where_nothing_else_does(tmp_path: Path) -> None:
+    stopping = EarlyStopping("val_loss", patience=9)
+    fit = trainer(tmp_path, callback(tmp_path), stopping, saving(tmp_path, save_top_k=-1))
+    fit.fit(Scorer((0.5, 0.3, 0.4)), loader(), loader())
+    assert aliases(tmp_path) == {"best": 4, "latest": 6, "final": 6}
 
-    first, trained = fitted(0.5)
-    again, reused = fitted(0.5)
-    other, _ = fitted(0.25)
-    assert [each.global_step for each in (first, again, other)] == [2, 0, 2]
+
+def test_without_a_monitor_it_says_that_nothing_is_best(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "edversion.tracking"):
+        trainer(tmp_path, callback(tmp_path), epochs=1).fit(Scorer(), loader(), loader())
+    assert "no ModelCheckpoint has a monitor" in caplog.text
+
+
+# Reuse
+
+
+def _fitted(
+    folder: Path, saver: ModelCheckpoint, rate: float = 0.5, **more: Any
+) -> tuple[pl.Trainer, Scorer]:
+    fit = trainer(folder, callback(folder, reuse=True, **more), saver)
+    model = Scorer((0.5, 0.3, 0.4), rate=rate)
+    fit.fit(model, loader(), loader())
+    return fit, model
+
+
+def test_an_equal_training_is_not_repeated(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "skops", raising=False)
+    first, trained = _fitted(tmp_path, saving(tmp_path))
+    monkeypatch.setitem(sys.modules, "skops", ModuleType("skops"))  # imported meanwhile: no matter
+    with caplog.at_level(logging.INFO, "edversion.tracking"):
+        again, reused = _fitted(tmp_path, saving(tmp_path))
+    assert "reusing test/scorer:v2 (step 6), nothing is trained" in caplog.text
+    other, _ = _fitted(tmp_path, saving(tmp_path), rate=0.25)
+    assert [each.global_step for each in (first, again, other)] == [6, 0, 6]
     assert torch.equal(trained.layer.weight, reused.layer.weight)
-    assert steps(tmp_path) == [2, 2]
+    assert steps(tmp_path) == [2, 4, 6, 2, 4, 6]
+
+
+def test_a_script_goes_on_as_if_it_had_trained(tmp_path: Path) -> None:
+    first, trained = _fitted(tmp_path, saving(tmp_path, monitor="val_loss", save_top_k=-1))
+    again, reused = _fitted(tmp_path, saving(tmp_path, monitor="val_loss"))
+    for fit, model in ((first, trained), (again, reused)):
+        fit.test(model, loader(), ckpt_path="best", verbose=False)
+    assert torch.equal(trained.layer.weight, reused.layer.weight)
+    saver: Any = again.checkpoint_callback
+    assert saver.best_model_score == pytest.approx(0.3)
+    held = torch.load(saver.best_model_path, weights_only=True)
+    assert held["global_step"] == 4
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_what_was_reused_is_not_rotated_away(tmp_path: Path, last: bool) -> None:
+    """A ModelCheckpoint removes what is in its folder: let the store be there too."""
+    place = {"store": str(tmp_path / "own" / "saved" / "store")}
+    _fitted(tmp_path, saving(tmp_path, save_last=last), **place)
+    saver = saving(tmp_path, save_last=last)
+    again, model = _fitted(tmp_path, saver, **place)
+    kept = Path(saver.best_model_path)
+    assert tmp_path / "own" / "saved" / "store" in kept.parents
+    again.fit_loop.max_epochs = 4
+    again.fit(model, loader(), loader())
+    assert again.global_step == 8
+    assert kept.is_file()
+
+
+def test_a_model_that_cannot_be_loaded_is_trained_again(tmp_path: Path) -> None:
+    _fitted(tmp_path, saving(tmp_path))
+    for pack in (tmp_path / "store").rglob("packs/*/*"):
+        pack.unlink()
+    for manifest in (tmp_path / "store").rglob("manifests/*/*"):
+        manifest.unlink()
+    with pytest.warns(AdapterWarning, match="could not load the model to reuse"):
+        again, _ = _fitted(tmp_path, saving(tmp_path))
+    assert again.global_step == 6
