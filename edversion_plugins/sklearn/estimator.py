@@ -29,8 +29,9 @@ class Versioned(Delegating):
 
     It is a classifier where it wraps one, a transformer where it wraps one, and goes into a
     `Pipeline`, a `GridSearchCV` or `cross_val_score`, or around them. Fits of
-    cross-validation, and those of the members of an ensemble, are no versions; the refit of
-    the best candidate is one, with the table of the search beside it.
+    cross-validation, those of the members of an ensemble, and the rounds and trials of RFE and
+    RANSAC are no versions: wrap the ensemble. The refit of the best candidate of a search is
+    one, with the table of the search beside it.
 
     A fit inside the block of ``with edversion.init(...)`` belongs to that run, unless the
     wrapper names another project or another store; any other fit is a run of its own.
@@ -196,9 +197,9 @@ class Versioned(Delegating):
         y : array-like of shape (n_samples,)
             What is true.
         groups : data frame or mapping, optional
-            Columns of n_samples values, e.g. ``df[["gender", "ses"]]``. Those that
-            ``fairness`` names, all of them where it is not given. Where left out, the
-            columns of X that ``fairness`` names.
+            Columns of n_samples values, in the order of X, e.g. ``df[["gender", "ses"]]``.
+            Those that ``fairness`` names, all of them where it is not given. Where left out,
+            the columns of X that ``fairness`` names.
         sample_weight : array-like of shape (n_samples,), optional
             Weights for the overall metrics.
         split : str

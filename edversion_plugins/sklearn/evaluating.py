@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import edversion
 from edversion_plugins.evaluation import Fairness, FairnessReport
 from edversion_plugins.sklearn.recording import FRAMEWORK, joined_run
@@ -97,12 +99,15 @@ def evaluate(
     Raises
     ------
     InvalidInputError
-        A column of groups does not exist, or lengths differ. Nothing is recorded then.
+        y has missing values, a column of groups does not exist, lengths differ, or the rows
+        of a frame of groups are in another order than the data's. Nothing is recorded then.
     """
     monitors = deciding(monitor)
+    _check_known(y)
     predictions = predictions_of(estimator, X)
     overall = measure(estimator, predictions, X, y, sample_weight)
     columns = _columns(groups, X, settings.fairness)
+    _check_rows(groups, X if hasattr(X, "iloc") else y)
     score = predictions.scores if predictions.kind == "classifier" else None
     reports = tuple(
         each.measure(y, predictions.predicted, score, groups=columns)
@@ -187,6 +192,31 @@ def _columns(groups: Any, X: Any, fairness: tuple[Fairness, ...]) -> dict[str, A
     if not set(wanted) <= set(map(str, names)):
         wanted = []  # whoever measures says which column is missing, and which there are
     return {str(name): groups[name] for name in names if not wanted or name in wanted}
+
+
+def _check_known(y: Any) -> None:
+    """Refuse outcomes that nobody knows: scikit-learn's own message is about sorting them."""
+    import pandas as pd
+
+    unknown = int(np.sum(pd.isna(np.asarray(y))))
+    if unknown:
+        raise edversion.InvalidInputError(
+            f"y has {unknown} missing values; leave out those rows, of X and of groups too",
+            code="missing_outcome",
+        )
+
+
+def _check_rows(groups: Any, data: Any) -> None:
+    """Refuse groups whose rows are those of the data in another order: they go by position."""
+    own, known = (getattr(each, "index", None) for each in (groups, data))
+    if not hasattr(own, "equals") or not hasattr(known, "equals") or own.equals(known):
+        return
+    if len(own) == len(known) and known.is_unique and known.isin(own).all():
+        raise edversion.InvalidInputError(
+            "groups has the rows of the data in another order, and learners would be taken for "
+            "members of the wrong group; give groups.loc[X.index]",
+            code="rows_unknown",
+        )
 
 
 def _miss(wanted: list[str]) -> None:

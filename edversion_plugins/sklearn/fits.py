@@ -18,9 +18,11 @@ PARTIAL_FITS = frozenset(
         "_incremental_fit_estimator",
         "_permutation_test_score",
         "_rfe_single_fit",
-        # Members of an ensemble: resampled data, or one class against others.
+        # Members of an ensemble: resampled data, one class against others, one column filled.
+        "_boost",
         "_fit_binary",
         "_fit_ovo_binary",
+        "_impute_one_feature",
         "_parallel_build_estimators",
     }
 )
@@ -32,6 +34,10 @@ renamed, too many versions are logged, and nothing is lost.
 """
 
 _SEARCH = "sklearn.model_selection._search"
+_TRIALS = ("fit", "sklearn.linear_model._ransac")
+"""RANSAC fits one estimator to up to a hundred random samples, then to what agreed with it."""
+_ROUNDS = ("_fit", "sklearn.feature_selection._rfe")
+"""RFE fits once for each feature that it leaves out, then to those that stay."""
 
 
 def is_real_fit() -> bool:
@@ -41,7 +47,7 @@ def is_real_fit() -> bool:
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_name in PARTIAL_FITS and _module(frame).startswith("sklearn."):
+        if _is_partial(frame):
             return False
         frame = frame.f_back
     return True
@@ -64,6 +70,15 @@ def surrounding_search() -> tuple[Any, Any] | None:
                 return search, frame.f_locals.get("results")
         frame = frame.f_back
     return None
+
+
+def _is_partial(frame: FrameType) -> bool:
+    """Tell whether a function of scikit-learn only tries fits, or makes parts of a model."""
+    place = frame.f_code.co_name, _module(frame)
+    if place == _ROUNDS:
+        chosen, wanted = (frame.f_locals.get(each) for each in ("support_", "n_features_to_select"))
+        return chosen is not None and wanted is not None and bool(chosen.sum() > wanted)
+    return place == _TRIALS or (place[0] in PARTIAL_FITS and place[1].startswith("sklearn."))
 
 
 def _module(frame: FrameType) -> str:

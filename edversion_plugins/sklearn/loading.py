@@ -123,6 +123,13 @@ def log_model(
     >>> folder.cleanup()
     """
     wrapper = isinstance(estimator, Versioned)
+    if not isinstance(run, edversion.Run):
+        raise edversion.InvalidInputError(
+            "log_model takes the run first: with edversion.init(...) as run: "
+            f"log_model(run, estimator, X, y); this is of type {type(run).__name__}",
+            code="bad_argument",
+            argument="run",
+        )
     _check_fitted(estimator)
     settings = Settings(
         name=name or (estimator.name if wrapper else type(estimator).__name__),

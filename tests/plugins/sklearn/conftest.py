@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+
+import edversion
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("sklearn")
@@ -37,3 +40,12 @@ _GROUPS = {"gender": "fm", "ses": "lh"}
 def place(tmp_path: Path) -> dict[str, str]:
     """Say where versions go, as arguments of `Versioned` and of `load`."""
     return {"project": "test", "store": str(tmp_path / "store")}
+
+
+@pytest.fixture
+def repository(place: dict[str, str]) -> Iterator[edversion.Repository]:
+    """Give the repository that is there, with one empty run."""
+    with edversion.init("test", store=place["store"]):
+        pass
+    with edversion.open(place["store"], project="test") as opened:
+        yield opened

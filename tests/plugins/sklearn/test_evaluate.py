@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,6 @@ from edversion_plugins.tracking import Monitor
 
 FAIR = Fairness("gender", bounds={"abroca": 1.0})
 UNFAIR = Fairness("gender", bounds={"abroca": 0.0})
-
-
-@pytest.fixture
-def repository(place: dict[str, str]) -> Iterator[edversion.Repository]:
-    with edversion.init("test", store=place["store"]):
-        pass
-    with edversion.open(place["store"], project="test") as opened:
-        yield opened
 
 
 def trained(learners: Any, place: dict[str, str], **more: Any) -> Versioned:
@@ -177,6 +168,34 @@ def test_wrong_groups_raise_and_record_nothing(
     assert repository.metrics("risk") == ()
 
 
+def test_groups_in_another_order_are_refused(
+    learners: Any, place: dict[str, str], repository: edversion.Repository
+) -> None:
+    model = trained(learners, place, fairness=FAIR)
+    shuffled = learners.groups.sample(frac=1, random_state=1)
+    for groups in (shuffled, shuffled["gender"]):
+        with pytest.raises(edversion.InvalidInputError, match=r"groups\.loc\[X\.index\]"):
+            model.evaluate(learners.X, learners.y, groups=groups)
+    assert repository.metrics("risk") == ()
+    X = learners.X.to_numpy()  # then the outcomes say which rows there are
+    blind = Versioned(LogisticRegression(), "blind", fairness=FAIR, **place).fit(X, learners.y)
+    with pytest.raises(edversion.InvalidInputError, match="another order"):
+        blind.evaluate(X, learners.y, groups=shuffled)
+    renumbered = learners.groups.set_axis(range(1000, 1200))
+    right = model.evaluate(learners.X, learners.y, groups=renumbered).reports
+    assert right == model.evaluate(learners.X, learners.y, groups=learners.groups).reports
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_outcomes_that_nobody_knows_are_counted_and_refused(
+    learners: Any, place: dict[str, str], words: bool
+) -> None:
+    y = learners.y.map({0: "stays", 1: "leaves"}) if words else learners.y
+    model = Versioned(LogisticRegression(), "risk", **place).fit(learners.X, y)
+    with pytest.raises(edversion.InvalidInputError, match="y has 4 missing values"):
+        model.evaluate(learners.X, y.where(y.index > 3))
+
+
 def test_it_prints_as_a_small_table(learners: Any, place: dict[str, str]) -> None:
     model = trained(learners, place, fairness=UNFAIR)
     lines = str(model.evaluate(learners.X, learners.y, groups=learners.groups)).splitlines()
@@ -220,6 +239,8 @@ def test_a_model_that_is_no_version_is_only_measured(
 
 def test_only_a_fitted_model_is_logged(learners: Any, place: dict[str, str]) -> None:
     with edversion.init("test", store=place["store"]) as run:
+        with pytest.raises(edversion.InvalidInputError, match="takes the run first"):
+            log_model(LogisticRegression(), run)  # type: ignore[arg-type]
         with pytest.raises(edversion.InvalidInputError, match="not fitted; call fit"):
             log_model(run, LogisticRegression(), learners.X, learners.y)
         assert run.repository.collections() == ()

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import BaggingClassifier, VotingClassifier
-from sklearn.feature_selection import RFECV
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it registers itself
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     RandomizedSearchCV,
-    TunedThresholdClassifierCV,
-    cross_val_predict,
     cross_val_score,
-    learning_curve,
-    permutation_test_score,
 )
-from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import edversion
 from edversion_plugins.sklearn import Versioned, load, log_model
-from edversion_plugins.sklearn.fits import PARTIAL_FITS
 
 GRID = {"estimator__C": [0.01, 1.0]}
-
-
-@pytest.fixture
-def repository(place: dict[str, str]) -> Iterator[edversion.Repository]:
-    with edversion.init("test", store=place["store"]):
-        pass
-    with edversion.open(place["store"], project="test") as opened:
-        yield opened
 
 
 def counts(repository: edversion.Repository) -> dict[str, int]:
@@ -76,6 +58,22 @@ def test_a_search_inside_gives_its_best_and_the_table(
     alone = LogisticRegression(**model.best_params_)
     Versioned(alone, "risk", **place).fit(learners.X, learners.y)
     assert counts(repository) == {"risk": 1}  # the same model, however it was found
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_pipeline_that_it_ends_is_judged_without_versions_and_fitted_with_one(
+    learners: Any, place: dict[str, str], repository: edversion.Repository, jobs: int
+) -> None:
+    model = make_pipeline(StandardScaler(), Versioned(LogisticRegression(), "risk", **place))
+    assert len(cross_val_score(model, learners.X, learners.y, cv=3, n_jobs=jobs)) == 3
+    assert repository.collections() == ()
+    grid = {f"versioned__{name}": values for name, values in GRID.items()}
+    search = GridSearchCV(model, grid, cv=3, n_jobs=jobs).fit(learners.X, learners.y)
+    winner = repository.version(search.best_estimator_[-1].version_)
+    assert counts(repository) == {"risk": 1}
+    check_table(repository, winner, search.cv_results_)
+    again = model.set_params(**search.best_params_).fit(learners.X, learners.y)
+    assert again[-1].version_ == winner.reference  # the same model without the search
 
 
 def check_table(
@@ -116,82 +114,6 @@ def test_the_table_is_left_out_on_request_and_without_a_refit_is_all_there_is(
     assert model.version_ is None
     names = {found.name for found in repository.collections()}
     assert names == {"off", "off-train", "table-search", "table-train"}
-
-
-def judged_only(model: Any, X: Any, y: Any) -> None:
-    cross_val_score(model, X, y, cv=2)
-    cross_val_predict(model, X, y, cv=2)
-    learning_curve(model, X, y, cv=2, train_sizes=[0.5])
-    permutation_test_score(model, X, y, cv=2, n_permutations=1)
-    cross_val_score(GridSearchCV(model, {"name": ["risk"]}, cv=2), X, y, cv=2)
-
-
-@pytest.mark.parametrize(
-    "around",
-    [
-        lambda model: RFECV(model, cv=2, importance_getter="coef_"),
-        lambda model: CalibratedClassifierCV(model, cv=2),
-        lambda model: BaggingClassifier(model, n_estimators=2),
-        OneVsRestClassifier,
-        OneVsOneClassifier,
-    ],
-    ids=["rfecv", "calibrated", "bagging", "one-vs-rest", "one-vs-one"],
-)
-def test_parts_of_an_ensemble_are_no_versions(
-    learners: Any, place: dict[str, str], repository: edversion.Repository, around: Any
-) -> None:
-    model = around(Versioned(LogisticRegression(), "risk", **place))
-    model.fit(learners.X, learners.y)
-    final = 1 if isinstance(model, RFECV) else 0  # it fits once more, to what it selected
-    assert sum(counts(repository).values()) <= final
-
-
-def test_fits_that_only_judge_are_no_versions(
-    learners: Any, place: dict[str, str], repository: edversion.Repository
-) -> None:
-    judged_only(Versioned(LogisticRegression(), "risk", **place), learners.X, learners.y)
-    assert repository.collections() == ()
-
-
-def test_a_tuned_threshold_is_fitted_once_for_real(
-    learners: Any, place: dict[str, str], repository: edversion.Repository
-) -> None:
-    model = TunedThresholdClassifierCV(Versioned(LogisticRegression(), "risk", **place), cv=2)
-    model.fit(learners.X, learners.y)
-    assert counts(repository) == {"risk": 1}
-
-
-def test_whole_models_inside_others_are_versions(
-    learners: Any, place: dict[str, str], repository: edversion.Repository
-) -> None:
-    voting = VotingClassifier(
-        [(name, Versioned(LogisticRegression(C=c), name, **place)) for name, c in _TWO], n_jobs=2
-    )
-    voting.fit(learners.X, learners.y)
-    assert counts(repository) == {"strong": 1, "weak": 1}
-
-
-_TWO = (("strong", 0.01), ("weak", 1.0))
-
-
-def test_the_functions_that_are_looked_for_exist() -> None:
-    """They are private: a version of scikit-learn that renames one has to be seen here."""
-    homes = {
-        "calibration": {"_fit_classifier_calibrator_pair"},
-        "ensemble._bagging": {"_parallel_build_estimators"},
-        "feature_selection._rfe": {"_rfe_single_fit"},
-        "model_selection._classification_threshold": {"_fit_and_score_over_thresholds"},
-        "model_selection._validation": {
-            "_fit_and_score",
-            "_fit_and_predict",
-            "_incremental_fit_estimator",
-            "_permutation_test_score",
-        },
-        "multiclass": {"_fit_binary", "_fit_ovo_binary"},
-    }
-    for module, names in homes.items():
-        assert names <= set(dir(importlib.import_module(f"sklearn.{module}")))
-    assert set().union(*homes.values()) == PARTIAL_FITS
 
 
 def test_wrappers_inside_a_wrapper_each_have_a_version(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import pickle
@@ -92,12 +93,32 @@ def test_another_model_has_other_bytes(learners: Any) -> None:
 
 _PROGRAM = """
 import hashlib
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 from edversion_plugins.sklearn.persistence import save
-model = TfidfVectorizer(stop_words=["the", "a"]).fit(["the cat sat", "a dog ran", "cat and dog"])
-model.words_ = {"one", "two", "three", "four"}
-model.frozen_ = [frozenset("abcdef")]
-print(hashlib.md5(save(model).data).hexdigest())
+
+random = np.random.default_rng(7)
+X = pd.DataFrame({"reading": random.normal(size=200), "school": random.choice(list("abc"), 200)})
+y = np.where(X["reading"] + 0.5 * random.normal(size=200) > 0, "leaves", "stays")
+columns = make_column_transformer((StandardScaler(), ["reading"]), (OneHotEncoder(), ["school"]))
+models = [
+    RandomForestClassifier(n_estimators=5, random_state=0),
+    HistGradientBoostingClassifier(max_iter=5, random_state=0),
+    LogisticRegression(),
+]
+words = TfidfVectorizer(stop_words=["the", "a"]).fit(["the cat sat", "a dog ran", "cat and dog"])
+words.words_ = {"one", "two", "three", "four"}
+words.frozen_ = [frozenset("abcdef")]
+with threadpool_limits(1):
+    fitted = [words, *(make_pipeline(columns, model).fit(X, y) for model in models)]
+print([hashlib.md5(save(model).data).hexdigest() for model in fitted])
 """
 
 
@@ -105,6 +126,7 @@ def test_the_bytes_are_the_same_in_every_process(tmp_path: Path) -> None:
     """Text, and sets: their order depends on the hash seed, which each process draws anew."""
     said = {run_python(_PROGRAM, environment={"PYTHONHASHSEED": seed}) for seed in ("1", "2")}
     assert len(said) == 1
+    assert len(set(ast.literal_eval(said.pop()))) == 4
 
 
 def test_nothing_in_the_file_tells_time_or_place(learners: Any) -> None:
