@@ -23,7 +23,12 @@ from edversion_plugins.huggingface.checkpoints import (
     told_in,
     was_written_by,
 )
-from edversion_plugins.huggingface.recording import Recording, What, config_of
+from edversion_plugins.huggingface.recording import (
+    Recording,
+    What,
+    collection_name,
+    config_of,
+)
 from edversion_plugins.huggingface.scores import best_step, losses_at, monitors_of
 from edversion_plugins.tracking import Settings
 
@@ -46,7 +51,8 @@ class EdVersionCallback(TrainerCallback, ExportableState):
     Parameters
     ----------
     name : str
-        Collection of the model's versions.
+        Collection of the model's versions. The name of a model on the Hub does as well:
+        of ``google/bert-base`` the collection is ``google-bert-base``.
     project : str, optional
         Project; else that of ``edversion.toml``, else ``default``.
     store, catalog : str, optional
@@ -102,7 +108,7 @@ class EdVersionCallback(TrainerCallback, ExportableState):
         reuse: bool = False,
     ) -> None:
         settings = Settings(
-            name=name,
+            name=collection_name(name),
             project=project,
             store=store,
             catalog=catalog,

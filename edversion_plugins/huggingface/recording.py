@@ -15,7 +15,7 @@ from edversion_plugins.tracking import Monitor, Settings, Tracker
 if TYPE_CHECKING:
     from edversion_plugins.evaluation import FairnessReport
 
-__all__ = ["FRAMEWORK", "Recording", "What", "config_of", "legal_name"]
+__all__ = ["FRAMEWORK", "Recording", "What", "collection_name", "config_of", "legal_name"]
 
 FRAMEWORK = "transformers"
 What = Literal["resumable", "weights"]
@@ -263,6 +263,20 @@ def config_of(args: Any, model: Any, trial: Mapping[str, Any] | None = None) -> 
         found |= model.config.to_diff_dict()
     own = {"training": args.to_dict(), "model": found}
     return own if trial is None else {**own, "trial": dict(trial)}
+
+
+def collection_name(name: str) -> str:
+    """Give the collection of a model that has a name on the Hub: owner, slash, model.
+
+    Any other name is given back as it is; whether it is legal is for `Settings` to say.
+
+    Examples
+    --------
+    >>> collection_name("google/bert-base")
+    'google-bert-base'
+    """
+    owner, slash, model = name.partition("/") if isinstance(name, str) else ("", "", "")
+    return f"{owner}-{model}" if slash and owner and model else name
 
 
 def legal_name(text: str) -> str:

@@ -9,6 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import transformers
 from transformers import TrainerCallback
 from transformers.trainer_utils import default_compute_objective
 
@@ -256,6 +257,11 @@ def _search(search: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check(trainer: Any, callback: EdVersionCallback) -> None:
     """Refuse what cannot work, before anything is trained."""
+    if not isinstance(trainer, transformers.Trainer):
+        raise _wrong(
+            "track takes the trainer first: track(Trainer(model, ...), name); this is of type "
+            f"{type(trainer).__name__}"
+        )
     args, settings = trainer.args, callback.settings
     known = trainer.callback_handler.callbacks
     if any(isinstance(each, EdVersionCallback) for each in known):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from transformers import BertForSequenceClassification, Trainer
 
 import edversion
-from edversion.repository import Repository, open_repository
+from edversion.repository import Repository
 from edversion.testing import run_python
 from edversion_plugins.evaluation import Fairness
 from edversion_plugins.huggingface import EdVersionCallback, track
@@ -21,17 +20,6 @@ from tests.plugins.huggingface import tiny
 
 NAME = "scorer"
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    return str(tmp_path / "store")
-
-
-@pytest.fixture
-def repository(store: str) -> Iterator[Repository]:
-    with open_repository(store, create=True, project="test") as opened:
-        yield opened
 
 
 def callback(store: str, **more: Any) -> EdVersionCallback:

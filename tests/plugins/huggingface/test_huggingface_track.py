@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import BertForSequenceClassification, Trainer, TrainerCallback
-from transformers.trainer_utils import HPSearchBackend
+from transformers import (
+    BertForSequenceClassification,
+    Trainer,
+    TrainerCallback,
+    Wav2Vec2FeatureExtractor,
+    default_data_collator,
+)
 
 import edversion
-from edversion.repository import Repository, open_repository
+from edversion.repository import Repository
 from edversion_plugins.evaluation import Fairness
 from edversion_plugins.huggingface import EdVersionCallback, track
 from tests.plugins.huggingface import tiny
 
 NAME = "scorer"
 EACH_STEP = {"eval_strategy": "steps", "eval_steps": 1}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    return str(tmp_path / "store")
-
-
-@pytest.fixture
-def repository(store: str) -> Iterator[Repository]:
-    with open_repository(store, create=True, project="test") as opened:
-        yield opened
 
 
 def tracked(made: Trainer, store: str, **more: Any) -> Trainer:
@@ -214,6 +207,25 @@ def test_what_is_saved_by_hand_is_the_model_with_its_tokenizer(
     assert tiny.logits(again) == tiny.logits(made.model)
 
 
+@pytest.mark.parametrize("saving", ["no", "steps"])
+@pytest.mark.parametrize("alone", [True, False], ids=["callback", "track"])
+def test_a_processor_that_is_no_tokenizer_goes_with_the_model(
+    tmp_path: Path, store: str, repository: Repository, alone: bool, saving: str
+) -> None:
+    watching = [EdVersionCallback(NAME, project="test", store=store)] if alone else []
+    extractor = Wav2Vec2FeatureExtractor(feature_size=3)
+    made = tiny.trainer(
+        tmp_path / "own", callbacks=watching, save_strategy=saving, processing=extractor
+    )
+    made.data_collator = default_data_collator  # the data are not the extractor's
+    (made if alone else tracked(made, store)).train()
+    path = repository.version(f"{NAME}:final").download(tmp_path / "again")
+    assert Wav2Vec2FeatureExtractor.from_pretrained(path).feature_size == 3
+    assert tiny.logits(BertForSequenceClassification.from_pretrained(path)) == tiny.logits(
+        made.model
+    )
+
+
 def test_a_model_that_was_never_trained_can_be_saved(
     tmp_path: Path, store: str, repository: Repository
 ) -> None:
@@ -335,80 +347,6 @@ def test_nothing_changes_but_what_was_asked_for(
     assert (predicted[0] == predicted[1]).all()
 
 
-def test_the_objective_of_a_search_stays_what_it_was(tmp_path: Path, store: str) -> None:
-    made = tiny.trainer(tmp_path / "own")
-    asked: dict[str, Any] = {}
-    made.hyperparameter_search = lambda space, objective, **more: asked.update(  # type: ignore[method-assign, assignment]
-        objective=objective, **more
-    )
-    tracked(made, store, fairness=Fairness("group", min_group=1))
-    made.hyperparameter_search(n_trials=3)
-    metrics = {"eval_loss": 0.5, "eval_accuracy": 0.75, "eval_fair_group_abroca": 0.25}
-    assert asked["objective"](metrics) == 0.75
-    assert asked["n_trials"] == 3
-
-
-class Trial(dict):  # type: ignore[type-arg]
-    """A trial of a search, without the library that searches."""
-
-    def __init__(self, number: int, **params: float) -> None:
-        super().__init__(params)
-        self.number, self.params = number, params
-
-
-@pytest.mark.parametrize("alone", [True, False], ids=["callback", "track"])
-def test_each_trial_of_a_search_is_a_run(
-    tmp_path: Path,
-    store: str,
-    repository: Repository,
-    alone: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("transformers.integrations.hp_params", dict)  # what optuna's would give
-    monkeypatch.setattr("transformers.trainer.hp_params", dict, raising=False)  # in 4.48
-    watching = [EdVersionCallback(NAME, project="test", store=store)] if alone else []
-    made = tiny.trainer(tmp_path / "own", callbacks=watching, max_steps=2)
-    made = made if alone else tracked(made, store)
-    made.hp_search_backend = HPSearchBackend.OPTUNA
-    made.hp_space = dict
-    with edversion.init("test", store=store):  # joined by trainings, but not by trials
-        for number, rate in enumerate((0.01, 0.5)):
-            made.train(trial=Trial(number, learning_rate=rate))
-    runs = [run for run in repository.runs(project="test") if "trial" in run.config]
-    assert {run.config["trial"]["learning_rate"] for run in runs} == {0.01, 0.5}  # type: ignore[index,call-overload]
-    versions = repository.versions(NAME)
-    assert {each.metadata["run"] for each in versions} == {run.id for run in runs}
-    for version in versions:
-        rate = version.metadata["config"]["training"]["learning_rate"]  # type: ignore[index,call-overload]
-        number = 0 if rate == 0.01 else 1
-        folder = tmp_path / "own" / f"run-{number}" / f"checkpoint-{version.metadata['step']}"
-        assert (
-            version.read_bytes("model.safetensors") == (folder / "model.safetensors").read_bytes()
-        )
-
-
-@pytest.mark.slow
-def test_a_search_by_optuna(tmp_path: Path, store: str, repository: Repository) -> None:
-    pytest.importorskip("optuna")
-    made = tracked(
-        tiny.trainer(tmp_path / "own", max_steps=1, **EACH_STEP),
-        store,
-        fairness=Fairness("group", min_group=1),
-    )
-    made.model_init = lambda: tiny.model()  # noqa: PLW0108 - it must take no argument
-    best = made.hyperparameter_search(
-        hp_space=lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 0.1, 0.5)},
-        n_trials=2,
-        backend="optuna",
-    )
-    assert len(repository.runs(project="test")) == 2
-    losses = [
-        each.metadata["scores"]["eval_loss"]["value"]  # type: ignore[index,call-overload]
-        for each in repository.versions(NAME)
-    ]
-    assert best.objective == pytest.approx(min(losses))
-
-
 # Reuse
 
 
@@ -430,22 +368,3 @@ def test_an_equal_training_is_not_done_twice(
     other.train()
     assert list((tmp_path / "three").glob("checkpoint-*"))
     assert {run.status for run in repository.runs(project="test")} == {"finished"}
-
-
-# Arguments
-
-
-def test_a_trainer_is_tracked_once(tmp_path: Path, store: str) -> None:
-    made = tracked(tiny.trainer(tmp_path / "own"), store)
-    with pytest.raises(edversion.InvalidInputError, match="versioned already"):
-        tracked(made, store)
-    other = tiny.trainer(tmp_path / "own", callbacks=[EdVersionCallback(NAME, store=store)])
-    with pytest.raises(edversion.InvalidInputError, match="versioned already"):
-        tracked(other, store)
-
-
-@pytest.mark.parametrize("how", ["prediction_loss_only", "batch_eval_metrics"])
-def test_fairness_needs_predictions(tmp_path: Path, store: str, how: str) -> None:
-    made = tiny.trainer(tmp_path / "own", **{how: True})
-    with pytest.raises(edversion.InvalidInputError, match="all predictions"):
-        tracked(made, store, fairness=Fairness("group"))

@@ -97,6 +97,7 @@ def trainer(
     compute_metrics: Callable[[Any], dict[str, float]] | None = None,
     kind: type[Trainer] = Trainer,
     with_tokenizer: bool = False,
+    processing: Any = None,
     **more: Any,
 ) -> Trainer:
     """Give a trainer of the tiny model, not trained yet."""
@@ -105,7 +106,7 @@ def trainer(
         args=arguments(folder, **more),
         train_dataset=data(),
         eval_dataset=data(shift=1),
-        processing_class=tokenizer() if with_tokenizer else None,
+        processing_class=tokenizer() if with_tokenizer else processing,
         compute_metrics=compute_metrics,
         callbacks=list(callbacks),
     )
