@@ -72,13 +72,17 @@ def main(folder: Path) -> None:
     trainer.train()
 
     with edversion.open(store, project=PROJECT) as repository:
+        best = repository.version(f"{MODEL}:best").download(folder / "best")
+        print(f"Chances of three, by the best, loaded again: {chances(best, test['text'][:3])}")
         print_comparison(repository)
-        path = repository.version(f"{MODEL}:best").download(folder / "best")
-    again = BertForSequenceClassification.from_pretrained(path)
-    words = PreTrainedTokenizerFast.from_pretrained(path)
-    logits = again(**words(test["text"][:3], return_tensors="pt", padding=True)).logits
-    chances = logits.softmax(-1)[:, 1].tolist()
-    print(f"Chances of three, by the best, loaded again: {np.round(chances, 3).tolist()}")
+
+
+def chances(folder: Path, texts: list[str]) -> list[float]:
+    """Ask a downloaded version, as anyone would who knows nothing of edversion."""
+    model = BertForSequenceClassification.from_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    logits = model(**tokenizer(texts, return_tensors="pt", padding=True)).logits
+    return np.round(logits.softmax(-1)[:, 1].tolist(), 3).tolist()
 
 
 def read_answers() -> Dataset:
