@@ -93,11 +93,11 @@ def main(folder: Path) -> None:
     for hidden in (0, 16):
         fit(folder, hidden, train, test)
     with edversion.open(folder / ".edversion", project=PROJECT) as repository:
-        print_comparison(repository)
         best = checkpoint_path(repository.version(f"{MODEL}:best"))
         model = Mastery.load_from_checkpoint(best, map_location="cpu", weights_only=True)
-    chances = [round(chance, 3) for chance in model(test.tensors[0][:3]).tolist()]
-    print(f"Chances of three answers, by the best, loaded again: {chances}")
+        chances = [round(chance, 3) for chance in model(test.tensors[0][:3]).tolist()]
+        print(f"Chances of three answers, by the best, loaded again: {chances}")
+        print_comparison(repository)
 
 
 def read_answers() -> tuple[TensorDataset, TensorDataset]:
