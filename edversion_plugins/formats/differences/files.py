@@ -10,6 +10,8 @@ import edversion
 
 __all__ = ["Pair", "Unreadable", "pairs_of"]
 
+_ROWS_OF_LEARNERS = ("evaluation", "predictions.parquet")
+"""Type of version, and path: summaries of its columns would tell of groups too small to show."""
 _MOST = 20
 """Files of one kind that a comparison looks into."""
 
@@ -61,10 +63,13 @@ def pairs_of(
     """
     before, after = versions[0], versions[other]
     known = {entry.path: entry for entry in before.files() if _suffix(entry.path) in suffixes}
-    found, elsewhere = [], 0
+    found, elsewhere, evaluated = [], 0, False
     for entry in after.files():
         first = known.get(entry.path)
         if first is None or (first.digest is not None and first.digest == entry.digest):
+            continue
+        if (after.type, entry.path) == _ROWS_OF_LEARNERS:
+            evaluated = True
             continue
         if first.reference is not None or entry.reference is not None:
             elsewhere += 1
@@ -75,6 +80,8 @@ def pairs_of(
         left.append(f"{len(found) - _MOST:,} more files that differ, after the first {_MOST}")
     if elsewhere:
         left.append(f"{elsewhere:,} that are only referred to")
+    if evaluated:
+        left.append("the rows of evaluations, which are compared learner by learner instead")
     return found[:_MOST], " and ".join(left)
 
 
