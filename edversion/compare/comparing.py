@@ -30,6 +30,8 @@ _MAKERS: Mapping[str, Callable[[Subjects], Section | None]] = {
     "lineage": compare_upstream,
 }
 _PLUGINS = "plugins"
+_PAIRED = "paired"
+"""Name of a plugin's section that compares the same samples in pairs."""
 _PLUGIN_LINES = 6
 _SUMMED_UP = ("groups", "fairness", "engagement", "metadata", "configuration", "files", "lineage")
 
@@ -68,10 +70,11 @@ def compare_versions(
             code="too_few_versions",
         )
     wanted = _checked(only)
-    subjects = Subjects(tuple(versions), source)
+    others = plugins.compare(versions) if _PLUGINS in wanted else ()
+    paired = any(section.name == _PAIRED and section.rows for section in others)
+    subjects = Subjects(tuple(versions), source, paired)
     made = {name: make(subjects) for name, make in _MAKERS.items() if name in wanted}
     own = tuple(section for section in made.values() if section is not None)
-    others = plugins.compare(versions) if _PLUGINS in wanted else ()
     summary = (*_summary(subjects, made), *_told_by_plugins(others))
     return Comparison(subjects.versions, own + others, summary)
 

@@ -35,6 +35,7 @@ _LOWER = frozenset(
     | {"error_rate", "perplexity", "fpr", "fnr", "ece", "wer", "cer", "abroca"}
     | {"abroca_reference", "abroca_sum", "hamming_loss", "cross_entropy"}
 )
+_CUTOFF = re.compile(r"@[0-9]+(?=$|_)")  # of a ranking: ndcg@10, ndcg@10_difference
 _STAGES = frozenset({"train", "val", "valid", "validation", "dev", "test", "eval"})
 _MODES: Mapping[object, Better] = {"max": "higher", "min": "lower"}
 
@@ -48,6 +49,8 @@ def better_of(key: str, versions: Iterable[Version] = ()) -> Better | None:
     --------
     >>> better_of("val_loss"), better_of("fair/sex/abroca"), better_of("clicks")
     ('lower', 'lower', None)
+    >>> better_of("ndcg@10"), better_of("fair/sex/ndcg@10_difference")
+    ('higher', 'lower')
     """
     said = {_MODES.get(_mode(version, key)) for version in versions} - {None}
     if len(said) == 1:
@@ -67,7 +70,8 @@ def _mode(version: Version, key: str) -> object:
 
 
 def _by_name(key: str) -> Better | None:
-    name = re.split(r"[/.:@]", key.lower())[-1].replace("-", "_").replace(" ", "_")
+    whole = _CUTOFF.sub("", key.lower())
+    name = re.split(r"[/.:@]", whole)[-1].replace("-", "_").replace(" ", "_")
     stage, _, rest = name.partition("_")
     name = (rest if rest and stage in _STAGES else name).removeprefix("worst_")
     if name in _HIGHER:

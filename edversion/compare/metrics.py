@@ -85,17 +85,19 @@ def told(subjects: Subjects, most: int = 3) -> list[str]:
     """
     found = readings(subjects, lambda place: not place.slice and not _elsewhere(place.key))
     found.sort(key=lambda each: (each.better is None, each.place.split != "test"))
-    elsewhere = other_data(found, subjects.labels)
+    differ = first_of(_differences(found, subjects), most)
+    chance = "Whether that is more than chance is told by the pairs below."
     return [
-        *(first_of(_differences(found, subjects), most) or _equal(found)),
-        *filter(None, [elsewhere]),
+        *(differ or _equal(found)),
+        *([chance] if differ and subjects.paired else []),
+        *filter(None, [other_data(found, subjects.labels)]),
     ]
 
 
 def _differences(found: Sequence[Reading], subjects: Subjects) -> list[str]:
     """Say how each version differs from the first one, reading by reading."""
     return [
-        each.sentence(index, subjects.labels)
+        each.sentence(index, subjects.labels, paired=subjects.paired)
         for each in found
         for index in range(1, len(subjects.versions))
     ]

@@ -52,8 +52,12 @@ class Reading:
         """Give what to sort by: values that can be compared first, of these the different ones."""
         return not self.complete, not self.differs, self.place
 
-    def sentence(self, index: int, labels: Sequence[str]) -> str:
-        """Say how a version differs from the first one; empty where that cannot be said."""
+    def sentence(self, index: int, labels: Sequence[str], *, paired: bool = False) -> str:
+        """Say how a version differs from the first one; empty where that cannot be said.
+
+        Where the same samples were compared in pairs, the two intervals are not: they overlap
+        also where the pairs tell the versions apart.
+        """
         first, other = self.metrics[0], self.metrics[index]
         if first is None or other is None or first.value == other.value:
             return ""
@@ -67,7 +71,7 @@ class Reading:
         if self.better is not None:
             good = is_better(other.value, first.value, self.better)
             text += f", which is {'better' if good else 'worse'}"
-        return f"{text}{_certainty(first, other)}."
+        return f"{text}{'' if paired else _certainty(first, other)}."
 
 
 def _certainty(first: Metric, other: Metric) -> str:

@@ -51,10 +51,13 @@ class Subjects:
         In the order of the columns.
     source : Source
         The repository.
+    paired : bool
+        Whether a plugin compared the same samples in pairs.
     """
 
     versions: tuple[Version, ...]
     source: Source
+    paired: bool = False
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

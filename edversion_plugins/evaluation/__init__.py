@@ -21,9 +21,12 @@ have several rows, intervals also need SciPy.
     suppression            which groups are not shown
     arguments, fairness    what is asked for, and the way through the above
     report, reporting      the answer, in the shapes that versions and searches want
-    predictions, question, measuring, definitions, emotions, content, evaluating, loading
+    predictions, asking, question, measuring, definitions, emotions, content, evaluating
                            an evaluation as a version
-    pairing, paired, comparing     two evaluations of the same learners: a section of a comparison
+    rankings, ranking      recommendations: their metrics, learner by learner
+    reading, loading, telling      an evaluation read back, and told in lines
+    pairing, paired, paired_groups, changing       two evaluations of the same learners
+    gap_sections, pair_sections, pair_words, comparing     what a comparison shows of them
 
 Names are imported when they are first asked for: `comparing` is a plugin of the engine, which
 loads it also where a program never measures anything, and where NumPy is not installed.

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from edversion import InvalidInputError
-from edversion_plugins.evaluation.gaps import GAPS
+from edversion_plugins.evaluation.gaps import GAPS, gap_rule
 
 __all__ = [
     "checked_attributes",
@@ -52,8 +52,13 @@ def checked_metrics(metrics: object) -> tuple[str, ...]:
 
 
 def _known(name: object) -> str:
-    if isinstance(name, str) and name in GAPS:
-        return name
+    if isinstance(name, str):
+        try:
+            gap_rule(name)
+        except KeyError:
+            pass
+        else:
+            return name
     near = difflib.get_close_matches(str(name), GAPS, n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(sorted(GAPS))}"
     raise InvalidInputError(f"unknown metric {name!r}; {hint}", code="unknown_metric", metric=name)

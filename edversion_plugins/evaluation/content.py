@@ -9,11 +9,9 @@ from typing import Any
 import edversion
 from edversion_plugins.evaluation.definitions import define
 from edversion_plugins.evaluation.question import Answer, Question
+from edversion_plugins.evaluation.reading import FORMAT, TYPE
 
-__all__ = ["FILE", "FORMAT", "describe", "encode"]
-
-FILE = "evaluation.json"
-FORMAT = 1
+__all__ = ["describe", "encode"]
 
 
 def describe(
@@ -27,20 +25,21 @@ def describe(
     decided = question.predictions.y_pred is None and question.sample.task == "binary"
     report = answer.report
     return {
-        "edversion": "evaluation",
+        "edversion": TYPE,
         "format": FORMAT,
         "task": question.task,
         "threshold": question.threshold if decided else None,
         "positive": question.sample.classes[-1] if question.sample.task == "binary" else None,
         "classes": list(question.sample.classes),
         "n": question.sample.size,
-        "learners": None if question.units.codes is None else question.units.count,
+        "learners": _learners(question),
         "metrics": {name: each.as_json() for name, each in answer.metrics.items()},
         "slices": {} if report is None else _slices(answer),
         "fairness": None if report is None else _fairness(answer),
         "definitions": define(
             dict.fromkeys([*answer.metrics, *_measures(answer)]),
             question.threshold if decided else None,
+            question.given,
         ),
         "settings": _settings(question),
         "model": _named(model),
@@ -53,16 +52,27 @@ def _named(version: edversion.Version) -> dict[str, str]:
     return {"reference": version.reference, "digest": version.digest}
 
 
+def _learners(question: Question) -> int | None:
+    """Give the number of learners, where it is known."""
+    alone = question.units.codes is None and question.task != "ranking"
+    return None if alone else question.units.count
+
+
 def _settings(question: Question) -> dict[str, Any]:
     wanted = question.uncertainty
+    ranked = {} if question.without_relevant is None else {
+        "rows": len(question.predictions.y_true),
+        "without_relevant": question.without_relevant,
+    }  # fmt: skip
     return {
         "min_group": question.min_group,
         "level": wanted.level,
         "draws": wanted.draws,
         "seed": wanted.seed,
         "groups": list(question.predictions.groups),
-        "resampled": "rows" if question.units.codes is None else "learners",
+        "resampled": "rows" if _learners(question) is None else "learners",
         "sample_id": "given" if question.predictions.given_ids else "row number",
+        **ranked,
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edversion_plugins.evaluation.losses import ECE_BINS
+from edversion_plugins.evaluation.ranking import LEFT_OUT, TIES, library
+from edversion_plugins.evaluation.rankings import RankingMetric, ranking_metric
 
 __all__ = ["FORMULAS", "define"]
 
@@ -45,22 +47,31 @@ _TIES: dict[str, str] = {
 }
 
 
-def define(names: Iterable[str], threshold: float | None) -> dict[str, dict[str, Any]]:
+def define(
+    names: Iterable[str], threshold: float | None, given: Iterable[str] = ()
+) -> dict[str, Mapping[str, Any]]:
     """Give the definitions of metrics, as JSON, by name.
 
     Parameters
     ----------
     names : iterable of str
-        Metrics; what has no formula here was given by the caller.
+        Metrics.
     threshold : float or None
         Probability from which a row counts as predicted positive, where that was decided here.
+    given : iterable of str
+        Those of them that the caller measured.
     """
-    return {name: _define(name, threshold) for name in names}
+    theirs = set(given)
+    return {
+        name: {"name": name, "source": _GIVEN} if name in theirs else _define(name, threshold)
+        for name in names
+    }
 
 
-def _define(name: str, threshold: float | None) -> dict[str, Any]:
-    if name not in FORMULAS:
-        return {"name": name, "source": _GIVEN}
+def _define(name: str, threshold: float | None) -> Mapping[str, Any]:
+    ranking = ranking_metric(name)
+    if ranking is not None:
+        return _define_ranking(ranking)
     parameters = dict(_PARAMETERS.get(name, {}))
     if threshold is not None and name in _DECIDED:
         parameters["threshold"] = threshold
@@ -71,6 +82,18 @@ def _define(name: str, threshold: float | None) -> dict[str, Any]:
         "parameters": parameters,
         "ties": _TIES.get(name),
         "source": _OWN,
+    }
+
+
+def _define_ranking(metric: RankingMetric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "version": 1,
+        "formula": metric.formula,
+        "parameters": metric.parameters,
+        "ties": TIES,
+        "without_relevant": LEFT_OUT,
+        "source": f"{metric.called} of {library()}",
     }
 
 

@@ -100,6 +100,6 @@ class Doubt:
             return wilson_by_unit(column, counted, among, pairs, self.uncertainty)
         low, high = percentiles(draws[name], self.uncertainty.level)
         alone = found.grouping.sizes if pairs is None else pairs.by_group(np.ones(pairs.group.size))
-        few = (alone < 2) | np.isnan(column.values)
+        few = (alone < 2) | (column.n < 2) | np.isnan(column.values)
         low, high = (np.where(few, np.nan, each) for each in (low, high))
         return replace(column, low=low, high=high, method="bootstrap")

@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import edversion
-from edversion_plugins.evaluation.content import FILE, describe, encode
+from edversion_plugins.evaluation.asking import EvaluationTask
+from edversion_plugins.evaluation.content import describe, encode
 from edversion_plugins.evaluation.fairness import Fairness
 from edversion_plugins.evaluation.inputs import Label
 from edversion_plugins.evaluation.intervals import Uncertainty
 from edversion_plugins.evaluation.predictions import Predictions, read_predictions
-from edversion_plugins.evaluation.question import Answer, EvaluationTask, Question
+from edversion_plugins.evaluation.question import Answer, Question
+from edversion_plugins.evaluation.reading import FILE, TYPE
 from edversion_plugins.evaluation.report import FairnessReport, Measured
+from edversion_plugins.evaluation.telling import told
 
 if TYPE_CHECKING:
     from edversion import Repository, Run, Version
 
 __all__ = ["Evaluation", "evaluate"]
 
-TYPE = "evaluation"
 _NAME_LENGTH = 128
 
 
@@ -46,15 +48,19 @@ class Evaluation:
     """
 
     version: Version
-    content: Mapping[str, Any]
-    metrics: Mapping[str, Measured]
+    content: Mapping[str, Any] = field(repr=False)
+    metrics: Mapping[str, Measured] = field(repr=False)
     predictions: Predictions = field(repr=False)
-    report: FairnessReport | None = None
+    report: FairnessReport | None = field(default=None, repr=False)
 
     @property
     def task(self) -> str:
         """The task."""
         return str(self.content["task"])
+
+    def __str__(self) -> str:
+        """Tell what was found, in lines for people."""
+        return "\n".join(told(self.version.reference, self.content))
 
 
 def evaluate(
@@ -67,6 +73,7 @@ def evaluate(
     groups: Any = None,
     sample_id: object = None,
     cluster: object = None,
+    item: object = None,
     task: EvaluationTask | None = None,
     positive: Label | None = None,
     threshold: float | None = None,
@@ -92,11 +99,12 @@ def evaluate(
     dataset : str or Version, optional
         What it was evaluated on.
     y_true : array-like of shape (n_samples,)
-        What was true: labels or numbers.
+        What was true: labels or numbers; of a ranking how relevant the item is, 0, 1 or more.
     y_pred : array-like of shape (n_samples,), optional
         What was predicted; from the probabilities and `threshold` where left out.
     y_score : array-like of shape (n_samples,) or (n_samples, n_classes), optional
-        Probability or score of the positive class, or of each class.
+        Probability or score of the positive class, or of each class; of a ranking the score of
+        the item, −∞ where it was not recommended.
     groups : mapping, data frame or table, optional
         Columns that say which groups a learner belongs to. A missing value is a group named
         ``missing``.
@@ -104,16 +112,21 @@ def evaluate(
         Text or whole numbers, each once, by which evaluations are compared row by row.
     cluster : array-like of shape (n_samples,), optional
         The learner of each row, where learners have several: pseudonyms, as they are stored.
-    task : {"binary", "multiclass", "regression", "knowledge-tracing"}, optional
+    item : array-like of shape (n_samples,), optional
+        Of a ranking, the item of each row; equal scores are ranked by it.
+    task : {"binary", "multiclass", "regression", "ranking", "knowledge-tracing"}, optional
         Told by the values where left out. Knowledge tracing is binary, by interaction; rows of
-        a learner are in the order in which they happened.
+        a learner are in the order in which they happened, and a column of skills in `groups`
+        gives every metric by skill. A ranking has a row for each learner and item, also for
+        relevant items that were not recommended; it is measured by learner, by ir-measures
+        (extra ``ranking``), and learners without a relevant item are left out and counted.
     positive : str, int or bool, optional
         The positive class.
     threshold : float, optional
         Probability from which a row counts as predicted positive; 0.5 where left out.
     metrics : sequence of str or mapping, optional
-        The metrics wanted, all that fit where left out; or values measured elsewhere, by name,
-        to be recorded with them.
+        The metrics wanted, all that fit where left out, of a ranking e.g. ``["ndcg@5", "mrr"]``;
+        or values measured elsewhere, by name, to be recorded with them.
     fairness : Fairness, optional
         What is compared between the groups; the usual where left out.
     intersections : bool
@@ -155,7 +168,7 @@ def evaluate(
     >>> folder.cleanup()
     """
     question = Question.read(
-        read_predictions(y_true, y_pred, y_score, groups, sample_id, cluster),
+        read_predictions(y_true, y_pred, y_score, groups, sample_id, cluster, item),
         task=task,
         positive=positive,
         threshold=threshold,

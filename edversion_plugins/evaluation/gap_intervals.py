@@ -10,7 +10,7 @@ from edversion_plugins.evaluation.arrays import Floats
 from edversion_plugins.evaluation.columns import Column
 from edversion_plugins.evaluation.curves import Roc, abroca
 from edversion_plugins.evaluation.doubt import Doubt
-from edversion_plugins.evaluation.gaps import AREAS, GAPS, Gap
+from edversion_plugins.evaluation.gaps import AREAS, Gap, gap_rule
 from edversion_plugins.evaluation.intervals import percentiles, reflected, squared_and_added
 from edversion_plugins.evaluation.measures import Measures
 from edversion_plugins.evaluation.sums import add_up
@@ -48,7 +48,7 @@ class GapIntervals:
         """
         assert gap.measure is not None
         assert gap.value is not None
-        kind = GAPS[gap.metric].kind
+        kind = gap_rule(gap.metric).kind
         places = tuple(map(self._found.grouping.labels.index, gap.between))
         column = self._found.columns[gap.measure]
         if kind == "worst":

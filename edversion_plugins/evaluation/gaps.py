@@ -20,7 +20,13 @@ from edversion_plugins.evaluation.arrays import Ints
 from edversion_plugins.evaluation.columns import Column
 from edversion_plugins.evaluation.curves import abroca
 from edversion_plugins.evaluation.inputs import Sample, Task
-from edversion_plugins.evaluation.measures import MEASURES, Measures, why_absent
+from edversion_plugins.evaluation.measures import (
+    MEASURES,
+    Measure,
+    Measures,
+    measure_of,
+    why_absent,
+)
 
 __all__ = [
     "AREAS",
@@ -31,6 +37,7 @@ __all__ = [
     "default_gaps",
     "find_gap",
     "fits",
+    "gap_rule",
 ]
 
 
@@ -156,7 +163,7 @@ class GapRule:
 
 def fits(name: str, measures: Measures) -> bool:
     """Say whether the measures that a gap is made of were computed."""
-    return all(measure in measures.columns for measure in GAPS[name].measures)
+    return all(measure in measures.columns for measure in gap_rule(name).measures)
 
 
 def find_gap(name: str, sample: Sample, measures: Measures, reference: int | None) -> Gap:
@@ -165,7 +172,7 @@ def find_gap(name: str, sample: Sample, measures: Measures, reference: int | Non
     Parameters
     ----------
     name : str
-        A name in `GAPS`.
+        A name in `GAPS`, or a gap of a metric of rankings.
     sample : Sample
         The rows, to say why a measure is absent.
     measures : Measures
@@ -173,7 +180,7 @@ def find_gap(name: str, sample: Sample, measures: Measures, reference: int | Non
     reference : int or None
         Place of the reference group; None where it is not among them.
     """
-    rule = GAPS[name]
+    rule = gap_rule(name)
     absent = [measure for measure in rule.measures if measure not in measures.columns]
     if absent:
         return Gap(name, None, 0, reason=f"{name} {why_absent(absent[0], sample)}")
@@ -313,14 +320,7 @@ def _rules() -> dict[str, GapRule]:
     rules: dict[str, GapRule] = {}
     family = {"selection_rate": "demographic_parity", "tpr": "equal_opportunity"}
     for name, measure in MEASURES.items():
-        title = family.get(name, name)
-        rules[f"{title}_difference"] = GapRule((name,), "at most", _difference, "difference")
-        if measure.has_ratio:
-            rules[f"{title}_ratio"] = GapRule((name,), "at least", _ratio, "ratio")
-        if measure.better == "higher":
-            rules[f"worst_{name}"] = GapRule((name,), "at least", _lowest, "worst")
-        elif measure.better == "lower":
-            rules[f"worst_{name}"] = GapRule((name,), "at most", _highest, "worst")
+        rules |= _rules_of(name, measure, family.get(name, name))
     odds = ("tpr", "fpr")
     rules["equalized_odds_difference"] = GapRule(odds, "at most", _difference, "difference")
     rules["equalized_odds_ratio"] = GapRule(odds, "at least", _ratio, "ratio")
@@ -330,8 +330,38 @@ def _rules() -> dict[str, GapRule]:
     return rules
 
 
+def _rules_of(name: str, measure: Measure, title: str) -> dict[str, GapRule]:
+    """Give the gaps of one measure."""
+    rules = {f"{title}_difference": GapRule((name,), "at most", _difference, "difference")}
+    if measure.has_ratio:
+        rules[f"{title}_ratio"] = GapRule((name,), "at least", _ratio, "ratio")
+    if measure.better == "higher":
+        rules[f"worst_{name}"] = GapRule((name,), "at least", _lowest, "worst")
+    elif measure.better == "lower":
+        rules[f"worst_{name}"] = GapRule((name,), "at most", _highest, "worst")
+    return rules
+
+
 GAPS = _rules()
-"""The gaps by name."""
+"""The gaps by name; those of rankings have a cut-off in theirs, see `gap_rule`."""
+
+
+def gap_rule(name: str) -> GapRule:
+    """Give the rule of a gap, also of one like ``ndcg@10_difference``.
+
+    Raises
+    ------
+    KeyError
+        There is no such gap.
+    """
+    if name in GAPS:
+        return GAPS[name]
+    metric = name.removeprefix("worst_").removesuffix("_difference").removesuffix("_ratio")
+    measure = measure_of(metric)
+    if measure is None:
+        raise KeyError(name)
+    return _rules_of(metric, measure, metric)[name]
+
 
 _DEFAULTS: dict[Task, tuple[str, ...]] = {
     "binary": (
@@ -350,4 +380,6 @@ _DEFAULTS: dict[Task, tuple[str, ...]] = {
 
 def default_gaps(task: Task, measures: Measures) -> tuple[str, ...]:
     """Give the usual gaps of a task that the measures allow."""
+    if task == "ranking":
+        return tuple(f"{name}_difference" for name in measures.columns)
     return tuple(name for name in _DEFAULTS[task] if fits(name, measures))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from edversion_plugins.evaluation.arrays import (
 
 __all__ = ["Label", "Sample", "Task", "read_sample"]
 
-Task = Literal["binary", "multiclass", "regression"]
+Task = Literal["binary", "multiclass", "regression", "ranking"]
 Label = str | int | bool
 """What may be named as the positive class."""
 
@@ -35,9 +35,10 @@ class Sample:
     Attributes
     ----------
     task : str
-        ``"binary"``, ``"multiclass"`` or ``"regression"``.
+        ``"binary"``, ``"multiclass"``, ``"regression"`` or ``"ranking"``.
     true : ndarray of shape (n_samples,)
-        1 for the positive class and else 0; or indices of classes; or numbers.
+        1 for the positive class and else 0; or indices of classes; or numbers; of a ranking,
+        whose rows are learners, the number of items that are relevant.
     predicted : ndarray of shape (n_samples,) or None
         Likewise; None where neither predictions nor probabilities were given.
     score : ndarray of shape (n_samples,) or None
@@ -46,6 +47,8 @@ class Sample:
         Whether all scores are between 0 and 1.
     classes : tuple of str
         Names of the classes, by index; of a binary task the positive one is last.
+    values : mapping of str to ndarray of shape (n_samples,)
+        Of a ranking, each learner's metrics by name; NaN for learners without a relevant item.
     """
 
     task: Task
@@ -54,6 +57,7 @@ class Sample:
     score: Floats | None = None
     is_probability: bool = False
     classes: tuple[str, ...] = ()
+    values: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import edversion
-from edversion import InvalidInputError
-from edversion_plugins.evaluation.content import FILE, FORMAT
-from edversion_plugins.evaluation.evaluating import TYPE, Evaluation
+from edversion_plugins.evaluation.evaluating import Evaluation
 from edversion_plugins.evaluation.predictions import Predictions
+from edversion_plugins.evaluation.reading import read_content
 from edversion_plugins.evaluation.report import Measured
 
 if TYPE_CHECKING:
@@ -58,18 +56,7 @@ def load_evaluation(version: str | Version, *, repository: Repository | None = N
 
 
 def _read(version: Version) -> Evaluation:
-    if version.type != TYPE:
-        raise InvalidInputError(
-            f"{version.reference} is a {version.type}, no evaluation", version=version.reference
-        )
-    content: dict[str, Any] = json.loads(version.read_bytes(FILE))
-    if content.get("edversion") != TYPE or content.get("format", 0) > FORMAT:
-        raise InvalidInputError(
-            f"{FILE} of {version.reference} is of format {content.get('format')!r}; this program "
-            f"reads up to {FORMAT}: upgrade edversion",
-            code="later_format",
-            version=version.reference,
-        )
+    content = read_content(version)
     metrics = {name: _measured(each) for name, each in content["metrics"].items()}
     rows = Predictions.load(version, tuple(content["settings"]["groups"]))
     return Evaluation(version, content, metrics, rows)

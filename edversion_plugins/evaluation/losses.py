@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from edversion_plugins.evaluation.arrays import Floats, Ints
 from edversion_plugins.evaluation.columns import Column, share
 from edversion_plugins.evaluation.sums import Summed, Sums, Term
 
-__all__ = ["ECE_BINS", "calibration_error", "number_errors", "probability_losses", "row_values"]
+__all__ = [
+    "ECE_BINS",
+    "calibration_error",
+    "measured_means",
+    "number_errors",
+    "probability_losses",
+    "row_values",
+]
 
 NO_ROWS = "not estimable: the group has no rows"
+NO_RELEVANT = "not estimable: no learner of the group has a relevant item"
 ECE_BINS = 10
 
 
@@ -81,3 +91,16 @@ def calibration_error(true: Ints, score: Floats) -> Summed:
         return {"ece": share(apart, sums[..., ECE_BINS], NO_ROWS)}
 
     return Summed((excess, Term()), measures)
+
+
+def measured_means(values: Mapping[str, Floats]) -> Summed:
+    """Give the means of what was measured learner by learner; NaN is left out."""
+    known = ~np.isnan(next(iter(values.values())))  # all are of the same learners
+    terms = (*(Term(weight=np.where(known, each, 0.0)) for each in values.values()),
+             Term(weight=known.astype(float)))  # fmt: skip
+
+    def measures(sums: Sums) -> dict[str, Column]:
+        n = np.rint(sums[..., -1])
+        return {name: share(sums[..., at], n, NO_RELEVANT) for at, name in enumerate(values)}
+
+    return Summed(terms, measures)

@@ -11,15 +11,25 @@ from edversion_plugins.evaluation.groups import Grouping
 from edversion_plugins.evaluation.inputs import Sample, Task
 from edversion_plugins.evaluation.losses import (
     calibration_error,
+    measured_means,
     number_errors,
     probability_losses,
 )
+from edversion_plugins.evaluation.rankings import ranking_metric
 from edversion_plugins.evaluation.rates import class_rates, decision_rates, truth_rate
 from edversion_plugins.evaluation.sums import Summed
 
-__all__ = ["MEASURES", "Measure", "Measures", "families", "measure_groups", "why_absent"]
+__all__ = [
+    "MEASURES",
+    "Measure",
+    "Measures",
+    "families",
+    "measure_groups",
+    "measure_of",
+    "why_absent",
+]
 
-Need = Literal["truth", "decisions", "scores", "probabilities"]
+Need = Literal["truth", "decisions", "scores", "probabilities", "rankings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,7 @@ class Measure:
     Attributes
     ----------
     needs : str
-        ``"truth"``, ``"decisions"``, ``"scores"`` or ``"probabilities"``.
+        ``"truth"``, ``"decisions"``, ``"scores"``, ``"probabilities"`` or ``"rankings"``.
     better : str or None
         Which values are better; None where neither is in itself.
     tasks : tuple of str
@@ -64,13 +74,15 @@ MEASURES: dict[str, Measure] = {
     "rmse": Measure("decisions", "lower", ("regression",)),
     "mean_error": Measure("decisions", None, ("regression",), has_ratio=False),
 }
-"""The measures by name."""
+"""The measures by name; those of rankings have a cut-off in theirs, see `measure_of`."""
+_OF_RANKINGS = Measure("rankings", "higher", ("ranking",))
 
 _WANTING: dict[Need, str] = {
     "truth": "needs y_true",
     "decisions": "needs y_pred, or probabilities as y_score",
     "scores": "needs y_score",
     "probabilities": "needs probabilities, between 0 and 1, as y_score",
+    "rankings": "was not asked for in metrics=",
 }
 
 
@@ -83,9 +95,17 @@ class Measures:
     rocs: tuple[Roc | None, ...] = ()
 
 
+def measure_of(name: object) -> Measure | None:
+    """Give what is known of a measure, also of one of rankings; None where there is none."""
+    if isinstance(name, str) and name in MEASURES:
+        return MEASURES[name]
+    return None if ranking_metric(name) is None else _OF_RANKINGS
+
+
 def why_absent(measure: str, sample: Sample) -> str:
     """Say why a measure has no values at all for a sample."""
-    known = MEASURES[measure]
+    known = measure_of(measure)
+    assert known is not None
     if sample.task not in known.tasks:
         return f"does not fit a {sample.task} task"
     return _WANTING[known.needs]
@@ -117,6 +137,8 @@ def families(sample: Sample) -> tuple[Summed, ...]:
     """Give the measures that follow from sums and fit the sample."""
     true, predicted, score = sample.true, sample.predicted, sample.score
     if sample.task != "binary":
+        if sample.values:
+            return (measured_means(sample.values),)
         if predicted is None:
             return ()
         if sample.task == "regression":

@@ -15,12 +15,30 @@ from edversion_plugins.evaluation.doubt import Doubt
 from edversion_plugins.evaluation.groups import Grouping
 from edversion_plugins.evaluation.inputs import Sample
 from edversion_plugins.evaluation.intervals import Uncertainty
-from edversion_plugins.evaluation.measures import MEASURES, measure_groups, why_absent
+from edversion_plugins.evaluation.measures import (
+    MEASURES,
+    measure_groups,
+    measure_of,
+    why_absent,
+)
+from edversion_plugins.evaluation.rankings import (
+    RANKINGS,
+    USUAL_RANKINGS,
+    RankingMetric,
+    ranking_metric,
+)
 from edversion_plugins.evaluation.report import Measured
 from edversion_plugins.evaluation.reporting import measured
 from edversion_plugins.evaluation.units import Units
 
-__all__ = ["NEXT_STEP", "chosen", "given_values", "measure_all", "next_step_auc"]
+__all__ = [
+    "NEXT_STEP",
+    "chosen",
+    "chosen_rankings",
+    "given_values",
+    "measure_all",
+    "next_step_auc",
+]
 
 NEXT_STEP = "next_step_auc"
 
@@ -76,8 +94,40 @@ def chosen(names: Iterable[str], known: Mapping[str, Measured], sample: Sample) 
     return wanted
 
 
+def chosen_rankings(names: Iterable[str] | None) -> tuple[RankingMetric, ...]:
+    """Give the metrics of rankings that were asked for; the usual ones for None.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such metric, or it does not fit a ranking.
+    """
+    wanted = USUAL_RANKINGS if names is None else tuple(dict.fromkeys(names))
+    if not wanted:
+        raise InvalidInputError("metrics is empty: leave it out for the usual ones")
+    found = [(name, ranking_metric(name)) for name in wanted]
+    for name, metric in found:
+        if metric is None:
+            raise _no_ranking(name)
+    return tuple(metric for _, metric in found if metric is not None)
+
+
+def _no_ranking(name: Any) -> InvalidInputError:
+    if name in MEASURES or name == NEXT_STEP:
+        return InvalidInputError(
+            f"{name} does not fit a ranking task", code="metric_does_not_fit", metric=name
+        )
+    known = ", ".join(f"{each}@k" for each in RANKINGS)
+    return InvalidInputError(
+        f"unknown metric {name!r} of a ranking; known are {known}, such as ndcg@10, and map, mrr "
+        "and ndcg of the whole ranking",
+        code="unknown_metric",
+        metric=name,
+    )
+
+
 def _unfit(name: Any, sample: Sample) -> InvalidInputError:
-    if name in MEASURES:
+    if measure_of(name) is not None:
         why, code = f"{name} {why_absent(name, sample)}", "metric_does_not_fit"
     elif name == NEXT_STEP:
         why, code = f'{name} needs task="knowledge-tracing"', "metric_does_not_fit"

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from edversion_plugins.evaluation.arrays import Bools, Floats, Ints
-from edversion_plugins.evaluation.groups import Grouping, read_grouping
+from edversion_plugins.evaluation.columns import Column
+from edversion_plugins.evaluation.groups import Grouping
+from edversion_plugins.evaluation.inputs import Sample
 from edversion_plugins.evaluation.intervals import Uncertainty, percentiles
+from edversion_plugins.evaluation.measures import MEASURES, families
 from edversion_plugins.evaluation.pairing import Joined, errors, right
 from edversion_plugins.evaluation.resampling import Resampler
 from edversion_plugins.evaluation.sums import Term
-from edversion_plugins.evaluation.suppression import hide
-from edversion_plugins.evaluation.units import Pairs, Units
+from edversion_plugins.evaluation.units import Units
 
 __all__ = [
-    "Changes",
     "PairedDifference",
     "accuracy_difference",
     "auc_difference",
-    "changes",
     "differences",
     "error_difference",
     "mcnemar",
+    "tested_differences",
 ]
+
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class PairedDifference:
     Attributes
     ----------
     metric : str
-        ``accuracy``, ``auc`` or ``mae``.
+        E.g. ``accuracy``.
     old, new : float
         The measure of either model.
     n : int
@@ -74,35 +77,21 @@ class PairedDifference:
         return not self.low <= 0 <= self.high and (self.p is None or self.p <= self.alpha)
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Of the rows of one group, those that one model judges rightly and the other wrongly.
-
-    Attributes
-    ----------
-    slice : str or None
-        E.g. ``gender=female``; None for all rows.
-    rows, learners : int
-        How many there are.
-    to_wrong, to_right : int
-        Rows that changed.
-    learners_to_wrong, learners_to_right : int
-        Learners who have such a row.
-    """
-
-    slice: str | None
-    rows: int
-    learners: int
-    to_wrong: int
-    to_right: int
-    learners_to_wrong: int
-    learners_to_right: int
-
-
 def differences(joined: Joined) -> tuple[PairedDifference, ...]:
-    """Give every difference that fits the task."""
+    """Give every difference that fits the task: those with a test, then the other measures."""
+    tested = tested_differences(joined)
+    known = {each.metric for each in tested}
+    others = {each.metric: each for each in _of_sums(joined) if each.metric not in known}
+    ordered = [name for name in MEASURES if name in others]
+    return *tested, *(others[name] for name in ordered)
+
+
+def tested_differences(joined: Joined) -> tuple[PairedDifference, ...]:
+    """Give the differences that tell most of a task, each with a test."""
     old, new = joined.old, joined.new
     how = (joined.units, joined.uncertainty)
+    if old.task == "ranking":
+        return tuple(_of_rankings(joined))
     if old.task == "regression":
         return (error_difference(errors(old), errors(new), *how),)
     found: list[PairedDifference | None] = []
@@ -111,6 +100,61 @@ def differences(joined: Joined) -> tuple[PairedDifference, ...]:
     if old.score is not None and new.score is not None and old.classes == new.classes:
         found.append(auc_difference(old.true, old.score, new.score, *how))
     return tuple(each for each in found if each is not None)
+
+
+def _of_rankings(joined: Joined) -> Iterator[PairedDifference]:
+    """Compare learner by learner; those without a relevant item have no metric."""
+    measured = joined.old.true > 0
+    units = Units(int(measured.sum()))
+    if not units.count:
+        return
+    for name, values in joined.old.values.items():
+        pair = values[measured], joined.new.values[name][measured]
+        yield _mean_difference(name, *pair, units, joined.uncertainty, unit="learner")
+
+
+def _of_sums(joined: Joined) -> Iterator[PairedDifference]:
+    """Compare the other measures, by the same resamples of the rows for both models."""
+    if joined.old.task == "ranking" or joined.old.classes != joined.new.classes:
+        return
+    everyone = _everyone(joined.size)
+    resampler = Resampler.of(joined.units, joined.uncertainty)
+    old, new = (_measured(each, everyone, resampler) for each in (joined.old, joined.new))
+    method = f"paired bootstrap by {_unit(joined.units)}"
+    for name, (before, draws) in old.items():
+        if name not in new or name == "base_rate":  # the truth is the same
+            continue
+        after, drawn = new[name]
+        first, second = float(before.values[0]), float(after.values[0])
+        if math.isnan(first) or math.isnan(second):
+            continue
+        low, high = _ends(drawn - draws, joined.uncertainty.level)
+        alpha = joined.uncertainty.alpha
+        yield PairedDifference(name, first, second, joined.size, low, high, None, method, alpha)
+
+
+def _everyone(rows: int) -> Grouping:
+    return Grouping((), ((),), np.ones(rows, dtype=np.uint16), 0)
+
+
+def _measured(
+    sample: Sample, everyone: Grouping, resampler: Resampler
+) -> dict[str, tuple[Column, Floats]]:
+    """Give every measure that follows from sums: as it is, and in every resample."""
+    found: dict[str, tuple[Column, Floats]] = {}
+    for family in families(sample):
+        drawn = family.measures(resampler.sums(family.terms, everyone))
+        for name, column in family.columns(everyone).items():
+            found[name] = column, drawn[name].values[:, 0]
+    return found
+
+
+def _ends(apart: Floats, level: float) -> tuple[float | None, float | None]:
+    """Give the percentiles; none where no resample differs, or many have no value."""
+    low, high = percentiles(apart[:, None], level)
+    if not np.nan_to_num(apart).any() or math.isnan(low[0]):
+        return None, None
+    return float(low[0]), float(high[0])
 
 
 def accuracy_difference(
@@ -185,18 +229,36 @@ def error_difference(
     old: Floats, new: Floats, units: Units, uncertainty: Uncertainty
 ) -> PairedDifference:
     """Compare mean absolute errors, given how far either model is off in each row."""
+    return _mean_difference("mae", old, new, units, uncertainty, unit=_unit(units))
+
+
+def _mean_difference(
+    metric: str, old: Floats, new: Floats, units: Units, uncertainty: Uncertainty, *, unit: str
+) -> PairedDifference:
     low, high = _bootstrapped(old, new, units, uncertainty)
     return PairedDifference(
-        "mae",
+        metric,
         float(old.mean()),
         float(new.mean()),
         len(old),
         low,
         high,
-        None,
-        f"paired bootstrap by {_unit(units)}",
+        _signs_shuffled(new - old, units, uncertainty),
+        f"paired bootstrap by {unit}; signs shuffled",
         uncertainty.alpha,
     )
+
+
+def _signs_shuffled(apart: Floats, units: Units, uncertainty: Uncertainty) -> float:
+    """Test whether a mean difference is 0: which model is which is a coin's, unit by unit.
+
+    Of more than 2,048 units those of a block are flipped together, which is as valid.
+    """
+    blocks = np.bincount(Resampler.of(units, uncertainty).blocks, weights=apart)
+    rng = np.random.default_rng([uncertainty.seed, 2])
+    signs = 2.0 * rng.integers(0, 2, size=(uncertainty.draws, len(blocks))) - 1
+    as_large = np.abs(signs @ blocks) >= abs(float(blocks.sum())) - _ROUNDING
+    return (1 + int(np.count_nonzero(as_large))) / (1 + uncertainty.draws)
 
 
 def _bootstrapped(
@@ -206,9 +268,8 @@ def _bootstrapped(
     apart = new - old
     if not apart.any():
         return None, None
-    everyone = Grouping((), ((),), np.ones(len(apart), dtype=np.uint16), 0)
     terms = (Term(weight=apart), Term())
-    sums = Resampler.of(units, uncertainty).sums(terms, everyone)[:, 0]
+    sums = Resampler.of(units, uncertainty).sums(terms, _everyone(len(apart)))[:, 0]
     low, high = percentiles((sums[:, 0] / sums[:, 1])[:, None], uncertainty.level)
     return float(low[0]), float(high[0])
 
@@ -288,37 +349,3 @@ def _variance(parts: Floats, positive: Bools, units: Units) -> float:
 
 def _unit(units: Units) -> str:
     return "row" if units.codes is None else "learner"
-
-
-def changes(joined: Joined) -> tuple[tuple[Changes, ...], int]:
-    """Count who changed: of all, then by group; and say how many groups are hidden.
-
-    Small groups are hidden, with others from which they would follow.
-    """
-    before, after = right(joined.old), right(joined.new)
-    columns = [read_grouping(each, name, missing=True) for name, each in joined.groups.items()]
-    hidden = hide(columns, joined.units, joined.min_group) if columns else ()
-    everyone = Grouping((), ((),), np.ones(joined.size, dtype=np.uint16), 0)
-    found = _counted(everyone, before, after, joined.units)
-    for grouping, each in zip(columns, hidden, strict=True):
-        shown = grouping.only(np.flatnonzero(~each.groups))
-        found += _counted(shown, before, after, joined.units)
-    return tuple(found), sum(int(each.groups.sum()) for each in hidden)
-
-
-def _counted(grouping: Grouping, before: Bools, after: Bools, units: Units) -> list[Changes]:
-    if not grouping.keys:
-        return []
-    pairs = Pairs.of(units, grouping)
-    masks: Sequence[Bools] = (before & ~after, ~before & after)
-    width = len(grouping.keys) + 1
-    counts = [
-        grouping.sizes,
-        pairs.count(np.ones(len(before), dtype=bool)),
-        *(np.bincount(grouping.codes[mask], minlength=width)[1:] for mask in masks),
-        *(pairs.count(mask) for mask in masks),
-    ]
-    slices = [f"{grouping.name}={label}" if grouping.columns else None for label in grouping.labels]
-    return [
-        Changes(name, *map(int, numbers)) for name, *numbers in zip(slices, *counts, strict=True)
-    ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,10 +12,11 @@ from edversion_plugins.evaluation.arrays import Array, Bools, Floats, Ints
 from edversion_plugins.evaluation.evaluating import Evaluation
 from edversion_plugins.evaluation.inputs import Sample, Task, read_sample
 from edversion_plugins.evaluation.intervals import Uncertainty
-from edversion_plugins.evaluation.predictions import Predictions
+from edversion_plugins.evaluation.ranking import read_ranking
+from edversion_plugins.evaluation.rankings import RankingMetric, ranking_metric
 from edversion_plugins.evaluation.units import Units, read_units
 
-__all__ = ["Joined", "NotPaired", "errors", "join", "matching", "right"]
+__all__ = ["Joined", "NotPaired", "errors", "join", "matching", "right", "taken"]
 
 
 class NotPaired(Exception):  # noqa: N818  (an answer: the reason why there are no pairs)
@@ -29,7 +30,7 @@ class Joined:
     Attributes
     ----------
     old, new : Sample
-        What was true, and what either model made of it.
+        What was true, and what either model made of it; of rankings a row for each learner.
     units : Units
         Rows, or learners who have several.
     groups : mapping of str to ndarray
@@ -44,6 +45,9 @@ class Joined:
         As the old evaluation's intervals were made.
     min_group : int
         The larger of what the two evaluations asked for.
+    hidden : frozenset of str
+        Groups that either evaluation does not show, as ``gender=other``: shown here, they would
+        tell of others that are hidden there.
     """
 
     old: Sample
@@ -55,6 +59,7 @@ class Joined:
     by_number: bool
     uncertainty: Uncertainty
     min_group: int
+    hidden: frozenset[str]
 
     @property
     def size(self) -> int:
@@ -63,43 +68,85 @@ class Joined:
 
 
 def join(old: Evaluation, new: Evaluation) -> Joined:
-    """Put the rows of two evaluations side by side, by sample id.
+    """Put the rows of two evaluations side by side, by sample id; of rankings by learner.
 
-    A row with another truth is not the same sample: it is left out, and counted.
+    A row with another truth is not the same sample: it is left out, and counted. So is a
+    learner to whom other items are relevant.
 
     Raises
     ------
     NotPaired
         The tasks differ, or no row is known to be in both.
     """
-    samples = (_sample(old), _sample(new))
-    if samples[0].task != samples[1].task:
-        raise NotPaired(f"one task is {old.task}, the other is {new.task}")
-    by_number = _joined_by_number(old, new)
-    first, second = matching(old.predictions.sample_id, new.predictions.sample_id)
+    before, after = _sides(old, new)
+    by_number = "ranking" not in (old.task, new.task) and _joined_by_number(old, new)
+    what = "learner" if old.task == "ranking" else "sample id"
+    first, second = matching(before.ids, after.ids)
     if not first.size:
-        raise NotPaired("no sample id is in both evaluations")
-    same = _truth(samples[0])[first] == _truth(samples[1])[second]
-    if by_number and not (same.all() and samples[0].size == samples[1].size == same.size):
+        raise NotPaired(f"no {what} is in both evaluations")
+    same = before.truth[first] == after.truth[second]
+    if by_number and not (same.all() and before.size == after.size == same.size):
         raise NotPaired("no sample ids were given, and the rows are not the same ones")
     if not same.any():
-        raise NotPaired("no sample id is in both evaluations with the same truth")
+        raise NotPaired(f"no {what} is in both evaluations with the same truth")
     first, second = first[same], second[same]
-    owners = _either(_cluster(old.predictions, first), _cluster(new.predictions, second))
-    groups = {name: each[second] for name, each in new.predictions.groups.items()}
-    groups |= {name: each[first] for name, each in old.predictions.groups.items()}
+    owners = _either(_rows_of(before.cluster, first), _rows_of(after.cluster, second))
+    groups = {name: each[second] for name, each in after.groups.items()}
+    groups |= {name: each[first] for name, each in before.groups.items()}
     settings = (old.content["settings"], new.content["settings"])
     return Joined(
-        old=_taken(samples[0], first),
-        new=_taken(samples[1], second),
+        old=_taken(before.sample, first),
+        new=_taken(after.sample, second),
         units=read_units(owners, first.size),
         groups=groups,
-        sizes=(samples[0].size, samples[1].size),
+        sizes=(before.size, after.size),
         retold=int(np.count_nonzero(~same)),
         by_number=by_number,
         uncertainty=Uncertainty(*(settings[0][part] for part in ("level", "draws", "seed"))),
         min_group=max(each["min_group"] for each in settings),
+        hidden=frozenset(_hidden(old)) | frozenset(_hidden(new)),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """The rows of one evaluation: by what they go, what was true, and for whom."""
+
+    sample: Sample
+    ids: Array
+    truth: Array
+    groups: Mapping[str, Array]
+    cluster: Array | None = None
+
+    @property
+    def size(self) -> int:
+        return self.sample.size
+
+
+def _sides(old: Evaluation, new: Evaluation) -> tuple[_Side, _Side]:
+    if "ranking" in (old.task, new.task):
+        if old.task != new.task:
+            raise NotPaired(f"one task is {old.task}, the other is {new.task}")
+        names = [each for each in old.content["metrics"] if each in new.content["metrics"]]
+        known = [metric for metric in map(ranking_metric, names) if metric is not None]
+        if not known:
+            raise NotPaired("they have no metric of rankings in common")
+        known.sort(key=lambda metric: metric.order)
+        return _ranked_side(old, known), _ranked_side(new, known)
+    first, second = _side(old), _side(new)
+    if first.sample.task != second.sample.task:
+        raise NotPaired(f"one task is {old.task}, the other is {new.task}")
+    return first, second
+
+
+def _side(evaluation: Evaluation) -> _Side:
+    sample, rows = _sample(evaluation), evaluation.predictions
+    return _Side(sample, rows.sample_id, _truth(sample), rows.groups, rows.cluster)
+
+
+def _ranked_side(evaluation: Evaluation, metrics: Sequence[RankingMetric]) -> _Side:
+    ranked = read_ranking(evaluation.predictions, metrics)
+    return _Side(ranked.sample, ranked.learners, ranked.relevant, ranked.groups)
 
 
 def matching(first: Array, second: Array) -> tuple[Ints, Ints]:
@@ -167,11 +214,30 @@ def _taken(sample: Sample, rows: Ints) -> Sample:
         of(sample.score),
         sample.is_probability,
         sample.classes,
+        {name: each[rows] for name, each in sample.values.items()},
     )
 
 
-def _cluster(rows: Predictions, places: Ints) -> Array | None:
-    return None if rows.cluster is None else rows.cluster[places]
+def _hidden(evaluation: Evaluation) -> Iterator[str]:
+    report = evaluation.content["fairness"] or {"attributes": {}}
+    for name, known in report["attributes"].items():
+        yield from (f"{name}={label}" for label in known["skipped"])
+
+
+def taken(joined: Joined, rows: Ints) -> Joined:
+    """Give some of the rows."""
+    codes = None if joined.units.codes is None else joined.units.codes[rows]
+    return replace(
+        joined,
+        old=_taken(joined.old, rows),
+        new=_taken(joined.new, rows),
+        units=read_units(codes, rows.size),
+        groups={name: each[rows] for name, each in joined.groups.items()},
+    )
+
+
+def _rows_of(column: Array | None, places: Ints) -> Array | None:
+    return None if column is None else column[places]
 
 
 def _either(first: Array | None, second: Array | None) -> Array | None:

@@ -39,6 +39,8 @@ class Predictions:
         The attributes as given; None where a value is missing.
     cluster : ndarray of shape (n_samples,) or None
         The learner of each row, where learners have several.
+    item : ndarray of shape (n_samples,) or None
+        Of a ranking, what was ranked.
     given_ids : bool
         Whether the ids are the caller's.
     """
@@ -49,6 +51,7 @@ class Predictions:
     y_score: Array | None = None
     groups: Mapping[str, Array] = field(default_factory=dict)
     cluster: Array | None = None
+    item: Array | None = None
     given_ids: bool = True
 
     def store(self, draft: edversion.Artifact, classes: tuple[str, ...]) -> None:
@@ -72,6 +75,8 @@ class Predictions:
             columns |= {f"y_score.{name}": self.y_score[:, at] for at, name in enumerate(names)}
         if self.cluster is not None:
             columns["cluster"] = self.cluster
+        if self.item is not None:
+            columns["item"] = self.item
         columns |= self.groups
         return pa.table({name: _stored(each, name) for name, each in columns.items()})
 
@@ -91,6 +96,7 @@ class Predictions:
             y_score=np.stack(scores, axis=1) if scores else columns.get("y_score"),
             groups={name: columns[name] for name in groups},
             cluster=columns.get("cluster"),
+            item=None if "item" in groups else columns.get("item"),
         )
 
 
@@ -117,6 +123,7 @@ def read_predictions(
     groups: Any,
     sample_id: object,
     cluster: object,
+    item: object = None,
 ) -> Predictions:
     """Read what a caller gives; that truth and predictions fit each other is checked elsewhere.
 
@@ -128,15 +135,30 @@ def read_predictions(
     """
     true = as_array(y_true, "y_true")
     rows = len(true)
+    own = _OWN if item is None else (*_OWN, "item")
     return Predictions(
         sample_id=np.arange(rows) if sample_id is None else _ids(sample_id, rows),
         y_true=true,
         y_pred=None if y_pred is None else as_array(y_pred, "y_pred"),
         y_score=None if y_score is None else as_table(y_score, "y_score"),
-        groups={name: read_column(groups, name, rows) for name in _names(groups)},
-        cluster=None if cluster is None else as_array(cluster, "cluster"),
+        groups={name: read_column(groups, name, rows) for name in _names(groups, own)},
+        cluster=_optional(cluster, "cluster", rows),
+        item=_optional(item, "item", rows),
         given_ids=sample_id is not None,
     )
+
+
+def _optional(column: object, name: str, rows: int) -> Array | None:
+    if column is None:
+        return None
+    array = as_array(column, name)
+    if len(array) != rows:
+        raise InvalidInputError(
+            f"{name} has {len(array)} rows, y_true has {rows}; they must be of the same rows",
+            code="lengths_differ",
+            column=name,
+        )
+    return array
 
 
 def _ids(sample_id: object, rows: int) -> Array:
@@ -163,7 +185,7 @@ def _ids(sample_id: object, rows: int) -> Array:
     return array
 
 
-def _names(groups: Any) -> tuple[str, ...]:
+def _names(groups: Any, own: tuple[str, ...]) -> tuple[str, ...]:
     if groups is None:
         return ()
     found = getattr(groups, "column_names", None)
@@ -177,7 +199,7 @@ def _names(groups: Any) -> tuple[str, ...]:
             code="bad_argument",
             argument="groups",
         )
-    taken = [name for name in found if name in _OWN or str(name).startswith("y_score.")]
+    taken = [name for name in found if name in own or str(name).startswith("y_score.")]
     if taken:
         raise InvalidInputError(
             f"an attribute cannot be called {taken[0]!r}, as a column of predictions is; rename it",

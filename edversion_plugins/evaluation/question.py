@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 from edversion import InvalidInputError
 from edversion_plugins.evaluation.arguments import checked_min_group, checked_threshold
+from edversion_plugins.evaluation.arrays import Array
+from edversion_plugins.evaluation.asking import EvaluationTask, read_rows
 from edversion_plugins.evaluation.definitions import FORMULAS
 from edversion_plugins.evaluation.emotions import refuse_emotions
 from edversion_plugins.evaluation.fairness import Fairness
-from edversion_plugins.evaluation.gaps import GAPS
-from edversion_plugins.evaluation.inputs import Label, Sample, Task, read_sample
+from edversion_plugins.evaluation.gaps import gap_rule
+from edversion_plugins.evaluation.inputs import Label, Sample, Task
 from edversion_plugins.evaluation.intervals import Uncertainty
-from edversion_plugins.evaluation.measures import MEASURES
+from edversion_plugins.evaluation.measures import measure_of
 from edversion_plugins.evaluation.measuring import (
     NEXT_STEP,
     chosen,
@@ -25,12 +27,10 @@ from edversion_plugins.evaluation.measuring import (
 )
 from edversion_plugins.evaluation.predictions import Predictions
 from edversion_plugins.evaluation.report import AttributeReport, FairnessReport, Measured
-from edversion_plugins.evaluation.units import Units, read_units
+from edversion_plugins.evaluation.units import Units
 
-__all__ = ["TASKS", "Answer", "EvaluationTask", "Question"]
+__all__ = ["Answer", "Question"]
 
-EvaluationTask = Literal["binary", "multiclass", "regression", "ranking", "knowledge-tracing"]
-TASKS = ("binary", "multiclass", "regression", "knowledge-tracing")
 Metrics = Sequence[str] | Mapping[str, Any] | None
 _MIN_GROUP = 10
 _THRESHOLD = 0.5
@@ -78,9 +78,13 @@ class Question:
     task : str
         The task; knowledge tracing is a binary one in `sample`.
     sample : Sample
-        The rows as the measures want them.
+        The rows as the measures want them; of a ranking the learners.
     units : Units
         Rows, or learners who have several.
+    groups : mapping of str to ndarray
+        The attributes of the rows of `sample`.
+    without_relevant : int or None
+        Of a ranking, the learners without a relevant item.
     threshold : float
         Probability from which a row counts as predicted positive.
     fairness : Fairness or None
@@ -99,6 +103,8 @@ class Question:
     task: str
     sample: Sample
     units: Units
+    groups: Mapping[str, Array]
+    without_relevant: int | None
     threshold: float
     fairness: Fairness | None
     min_group: int
@@ -122,7 +128,6 @@ class Question:
         emotion_exemption: str | None,
     ) -> Question:
         """Check what `evaluate` was given."""
-        _check_task(task, predictions)
         if fairness is not None and not isinstance(fairness, Fairness):
             raise InvalidInputError(f"fairness must be Fairness(...), not {fairness!r}")
         given = metrics if isinstance(metrics, Mapping) else {}
@@ -134,22 +139,22 @@ class Question:
             positive = fairness.positive
         if min_group is None:
             min_group = _MIN_GROUP if fairness is None else fairness.min_group
-        sample = read_sample(
-            predictions.y_true,
-            predictions.y_pred,
-            predictions.y_score,
-            task="binary" if task == "knowledge-tracing" else cast("Task | None", task),
+        rows = read_rows(
+            predictions,
+            task=task,
             positive=positive,
             threshold=checked_threshold(threshold),
+            names=names,
         )
-        units = read_units(predictions.cluster, sample.size)
         least = checked_min_group(min_group)
-        asked = _fairness(fairness, predictions, sample, least, intersections)
+        asked = _fairness(fairness, predictions, rows.sample, least, intersections)
         return cls(
             predictions,
-            task or sample.task,
-            sample,
-            units,
+            task or rows.sample.task,
+            rows.sample,
+            rows.units,
+            rows.groups,
+            rows.without_relevant,
             threshold,
             asked,
             least,
@@ -165,34 +170,18 @@ class Question:
             metrics[NEXT_STEP] = next_step_auc(self.sample, self.units, self.uncertainty)
         report = None
         if self.fairness is not None:
-            groups = self.predictions.groups
-            report = self.fairness.measure_sample(self.sample, groups, self.units, self.uncertainty)
+            report = self.fairness.measure_sample(
+                self.sample, self.groups, self.units, self.uncertainty
+            )
         if self.names is not None:
             wanted = chosen(self.names, metrics, self.sample)
             metrics = {name: metrics[name] for name in wanted}
             report = None if report is None else _only(report, wanted)
-        return Answer(metrics | given_values(self.given, FORMULAS), report)
+        return Answer(metrics | given_values(self.given, {*FORMULAS, *metrics}), report)
 
 
 def _several(names: Sequence[str]) -> Sequence[str]:
     return [names] if isinstance(names, str) else list(names)
-
-
-def _check_task(task: object, predictions: Predictions) -> None:
-    if task == "ranking":
-        raise InvalidInputError(
-            "ranking metrics are not computed yet: measure them with ranx or ir-measures, and give "
-            'the values as metrics={"ndcg@10": {"value": …, "n": …}} with another task',
-            code="no_ranking",
-        )
-    if task is not None and task not in TASKS:
-        shown = ", ".join(map(repr, TASKS))
-        raise InvalidInputError(f"task is {task!r}; choose one of {shown}", task=task)
-    if task == "knowledge-tracing" and (predictions.cluster is None or predictions.y_score is None):
-        raise InvalidInputError(
-            "knowledge tracing needs cluster=, the learner of each interaction, and y_score=, the "
-            "probability that it is answered rightly"
-        )
 
 
 def _fairness(
@@ -212,7 +201,8 @@ def _fairness(
         )
     if not predictions.groups:
         return None
-    metrics = [name for name in _USUAL[sample.task] if _fits(name, sample)]
+    usual = _USUAL.get(sample.task) or [f"{name}_difference" for name in sample.values]
+    metrics = [name for name in usual if _fits(name, sample)]
     return Fairness(
         list(predictions.groups),
         metrics=metrics,
@@ -228,8 +218,10 @@ def _fits(gap: str, sample: Sample) -> bool:
         "decisions": sample.predicted is not None,
         "scores": sample.score is not None,
         "probabilities": sample.is_probability,
+        "rankings": bool(sample.values),
     }
-    return all(has[MEASURES[measure].needs] for measure in GAPS[gap].measures)
+    known = map(measure_of, gap_rule(gap).measures)
+    return all(has[each.needs] for each in known if each is not None)
 
 
 def _only(report: FairnessReport, names: Sequence[str]) -> FairnessReport:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edversion_plugins.evaluation.calibration import ReliabilityBin
-from edversion_plugins.evaluation.gaps import GAPS, Gap
+from edversion_plugins.evaluation.gaps import Gap, gap_rule
 from edversion_plugins.evaluation.groups import CROSS
 
 __all__ = ["AttributeReport", "FairnessReport", "GroupReport", "Measured"]
@@ -292,7 +292,7 @@ def _failure(attribute: AttributeReport, metric: str, bound: float) -> str | Non
     if gap is None or gap.value is None:
         reason = "it was not measured" if gap is None else gap.reason
         return f"{metric} of {attribute.name} has a bound but could not be computed: {reason}"
-    side = GAPS[metric].side
+    side = gap_rule(metric).side
     excess = gap.value - bound if side == "at most" else bound - gap.value
     if excess <= _ROUNDING:
         return None

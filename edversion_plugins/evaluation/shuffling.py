@@ -91,12 +91,17 @@ class Shuffler:
         return parts / sizes, drawn / sizes
 
     def _means(self, measure: str) -> tuple[Floats, Floats]:
-        sample = self.sample
-        bins, means = bins_of(row_values(measure, sample.true, sample.predicted, sample.score))
+        sample, codes = self.sample, self.grouping.codes.astype(np.intp)
+        if measure in sample.values:
+            values = sample.values[measure]
+            codes = np.where(np.isnan(values), 0, codes)  # of no group that is dealt anew
+            bins, means = bins_of(np.nan_to_num(values))
+        else:
+            bins, means = bins_of(row_values(measure, sample.true, sample.predicted, sample.score))
         width = len(self.grouping.keys) + 1
-        cells = self.grouping.codes.astype(np.intp) * bins.count + bins.codes
+        cells = codes * bins.count + bins.codes
         counts = np.bincount(cells, minlength=width * bins.count).reshape(width, -1)[1:]
-        rng, sizes = self._rng(), self.grouping.sizes
+        rng, sizes = self._rng(), counts.sum(axis=1)
         sums = np.stack([_dealt(counts, rng) @ means for _ in range(self.draws)])
         actual, drawn = counts @ means / sizes, sums / sizes
         return (np.sqrt(actual), np.sqrt(drawn)) if measure == "rmse" else (actual, drawn)

@@ -12,7 +12,7 @@ from edversion_plugins.evaluation.arrays import Floats
 from edversion_plugins.evaluation.binning import Bins
 from edversion_plugins.evaluation.curves import Roc, abroca
 from edversion_plugins.evaluation.doubt import Doubt
-from edversion_plugins.evaluation.gaps import GAPS, Gap, GapTest
+from edversion_plugins.evaluation.gaps import Gap, GapTest, gap_rule
 from edversion_plugins.evaluation.measures import Measures
 from edversion_plugins.evaluation.rates import PROPORTIONS
 from edversion_plugins.evaluation.shuffling import MEANS, Shuffler, shuffler
@@ -42,12 +42,12 @@ def gap_tests(
     tests: dict[str, Test] = {}
     of_curves = []
     for gap in gaps:
-        rule = GAPS[gap.metric]
+        rule = gap_rule(gap.metric)
         if gap.value is None or rule.kind in ("ratio", "worst"):
             continue
         if rule.measures == ("auc",):
             of_curves.append(gap.metric)
-        elif rule.measures in _TESTABLE:
+        elif rule.measures in _TESTABLE or rule.measures[0] in doubt.sample.values:
             shuffled = _shuffler(rule.measures, found, doubt, 1)
             tests[gap.metric] = _of_values(rule.measures, shuffled, doubt)
     if of_curves:
@@ -103,7 +103,7 @@ def _gaps_of_curves(
     names: Sequence[str], table: Sums, bins: Bins, reference: int | None
 ) -> list[float]:
     curves = [bins.curve(counts) for counts in table]
-    return [_gap_of_curves(GAPS[name].kind, curves, reference) for name in names]
+    return [_gap_of_curves(gap_rule(name).kind, curves, reference) for name in names]
 
 
 def _gap_of_curves(kind: str, drawn: Sequence[Roc | None], reference: int | None) -> float:

@@ -300,6 +300,7 @@ def test_engagement(bench: Bench, models: Any) -> None:
         ("auc", "higher"), ("val_loss", "lower"), ("eval/accuracy", "higher"), ("RMSE", "lower"),
         ("fair/sex/demographic_parity_ratio", "higher"), ("fair/sex/tpr_difference", "lower"),
         ("fair/sex/worst_tpr", "higher"), ("time_ratio", None), ("base_rate", None), ("", None),
+        ("ndcg@10", "higher"), ("fair/sex/ndcg@10_difference", "lower"), ("clicks@10", None),
     ],
 )  # fmt: skip
 def test_what_is_better_by_name(key: str, better: str | None) -> None:
@@ -372,6 +373,24 @@ def test_sections_of_plugins_are_checked(bench: Bench, models: Any) -> None:
     failed = {each.title for each in found if each.name == "failed"}
     assert failed == {f"{name}: failed" for name in ("narrow", "kinds", "infinite", "words")}
     assert all("failed, so its part is missing" in each.note for each in found if each != fine)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_where_samples_are_paired_overlap_is_no_answer(
+    bench: Bench, models: Any, paired: bool
+) -> None:
+    class Plugin:
+        @edversion.hookimpl
+        def edversion_compare(self, versions: Any) -> Section:
+            pair = (("auc", 0.8, 0.82),)
+            return Section("Pairs", ("metric", "a", "b"), pair if paired else (), "n", "paired")
+
+    for version, value in zip(models, (0.8, 0.82), strict=True):
+        bench.measure(version, {"auc": {"value": value, "low": value - 0.1, "high": value + 0.1}})
+    with edversion.open(bench.store, plugins={"pairs": Plugin()}) as repository:
+        summary = " ".join(repository.compare("m:v0", "m:v1").summary)
+    assert ("the intervals overlap, so it may be chance" in summary) is not paired
+    assert ("more than chance is told by the pairs below" in summary) is paired
 
 
 def test_many_sections_are_summed_up_briefly(bench: Bench, models: Any) -> None:

@@ -257,7 +257,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"metrics": {"auc": 0.5}}, r"auc is computed here"),
     ({"metrics": {"x": float("inf")}}, r"metric 'x' is inf; give a finite number"),
     ({"metrics": {"x": {"value": 1, "N": 3}}}, r"metric 'x' is .*; give a finite number"),
-    ({"task": "ranking"}, r"ranking metrics are not computed yet"),
+    ({"task": "ranking"}, r"a ranking needs four columns"),
     ({"task": "binry"}, r"task is 'binry'; choose one of 'binary'"),
     ({"task": "knowledge-tracing"}, r"knowledge tracing needs cluster="),
     ({"fairness": "gender"}, r"fairness must be Fairness"),

@@ -158,12 +158,18 @@ class Bench:
             "y_pred": predicted[rows],
             "groups": {"school": self.group[rows]},
             "sample_id": np.arange(200)[rows],
+            "draws": 100,
         }
         columns |= given
-        return evaluate(model, self.data, run=self.run, draws=100, **columns).version
+        return evaluate(model, self.data, run=self.run, **columns).version
+
+    def sections(self) -> dict[str, Section]:
+        return {each.name: each for each in edversion_compare([self.old, self.new]) or []}
 
     def compared(self) -> list[Section]:
-        return edversion_compare([self.old, self.new]) or []
+        """Give the differences over all rows, and who changed."""
+        found = self.sections()
+        return [found[name] for name in ("paired", "paired-changes") if name in found]
 
 
 @pytest.fixture
@@ -181,14 +187,15 @@ def test_models_are_compared_through_their_newest_evaluations(bench: Bench) -> N
         "Learner by learner: test/dropout:v0 and test/dropout:v1 on test/learners:v0, test"
     )
     assert [section.name for section in (measures, who)] == ["paired", "paired-changes"]
-    ((metric, old, new, apart, low, high, p, n, method),) = measures.rows
+    (metric, old, new, apart, low, high, p, n, says, method), *_ = measures.rows
+    assert says == "higher"
     assert (metric, old, new, n) == ("accuracy", 0.7, 0.9, 200)
     assert apart == pytest.approx(0.2)
     assert p == mcnemar(10, 50)
     assert method == "paired bootstrap by row; McNemar, exact"
     assert isinstance(low, float)
     assert isinstance(high, float)
-    assert measures.note == (
+    assert measures.note.startswith(
         "Paired: both evaluations have the same 200 rows. Of 200 learners, about 40 more are "
         "judged rightly by test/dropout:v1 than by test/dropout:v0 "
         f"(between {round(low * 200)} and {round(high * 200)})."
@@ -201,8 +208,9 @@ def test_models_are_compared_through_their_newest_evaluations(bench: Bench) -> N
 
 def test_evaluations_are_compared_themselves(bench: Bench) -> None:
     first, second = bench.evaluate(bench.old, slice(60)), bench.evaluate(bench.new, slice(20))
-    (turned, _), (straight, _) = (
-        edversion_compare(pair) or [] for pair in ([second, first], [first, second])
+    turned, straight = (
+        next(each for each in edversion_compare(pair) or [] if each.name == "paired")
+        for pair in ([second, first], [first, second])
     )
     assert turned.rows[0][3] == pytest.approx(-0.2)
     assert straight.rows[0][3] == pytest.approx(0.2)
@@ -223,7 +231,9 @@ def test_equal_predictions_do_not_differ(bench: Bench) -> None:
         bench.evaluate(model, [], y_pred=None, y_score=score)
     measures, who = bench.compared()
     for row in measures.rows:
-        assert row[3:7] == (0.0, None, None, 1.0)
+        assert row[3:6] == (0.0, None, None)
+        assert row[6] == (1.0 if row[0] in ("accuracy", "auc") else None)
+    assert "The same in both: share predicted positive, balanced accuracy" in measures.note
     assert "both models judge the same ones rightly" in measures.note
     assert "The AUC is the same" in measures.note
     assert who.rows[0] == ("all", 200, 0, 0)
@@ -325,8 +335,10 @@ def test_numbers_are_compared_by_how_far_they_are_off(bench: Bench) -> None:
 
 def test_versions_without_evaluations_have_no_section(bench: Bench) -> None:
     assert edversion_compare([bench.old, bench.new]) is None
-    bench.evaluate(bench.old, slice(0, 60))
+    bench.evaluate(bench.old, slice(0, 60), groups=None)
     assert edversion_compare([bench.old, bench.new]) is None
+    bench.evaluate(bench.old, slice(0, 60))
+    assert list(bench.sections()) == ["gap-tests"]  # one alone has gaps, and no pair
 
 
 def test_the_plugin_is_loaded_without_numpy() -> None:
@@ -337,3 +349,98 @@ def test_the_plugin_is_loaded_without_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['edversion_compare']"
+
+
+def test_every_measure_is_compared_by_the_same_resamples(bench: Bench) -> None:
+    rng = np.random.default_rng(12)
+    score = np.clip(0.5 * bench.y + 0.6 * rng.random(200), 0, 1)
+    worse = np.clip(score - 0.2, 0, 1)
+    for model, given in ((bench.old, score), (bench.new, worse)):
+        bench.evaluate(model, [], y_pred=None, y_score=given, draws=4000)
+    found = bench.sections()["paired"]
+    rows = {row[0]: dict(zip(found.columns, row, strict=True)) for row in found.rows}
+    assert list(rows) == [
+        "accuracy", "auc", "selection_rate", "balanced_accuracy", "tpr", "fnr", "fpr", "precision",
+        "f1", "log_loss", "brier", "calibration_gap", "ece",
+    ]  # fmt: skip
+    gap = rows["calibration_gap"]
+    apart = worse - score
+    error = apart.std() / np.sqrt(200)  # of pairs, far below that of two samples
+    assert gap["difference"] == pytest.approx(apart.mean())
+    assert gap["95% from"] == pytest.approx(apart.mean() - 1.96 * error, abs=0.2 * error)
+    assert gap["95% to"] == pytest.approx(apart.mean() + 1.96 * error, abs=0.2 * error)
+    assert gap["says"] == "lower"
+    assert gap["method"] == "paired bootstrap by row"
+    assert "Lower with test/dropout:v1: share predicted positive (by 0." in found.note
+    assert "Worse with test/dropout:v1: " in found.note
+    assert "13 measures were compared" in found.note
+
+
+def test_measures_that_are_not_estimable_are_not_compared(bench: Bench) -> None:
+    bench.evaluate(bench.old, [], y_pred=np.zeros(200, dtype=int))
+    bench.evaluate(bench.new, [])
+    names = [row[0] for row in bench.sections()["paired"].rows]
+    assert "precision" not in names  # nobody is predicted positive by the first
+    assert {"accuracy", "tpr", "selection_rate"} <= set(names)
+
+
+def test_the_models_are_compared_group_by_group_with_holm(bench: Bench) -> None:
+    bench.evaluate(bench.old, slice(0, 40))
+    bench.evaluate(bench.new, [30, 31, 150])
+    found = bench.sections()["paired-groups"]
+    rows = {row[0]: dict(zip(found.columns, row, strict=True)) for row in found.rows}
+    assert set(rows) == {"school=a", "school=b"}
+    first, second = rows["school=a"], rows["school=b"]
+    assert (first["metric"], first["first"], first["other"]) == ("accuracy", 0.6, 0.98)
+    assert (first["p"], first["says"]) == (mcnemar(0, 38), "higher")
+    assert first["p, corrected"] == 2 * first["p"]
+    assert (second["p"], second["p, corrected"], second["says"]) == (1.0, 1.0, "cannot tell")
+    assert found.note.startswith("The accuracy of school=a is 0.38 higher with test/dropout:v1")
+    assert found.note.endswith(
+        "In the other 1 comparison by group the data cannot tell. Comparisons: 2, with Holm's "
+        "correction for their number."
+    )
+
+
+def test_groups_that_an_evaluation_hides_stay_hidden_in_pairs(bench: Bench) -> None:
+    bench.group[:4] = "tiny"
+    bench.evaluate(bench.old, slice(0, 60), min_group=10)
+    bench.group[:4] = "a"  # told otherwise now, and large enough: what was hidden would follow
+    bench.evaluate(bench.new, slice(50, 70), min_group=2)
+    for name in ("paired-groups", "paired-changes"):
+        shown = {row[0] for row in bench.sections()[name].rows} - {"all"}
+        assert "school=tiny" not in shown
+        assert shown <= {"school=b"}
+
+
+def test_gaps_say_differ_or_cannot_tell_and_how_many_were_tested(bench: Bench) -> None:
+    chosen = bench.group == "a"
+    old, new = bench.y.copy(), bench.y.copy()
+    old[chosen], new[:1] = 0, 1 - new[:1]  # the first selects nobody of the group a
+    bench.evaluate(bench.old, [], y_pred=old)
+    bench.evaluate(bench.new, [], y_pred=new)
+    found = bench.sections()["gap-tests"]
+    rows = {(row[0], row[2]): dict(zip(found.columns, row, strict=True)) for row in found.rows}
+    first = rows["test/dropout:v0", "demographic_parity_difference"]
+    assert (first["attribute"], first["between"], first["says"]) == ("school", "a and b", "differ")
+    assert first["value"] == 0.5
+    assert 0 < first["noise alone makes"] < 0.2
+    assert first["p"] <= first["p, corrected"] < 0.05
+    ratio = rows["test/dropout:v0", "demographic_parity_ratio"]
+    assert (ratio["value"], ratio["says"]) == (0.0, "below four fifths")
+    assert rows["test/dropout:v1", "demographic_parity_difference"]["says"] == "cannot tell"
+    assert rows["test/dropout:v1", "demographic_parity_ratio"]["says"] == "not tested"
+    assert "test/dropout:v0: 4 gaps tested, with Holm's correction for their number." in found.note
+    assert (
+        "By school, the lowest share predicted positive (a) is 0 of the highest (b): below four "
+        "fifths." in found.note
+    )
+    assert "the data cannot tell, which does not mean that there is no gap." in found.note
+
+
+def test_an_attribute_whose_groups_are_hidden_says_what_to_do(bench: Bench) -> None:
+    bench.group[:7] = "tiny"
+    bench.evaluate(bench.old, slice(0, 60))
+    note = bench.sections()["gap-tests"].note
+    assert "school is not compared: so few learners are in some of its 3 groups" in note
+    assert "join small groups, or evaluate without their rows" in note
