@@ -19,6 +19,7 @@ from edversion.reference import (
     check_path,
     check_paths,
 )
+from edversion.scanning import scan_folder
 from edversion.sources import (
     BytesSource,
     FileSource,
@@ -27,7 +28,6 @@ from edversion.sources import (
     StoredSource,
     file_source,
     reference_source,
-    scan_folder,
 )
 from edversion.staging import Staging
 from edversion.tree import Tree

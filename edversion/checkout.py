@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from itertools import accumulate
@@ -16,11 +14,10 @@ from typing import BinaryIO, cast
 from edversion.digests import Hasher, canonical_entries, digest_of_bytes
 from edversion.errors import IntegrityError, InvalidInputError, NotFoundError
 from edversion.model import FileEntry, FilePart
-from edversion.reference import check_path
+from edversion.reference import check_path, check_paths
 from edversion.store import (
-    LARGE,
-    Segment,
     Segments,
+    SmallFile,
     Store,
     StoredFile,
     StoredManifest,
@@ -36,9 +33,6 @@ from edversion.targets import Folders
 __all__ = ["download", "file_parts", "local_path", "open_file"]
 
 _BUFFER = 1 << 20
-_WRITERS = 2
-
-_Group = list[tuple[str, FileEntry, Segment]]
 
 
 def open_file(store: Store, stored: StoredManifest, path: str) -> BinaryIO:
@@ -105,13 +99,13 @@ def download(
     progress : callable, optional
         Told the bytes of each file that is done.
     """
-    wanted = list(_selected(stored, paths))
+    wanted = _selected(stored, paths)
+    small = [index for index in wanted if stored.is_small(index)]
     with storage_errors(f"writing to {root}"), Folders(root) as folders:
         work = _Download(store, stored, folders, progress or _silent)
-        work.small(item for item in wanted if _is_small(*item))
-        for entry, segments in wanted:
-            if not _is_small(entry, segments):
-                work.large(entry, segments)
+        work.small(stored.small_files(small))
+        for index in sorted(set(wanted).difference(small)):
+            work.large(stored.manifest.entries[index], stored.placement[index])
     return root
 
 
@@ -128,45 +122,12 @@ class _Download:
         self._store, self._stored, self._folders = store, stored, folders
         self._reader = store.reader(stored)
         self._progress = progress
-        self._telling, self._failed = threading.Lock(), False
 
-    def small(self, wanted: Iterable[tuple[FileEntry, Segments]]) -> None:
-        """Write files whose verified bytes fit in memory.
-
-        Creating a file takes the kernel longer than reading and proving its bytes takes us,
-        so two threads create them side by side.
-        """
-        single = ((entry.path, entry, segments[0]) for entry, segments in wanted)
-        groups = list(self._reader.groups(single))
-        if len(groups) < _WRITERS:
-            for group in groups:
-                self._progress(self._write(self._folders, group))
-            return
-        waiting = iter(groups)  # shared: each writer takes the next one
-        with ThreadPoolExecutor(_WRITERS, thread_name_prefix="edversion-download") as pool:
-            writers = [pool.submit(self._write_all, waiting) for _ in range(_WRITERS)]
-        for writer in writers:
-            writer.result()
-
-    def _write_all(self, groups: Iterator[_Group]) -> None:
-        """Write one group after the other, as long as no writer failed."""
-        with Folders(self._folders.root) as folders:
-            while not self._failed and (group := next(groups, None)) is not None:
-                try:
-                    written = self._write(folders, group)
-                except BaseException:
-                    self._failed = True
-                    raise
-                with self._telling:
-                    self._progress(written)
-
-    def _write(self, folders: Folders, group: _Group) -> int:
-        """Write the files of a group; give their bytes."""
-        done = 0
-        for path, entry, data in self._reader.group(group):
-            folders.write(path, data, executable=entry.executable)
-            done += len(data)
-        return done
+    def small(self, wanted: Iterable[SmallFile]) -> None:
+        """Write files whose verified bytes fit in memory, few reads for many of them."""
+        for group in self._reader.small_files(wanted):
+            self._folders.write_all((file.path, data, file.executable) for file, data in group)
+            self._progress(sum(len(data) for _, data in group))
 
     def large(self, entry: FileEntry, segments: Segments) -> None:
         """Write a file under a temporary name, and give it its own once it is verified."""
@@ -262,38 +223,31 @@ def _found(stored: StoredManifest, path: str) -> tuple[FileEntry, Segments]:
     return found
 
 
-def _selected(
-    stored: StoredManifest, paths: Sequence[str] | None
-) -> Iterator[tuple[FileEntry, Segments]]:
-    """Give the files asked for; a path may name a folder."""
-    pairs = zip(stored.manifest.entries, stored.placement, strict=True)
+def _selected(stored: StoredManifest, paths: Sequence[str] | None) -> Sequence[int]:
+    """Give the indexes of the files asked for; a path may name a folder."""
+    known = [row[0] for row in stored.rows]
+    check_paths(known)  # a hostile store must not lead a download astray
     if paths is None:
-        for entry, segments in pairs:
-            check_path(entry.path)  # a hostile store must not lead a download astray
-            yield entry, segments
-        return
+        return range(len(known))
     if isinstance(paths, str):
         raise InvalidInputError(f"paths must be a list of paths, not the text {paths!r}")
     wanted = {check_path(path): False for path in paths}
-    for entry, segments in pairs:
-        hits = [path for path in wanted if _covers(path, entry.path)]
+    chosen = []
+    for index, file in enumerate(known):
+        hits = [path for path in wanted if _covers(path, file)]
         if hits:
-            check_path(entry.path)
             wanted.update(dict.fromkeys(hits, True))
-            yield entry, segments
+            chosen.append(index)
     for path, hit in wanted.items():
         if not hit:
             raise NotFoundError(
                 f"the version has no file or folder {path!r}", code="no_such_file", path=path
             )
+    return chosen
 
 
 def _covers(path: str, file: str) -> bool:
     return file == path or file.startswith(path + "/")
-
-
-def _is_small(entry: FileEntry, segments: Segments) -> bool:
-    return entry.reference is None and len(segments) == 1 and (entry.size or 0) < LARGE
 
 
 def _silent(count: int) -> None:

@@ -7,6 +7,7 @@ version names the run that wrote it, so `edversion doctor` can tell it from work
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -150,16 +151,29 @@ class _Commit:
         )
         try:
             stored = self._contents.take_in(ingest, places)
-            ingest.close()
-            packs = {pack.id: pack.size for pack in ingest.packs}
             reused = base.pack_sizes(stored.placement)
-            stored = replace(stored, packs={**reused, **packs}, inline=ingest.inline)
-            generation = self._store.write_manifest(stored)
+            stored = stored.placed_in({**reused, **ingest.written}, ingest.inline)
+            generation = self._put_on_disk(ingest, stored)
         except BaseException:
             ingest.discard()
             raise
         request = self._full_request(stored, ingest, tuple(reused), generation)
         return self._settle(request, stored, ingest)
+
+    def _put_on_disk(self, ingest: Ingest, stored: StoredManifest) -> int:
+        """Make packs and manifest durable, side by side: no version names them yet."""
+        if not ingest.written:
+            return self._store.write_manifest(stored)
+        with ThreadPoolExecutor(1, thread_name_prefix="edversion-sync") as pool:
+            packs = pool.submit(ingest.close)
+            generation = self._store.write_manifest(stored)
+        try:
+            packs.result()
+        except BaseException:
+            with suppress(EdversionError):  # what stays is found and removed by `doctor`
+                self._store.delete_manifest(stored.digest, generation)
+            raise
+        return generation
 
     def _settle(
         self, request: CommitRequest, stored: StoredManifest, ingest: Ingest
@@ -215,7 +229,7 @@ class _Commit:
         files = 0
         for digest, generation in dict.fromkeys(offered):
             with suppress(EdversionError):  # a damaged one is not shared; `verify` tells of it
-                stored = self._store.read_manifest(digest, generation)
+                stored = self._store.known_manifest(digest, generation)
                 if self._store.lacks(stored.packs):
                     continue
                 base.add(stored)

@@ -7,10 +7,10 @@ in as few steps as Python allows.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edversion.digests import entry_rows
 from edversion.known import KnownDigests
@@ -20,6 +20,7 @@ from edversion.sources import (
     ReferenceSource,
     Source,
     StoredSource,
+    read_together,
     source_changed,
 )
 from edversion.store import (
@@ -36,7 +37,8 @@ from edversion.store import (
 
 __all__ = ["Contents"]
 
-_BY_PATH = itemgetter(0)
+_BY_PATH, _SIZE = itemgetter(0), attrgetter("size")
+_BATCH = 4 << 20  # bytes of small files that are in memory together
 
 
 class Contents:
@@ -75,11 +77,9 @@ class Contents:
         self._sources = dict(sorted(sources.items(), key=_BY_PATH))
         self._known, self._tell = known, tell
         self._digests = known.look_up(self._sources, check=check)
-        self._references = {
-            path for path, source in sources.items() if isinstance(source, ReferenceSource)
-        }
-        self._sizes = {path: source.size for path, source in self._sources.items()}
-        self.size = sum(filter(None, self._sizes.values()))
+        self._references = _references(self._sources)
+        self._sizes = dict(zip(self._sources, map(_SIZE, self._sources.values()), strict=True))
+        self.size: int = sum(filter(None, self._sizes.values()))
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -103,20 +103,21 @@ class Contents:
 
     def shared(self, base: Base) -> dict[str, Segments]:
         """Give the places of those paths whose bytes are stored already."""
-        places: dict[str, Segments] = {}
-        known = base.places
-        for path, digest in self._digests.items():
-            if digest is None or path in self._references:
-                continue
-            place = known.get(digest)
-            if place is None and (size := self._sizes[path] or 0) >= LARGE:
-                place = base.file(digest, size)
+        known, digests = base.places, self._digests
+        places = {path: known[digest] for path, digest in digests.items() if digest in known}
+        for path in digests.keys() - places.keys():
+            digest, size = digests[path], self._sizes[path] or 0
+            place = base.file(digest, size) if digest is not None and size >= LARGE else None
             if place is not None:
                 places[path] = place
+        for path in self._references:
+            places.pop(path, None)
         return places
 
     def fresh(self, places: Mapping[str, Segments]) -> int:
         """Give the bytes that are not stored yet, given those that are."""
+        if not places and not self._references:
+            return self.size
         new = self._sizes.keys() - places.keys() - self._references
         return sum(self._sizes[path] or 0 for path in new)
 
@@ -124,11 +125,12 @@ class Contents:
         """Store what is new; give the manifest with every file's place."""
         self._tell(self.size - self.fresh(places))
         places |= dict.fromkeys(self._references, ())
-        for path in [path for path in self._sources if path not in places]:
-            source = self._sources[path]
-            digest, places[path] = _stored(ingest, path, source)
-            self._digests[path] = digest
-            self._known.learn(source, digest)
+        missing = [path for path in self._sources if path not in places]
+        for batch in _batches(missing, self._sources):
+            if len(batch) > 1:
+                self._take_together(ingest, batch, places)
+            else:
+                self._take_one(ingest, batch[0], places)
         rows = self.rows()
         assert rows is not None
         sources = self._sources.values()
@@ -142,6 +144,51 @@ class Contents:
                 if isinstance(source, ReferenceSource)
             ),
         )
+
+    def _take_one(self, ingest: Ingest, path: str, places: dict[str, Segments]) -> None:
+        source = self._sources[path]
+        digest, places[path] = _stored(ingest, path, source)
+        self._digests[path] = digest
+        if isinstance(source, FileSource):
+            self._known.learn([source], [digest])
+
+    def _take_together(
+        self, ingest: Ingest, paths: Sequence[str], places: dict[str, Segments]
+    ) -> None:
+        """Store small files of one folder."""
+        files = [cast(FileSource, self._sources[path]) for path in paths]
+        digests, found = ingest.small_files(read_together(files), [file.filename for file in files])
+        for file, digest in zip(files, digests, strict=True):
+            if file.digest is not None and file.digest != digest:
+                raise source_changed(file.path)
+        self._digests.update(zip(paths, digests, strict=True))
+        places.update(zip(paths, found, strict=True))
+        self._known.learn(files, digests)
+
+
+def _references(sources: Mapping[str, Source]) -> set[str]:
+    if ReferenceSource not in set(map(type, sources.values())):
+        return set()
+    return {path for path, source in sources.items() if isinstance(source, ReferenceSource)}
+
+
+def _batches(paths: Sequence[str], sources: Mapping[str, Source]) -> Iterator[list[str]]:
+    """Put small files of one folder together; all others are alone."""
+    batch: list[str] = []
+    folder, size = "", 0
+    for path in paths:
+        source = sources[path]
+        if not isinstance(source, FileSource) or source.stat.size >= LARGE:
+            yield [path]
+            continue
+        if batch and (source.folder != folder or size >= _BATCH):
+            yield batch
+            batch, size = [], 0
+        folder = source.folder
+        batch.append(path)
+        size += source.stat.size
+    if batch:
+        yield batch
 
 
 def _stored(ingest: Ingest, path: str, source: Source) -> tuple[str, Segments]:

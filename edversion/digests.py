@@ -29,6 +29,7 @@ __all__ = [
     "digest_of_bytes",
     "digest_of_file",
     "digest_of_stream",
+    "digests_of",
     "entries_digest",
     "entry_rows",
     "is_digest",
@@ -77,6 +78,11 @@ def digest_of_bytes(data: bytes | bytearray | memoryview) -> str:
     'blake3:af1349b9f5f9a'
     """
     return _PREFIX + blake3(data).hexdigest()
+
+
+def digests_of(contents: Iterable[bytes | memoryview]) -> list[str]:
+    """Give the digest of each of many small contents."""
+    return [_PREFIX + blake3(data).hexdigest() for data in contents]
 
 
 def digest_of_stream(stream: BinaryIO) -> tuple[str, int]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import compress, groupby
+from operator import attrgetter, eq, itemgetter
+from typing import cast
 
 from edversion.sources import FileSource, Source
 from edversion.store import Listing, Stat, Store, coarse_now, surely_settled
 
 __all__ = ["KnownDigests"]
 
-_NOTHING = Listing({}, {})
+_PATH, _SOURCE = itemgetter(0), itemgetter(1)
+_FILENAME, _STAT, _DIGEST = map(attrgetter, ("filename", "stat", "digest"))
 _MAX_NAMES = 100_000
 
 
@@ -46,7 +52,7 @@ class KnownDigests:
             One did.
         """
         digests: dict[str, str | None] = {}
-        files = {path: source for path, source in sources.items() if isinstance(source, FileSource)}
+        files = _files(sources)
         if not self._rehash:
             folders = {source.folder for source in files.values()}
             self._remembered = self._store.state.known(folders)
@@ -63,10 +69,11 @@ class KnownDigests:
             digests.update(self._trusted(files))
         return digests
 
-    def learn(self, source: Source, digest: str) -> None:
-        """Take note of a digest that was read."""
-        if isinstance(source, FileSource):
-            self._learned.setdefault(source.folder, {})[source.filename] = digest, source.stat
+    def learn(self, files: Sequence[FileSource], digests: Sequence[str]) -> None:
+        """Take note of digests that were read, of files in one folder."""
+        news = zip(digests, map(_STAT, files), strict=True)
+        names = map(_FILENAME, files)
+        self._learned.setdefault(files[0].folder, {}).update(zip(names, news, strict=True))
 
     def remember(self) -> None:
         """Keep what was learned of files whose stat will show any later change."""
@@ -75,28 +82,79 @@ class KnownDigests:
         for folder, files in self._learned.items():
             settled = {name: known for name, known in files.items() if known[1].settled(now)}
             if settled:
-                before = self._remembered.get(folder, _NOTHING)
-                if len(before.digests) >= _MAX_NAMES:
-                    before = _NOTHING
-                news[folder] = Listing(
-                    {**before.digests, **{name: known[0] for name, known in settled.items()}},
-                    {**before.stats, **{name: known[1] for name, known in settled.items()}},
-                )
+                digests, stats = self._before(folder)
+                digests |= {name: known[0] for name, known in settled.items()}
+                stats |= {name: known[1] for name, known in settled.items()}
+                with suppress(struct.error):  # such as a time that 64 bits do not hold
+                    ordered = dict(sorted(digests.items()))  # as the next look will see them
+                    news[folder] = Listing.of(ordered, stats)
         if news:
             self._store.state.remember(news, int(time.time()))
 
-    def _trusted(self, files: Mapping[str, FileSource]) -> Iterator[tuple[str, str]]:
+    def _before(self, folder: str) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+        """Give what is remembered of a folder's files by name; nothing where that is too much."""
+        listing = self._remembered.get(folder)
+        if listing is not None:
+            with suppress(ValueError, TypeError, struct.error):  # such as undecodable names
+                digests, stats = listing.read()
+                if len(digests) < _MAX_NAMES:
+                    return digests, stats
+        return {}, {}
+
+    def _trusted(self, files: Mapping[str, FileSource]) -> dict[str, str]:
         """Give the digests that an unchanged stat proves; the other files must be read."""
         now = coarse_now()
-        calm = surely_settled(now)
-        listing, here = _NOTHING, None
-        for path, (folder, name, stat, _, digest) in files.items():
-            if stat.ctime_ns >= calm and not stat.settled(now):
-                continue
-            if digest is not None:
-                yield path, digest
-                continue
-            if folder is not here:  # files of one folder share one text
-                listing, here = self._remembered.get(folder, _NOTHING), folder
-            if listing.stats.get(name) == stat:
-                yield path, listing.digests[name]
+        folders: dict[str, list[tuple[str, FileSource]]] = {}
+        for folder, group in groupby(files.items(), _folder_of):  # deeper ones lie in between
+            folders.setdefault(folder, []).extend(group)
+        digests: dict[str, str] = {}
+        for folder, items in folders.items():
+            digests.update(self._trusted_in(folder, items, now))
+        return digests
+
+    def _trusted_in(
+        self, folder: str, items: list[tuple[str, FileSource]], now: int
+    ) -> Iterable[tuple[str, str]]:
+        """Give those of one folder: at once where it is as it was, else file by file."""
+        items = _settled(items, now)
+        paths, sources = list(map(_PATH, items)), list(map(_SOURCE, items))
+        names, stats = list(map(_FILENAME, sources)), list(map(_STAT, sources))
+        listing = self._remembered.get(folder)
+        digests = None if listing is None else listing.unchanged(names, stats)
+        if digests is not None:
+            return zip(paths, digests, strict=True)
+        known, before = self._before(folder)
+        same = map(eq, map(before.get, names), stats)
+        found = [
+            (path, known[name]) for path, name in compress(zip(paths, names, strict=True), same)
+        ]
+        read = map(_DIGEST, sources)  # at once, when they were added
+        return [
+            *found,
+            *((path, digest) for path, digest in zip(paths, read, strict=True) if digest),
+        ]
+
+
+def _settled(items: list[tuple[str, FileSource]], now: int) -> list[tuple[str, FileSource]]:
+    """Leave out files so young that a change might not show in their stat."""
+    calm = surely_settled(now)
+    times = list(map(_changed_at, items))
+    if max(times) < calm:
+        return items
+    pairs = zip(items, times, strict=True)
+    return [item for item, changed in pairs if changed < calm or item[1].stat.settled(now)]
+
+
+def _files(sources: Mapping[str, Source]) -> Mapping[str, FileSource]:
+    """Give the sources that are files; most drafts have no others."""
+    if set(map(type, sources.values())) <= {FileSource}:
+        return cast("Mapping[str, FileSource]", sources)
+    return {path: source for path, source in sources.items() if isinstance(source, FileSource)}
+
+
+def _folder_of(item: tuple[str, FileSource]) -> str:
+    return item[1].folder
+
+
+def _changed_at(item: tuple[str, FileSource]) -> int:
+    return item[1].stat.ctime_ns

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import stat as mode_bits
-from itertools import repeat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from edversion.digests import digest_of_file
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
 from edversion.model import FileEntry, Version
 from edversion.store import (
-    MARKER,
     Stat,
     coarse_now,
     digest_of_external,
     inquire,
+    read_exactly,
     storage_errors,
-    surely_settled,
 )
 
 __all__ = [
@@ -27,13 +27,13 @@ __all__ = [
     "Source",
     "StoredSource",
     "file_source",
+    "noted_file",
+    "read_together",
     "reference_source",
-    "scan_folder",
     "source_changed",
+    "stat_of",
 ]
 
-
-_MARKER_BYTES = 4096
 _KIND = 0o170000  # the bits of a mode that tell a file from a folder, a pipe, a device
 
 
@@ -175,120 +175,67 @@ def file_source(path: str) -> FileSource:
         It is no regular file.
     """
     now = coarse_now()
-    result = _stat(path)
+    result = stat_of(path)
     if mode_bits.S_ISDIR(result.st_mode):
         raise InvalidInputError(f"{path} is a folder; add it with add_dir", path=path)
     folder, filename = os.path.split(os.path.abspath(path))
-    return _noted(folder, filename, result, now)
+    return noted_file(folder, filename, result, now)
 
 
-def scan_folder(root: str) -> tuple[list[str], list[FileSource]]:
-    """Give every file below a folder: the paths relative to it, and the files; no stores.
+def read_together(files: Sequence[FileSource]) -> list[bytes]:
+    """Read small files of one folder; each must be the one that was added, before and after.
+
+    By the folder's descriptor, without a context or a call more than needed for each file:
+    that takes a third of the time of reading them one by one.
 
     Raises
     ------
-    NotFoundError
-        There is no such folder.
-    InvalidInputError
-        A symbolic link leads in a circle or nowhere; something is no regular file.
+    ConflictError
+        One changed.
     """
-    result = _stat(root)
-    if not mode_bits.S_ISDIR(result.st_mode):
-        raise InvalidInputError(f"{root} is no folder; add it with add_file", path=root)
-    paths: list[str] = []
-    sources: list[FileSource] = []
-    top = os.path.abspath(root)
-    waiting = [_Folder(top, "", {(result.st_dev, result.st_ino): top})]
-    while waiting:  # a stack, since folders may be nested deeper than Python's calls
-        waiting += _scan(waiting.pop(), paths, sources)
-    return paths, sources
-
-
-class _Folder(NamedTuple):
-    """A folder to walk; `above` holds the folders on the way to it."""
-
-    path: str
-    prefix: str
-    above: dict[tuple[int, int], str]
-
-
-def _scan(folder: _Folder, paths: list[str], sources: list[FileSource]) -> list[_Folder]:
-    """Take note of one folder's files; give the folders in it."""
-    now = coarse_now()
-    inner, names, results = _listed(folder.path)
-    sources += _noted_together(folder.path, names, results, now)
-    prefix = folder.prefix
-    paths += [prefix + name for name in names]
-    return [_entered(name, folder) for name in inner if not _is_store(f"{folder.path}/{name}")]
-
-
-def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
-    """List a folder: the folders in it, the files, and the stat of each file.
-
-    By its descriptor: the kernel walks the path once, not once for each file.
-    """
-    inner, names, results = [], [], []
-    with storage_errors(f"listing {folder}"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with storage_errors(f"listing {folder}"), os.scandir(descriptor) as listing:
-            entries = list(listing)
-        for entry in entries:
+    folder = files[0].folder
+    contents: list[bytes] = []
+    with storage_errors(f"reading {folder}"), _opened(folder) as within:
+        for file in files:
+            _, name, stat, *_ = file
             try:
-                if entry.is_dir():
-                    inner.append(entry.name)
-                    continue
-                result = entry.stat()
-            except OSError:
-                result = _stat(f"{folder}/{entry.name}")  # says what is wrong with a link
-            names.append(entry.name)
-            results.append(result)
+                descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=within)
+            except FileNotFoundError as error:
+                raise source_changed(file.path) from error
+            try:
+                data = os.read(descriptor, stat.size + 1)
+                if len(data) < stat.size:  # the system may give less at once
+                    data = read_exactly(descriptor, 0, stat.size + 1)
+                now = Stat.fields(os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
+            if now != stat or len(data) != stat.size:
+                raise source_changed(file.path)
+            contents.append(data)
+    return contents
+
+
+@contextmanager
+def _opened(folder: str) -> Iterator[int]:
+    """Open a folder, so that the kernel walks its path once, not once for each file."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise source_changed(folder) from error
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
-    return inner, names, results
 
 
-def _is_store(folder: str) -> bool:
-    """Tell a store, which is no part of what it stores."""
-    try:
-        with open(f"{folder}/{MARKER}", "rb") as file:
-            return b'"edversion":"store"' in file.read(_MARKER_BYTES)
-    except OSError:
-        return False
+def noted_file(folder: str, filename: str, result: os.stat_result, now: int) -> FileSource:
+    """Take note of a file whose stat is known; it is read where it is too young to be trusted.
 
-
-def _entered(name: str, folder: _Folder) -> _Folder:
-    path = f"{folder.path}/{name}"
-    result = _stat(path)
-    identity = result.st_dev, result.st_ino
-    if identity in folder.above:
-        raise InvalidInputError(
-            f"{path} leads back to {folder.above[identity]}: a loop of symbolic links; "
-            "remove it, or add the folders one by one",
-            code="symlink_loop",
-            path=path,
-        )
-    above = {**folder.above, identity: path}
-    return _Folder(path, f"{folder.prefix}{name}/", above)
-
-
-def _noted_together(
-    folder: str, names: list[str], results: list[os.stat_result], now: int
-) -> list[FileSource]:
-    """Take note of many files; only those that are odd or young are looked at one by one."""
-    stats = Stat.of_all(results)
-    modes = [result.st_mode for result in results]
-    executable = [bool(mode & mode_bits.S_IXUSR) for mode in modes]
-    fields = zip(repeat(folder), names, stats, executable, repeat(None), strict=False)
-    sources = list(map(tuple.__new__, repeat(FileSource), fields))
-    calm = surely_settled(now)
-    for index, (mode, stat) in enumerate(zip(modes, stats, strict=True)):
-        if stat.ctime_ns >= calm or mode & _KIND != mode_bits.S_IFREG:
-            sources[index] = _noted(folder, names[index], results[index], now)
-    return sources
-
-
-def _noted(folder: str, filename: str, result: os.stat_result, now: int) -> FileSource:
+    Raises
+    ------
+    InvalidInputError
+        It is no regular file (code ``not_a_file``).
+    """
     mode = result.st_mode
     if mode & _KIND != mode_bits.S_IFREG:
         raise InvalidInputError(
@@ -303,7 +250,18 @@ def _noted(folder: str, filename: str, result: os.stat_result, now: int) -> File
     return source.with_digest(source.entry(filename).digest)
 
 
-def _stat(path: str) -> os.stat_result:
+def stat_of(path: str) -> os.stat_result:
+    """Give a path's stat, or say what is wrong with it.
+
+    Raises
+    ------
+    NotFoundError
+        There is nothing.
+    InvalidInputError
+        A symbolic link leads in a circle or nowhere; the path is illegal.
+    StorageError
+        It cannot be read.
+    """
     try:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat as mode_bits
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -53,34 +53,32 @@ class Folders:
             os.close(descriptor)
         self._open.clear()
 
-    def write(self, path: str, data: bytes | memoryview, *, executable: bool) -> None:
-        """Write a file that is wholly in memory; equal bytes that are there stay.
+    def write_all(self, files: Iterable[tuple[str, bytes | memoryview, bool]]) -> None:
+        """Write files that are wholly in memory; equal bytes that are there stay.
 
         Parameters
         ----------
-        path : str
-            Legal path of an artifact.
-        data : bytes
-            Verified content.
-        executable : bool
-            Whether the owner may execute it.
+        files : iterable of (path, data, executable)
+            Legal paths of an artifact, their verified content, and whether the owner may
+            execute them.
         """
-        folder, _, name = path.rpartition("/")
-        within = self._folder(folder)
-        try:
-            descriptor = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=within)
-        except FileExistsError:
-            self._replace(path, data, executable=executable)
-            return
-        try:
-            if os.write(descriptor, data) != len(data):
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                write_fully(descriptor, data)
-        except BaseException:
-            os.unlink(name, dir_fd=within)
-            raise
-        finally:
-            os.close(descriptor)
+        for path, data, executable in files:
+            folder, _, name = path.rpartition("/")
+            within = self._folder(folder)
+            try:
+                descriptor = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=within)
+            except FileExistsError:
+                self._replace(path, data, executable=executable)
+                continue
+            try:
+                if os.write(descriptor, data) != len(data):
+                    os.lseek(descriptor, 0, os.SEEK_SET)
+                    write_fully(descriptor, data)
+            except BaseException:
+                os.unlink(name, dir_fd=within)
+                raise
+            finally:
+                os.close(descriptor)
 
     @contextmanager
     def replacing(self, path: str, *, executable: bool) -> Iterator[int]:

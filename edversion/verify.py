@@ -9,7 +9,7 @@ from pathlib import Path
 from edversion.digests import digest_of_file
 from edversion.errors import EdversionError, IntegrityError
 from edversion.model import FileEntry, Version
-from edversion.store import INLINE, LARGE, Segments, Store, StoredManifest, verify_reference
+from edversion.store import INLINE, Segments, Store, StoredManifest, verify_reference
 
 __all__ = ["Damage", "verify_copy", "verify_stored", "verify_versions"]
 
@@ -81,14 +81,16 @@ def _faults(
     stored: StoredManifest, store: Store, proved: set[tuple[str | None, Segments]]
 ) -> Iterator[tuple[FileEntry, EdversionError]]:
     """Check all files that are not proved yet, small ones many at a time."""
-    pairs = zip(stored.manifest.entries, stored.placement, strict=True)
-    unproved = [(e, s) for e, s in pairs if e.reference is not None or (e.digest, s) not in proved]
-    small = [pair for pair in unproved if _is_small(*pair)]
-    good = _all_whole(small, stored, store)
-    for entry, segments in unproved:
-        faults = (
-            [] if good and _is_small(entry, segments) else _fault(entry, segments, stored, store)
-        )
+    pairs = enumerate(zip(stored.manifest.entries, stored.placement, strict=True))
+    unproved = [
+        (index, entry, segments)
+        for index, (entry, segments) in pairs
+        if entry.reference is not None or (entry.digest, segments) not in proved
+    ]
+    small = {index for index, _, _ in unproved if stored.is_small(index)}
+    good = _all_whole(sorted(small), stored, store)
+    for index, entry, segments in unproved:
+        faults = [] if good and index in small else _fault(entry, segments, stored, store)
         fault = next(iter(faults), None)
         if fault is not None:
             yield fault
@@ -96,17 +98,10 @@ def _faults(
             proved.add((entry.digest, segments))
 
 
-def _is_small(entry: FileEntry, segments: Segments) -> bool:
-    return entry.reference is None and len(segments) == 1 and (entry.size or 0) < LARGE
-
-
-def _all_whole(
-    small: list[tuple[FileEntry, Segments]], stored: StoredManifest, store: Store
-) -> bool:
+def _all_whole(small: list[int], stored: StoredManifest, store: Store) -> bool:
     """Tell whether all small files are whole; which one is not is asked one by one."""
-    items = ((None, entry, segments[0]) for entry, segments in small)
     try:
-        for _ in store.reader(stored).small_files(items):
+        for _ in store.reader(stored).small_files(stored.small_files(small)):
             pass
     except EdversionError:
         return False

@@ -30,6 +30,7 @@ from edversion.store.local_state import Listing, LocalState
 from edversion.store.manifests import (
     FORMAT,
     Segments,
+    SmallFile,
     StoredManifest,
     decode_manifest,
     encode_manifest,
@@ -39,7 +40,8 @@ from edversion.store.manifests import (
 from edversion.store.packs import INLINE, NewPack, Segment, pack_key
 from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
-from edversion.store.sharing import LARGE, Base
+from edversion.store.sharing import Base
+from edversion.store.splitting import LARGE
 from edversion.store.stats import Stat, coarse_now, surely_settled
 from edversion.store.transfer import HashAhead, copying
 
@@ -57,6 +59,7 @@ __all__ = [
     "Reader",
     "Segment",
     "Segments",
+    "SmallFile",
     "Stat",
     "Store",
     "StoredFile",
@@ -81,6 +84,8 @@ __all__ = [
 
 MARKER = "edversion.json"
 """The object that makes a folder a store."""
+
+_KEPT_FILES = 100_000  # of a manifest that stays in memory: some 40 MB
 
 
 class Store:
@@ -110,6 +115,7 @@ class Store:
         self.state = LocalState(self.cache / "state.db")
         self.files = FileCache(self.cache / "files", self.state)
         self.records = Records(backend)
+        self._written: tuple[str, int, StoredManifest] | None = None
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:
@@ -169,7 +175,23 @@ class Store:
         data, generation = encode_manifest(stored), time.time_ns() // 1_000
         while not self.backend.create(manifest_key(stored.digest, generation), data):
             generation += 1
+        few = len(stored.placement) <= _KEPT_FILES
+        self._written = (stored.digest, generation, stored) if few else None
         return generation
+
+    def known_manifest(self, digest: str, generation: int) -> StoredManifest:
+        """Give a manifest to share bytes with, from memory where it is the last one written.
+
+        Who delivers bytes reads it with `read_manifest`, which sees what became of it since.
+
+        Raises
+        ------
+        IntegrityError
+            It is missing or damaged.
+        """
+        if self._written is not None and self._written[:2] == (digest, generation):
+            return self._written[2]
+        return self.read_manifest(digest, generation)
 
     def has_manifest(self, digest: str, generation: int) -> bool:
         """Tell whether a manifest object is there."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edversion.digests import Hasher, checksum, digest_of_bytes
+from edversion.digests import Hasher, checksum, digest_of_bytes, digests_of
 from edversion.errors import EdversionError
 from edversion.store.compression import pays
 from edversion.store.failures import storage_errors
@@ -92,6 +94,30 @@ class Ingest:
             self._fresh[digest] = known
         return digest, known
 
+    def small_files(
+        self, contents: Sequence[bytes], names: Sequence[str]
+    ) -> tuple[list[str], list[Segments]]:
+        """Store the bytes of many small files; give their digests and their places.
+
+        Parameters
+        ----------
+        contents : sequence of bytes
+            Kept until they are written, so they must not change.
+        names : sequence of str
+            Their file names: files of one suffix are compressed, or not, alike.
+        """
+        digests = digests_of(contents)
+        self._progress(sum(map(len, contents)))
+        taken, places = self._fresh, self._base.places
+        new = {
+            digest: (data, name)
+            for digest, data, name in zip(digests, contents, names, strict=True)
+            if digest not in taken and digest not in places
+        }
+        for digest, segment in zip(new, self._add_all(list(new.values())), strict=True):
+            taken[digest] = (segment,) if segment.length else ()
+        return digests, [taken[each] if each in taken else places[each] for each in digests]
+
     def large(self, descriptor: int, path: Path, size: int, name: str) -> Stored:
         """Store the bytes of a large file.
 
@@ -121,6 +147,13 @@ class Ingest:
         self._fresh[stored[0]] = stored[1]
         return stored
 
+    @property
+    def written(self) -> dict[str, int]:
+        """The packs with their bytes, those too that are not closed yet."""
+        under_way = [*self._open, *filter(None, [self._pack])]
+        packs = [*self.packs, *(NewPack(writer.id, writer.size) for writer in under_way)]
+        return {pack.id: pack.size for pack in packs if pack.size}
+
     def close(self) -> None:
         """Put everything on the disk; afterwards `packs` names what was written."""
         for writer in [*self._open, *filter(None, [self._pack])]:
@@ -147,10 +180,31 @@ class Ingest:
             self._inline += data
             mark = checksum(data)
             return Segment(INLINE, offset, len(data), mark, None, len(data), mark)
+        return self._room().add(data, compressed=self._worth(name, data))
+
+    def _add_all(self, files: Sequence[tuple[bytes, str]]) -> list[Segment]:
+        """Add small files; those that stay as they are go into the pack together."""
+        if self._inline is not None or not self._stay_plain(name for _, name in files):
+            return [self._add_small(data, name) for data, name in files]
+        contents = [data for data, _ in files]
+        segments: list[Segment] = []
+        while len(segments) < len(contents):
+            pack, rest = self._room(), contents[len(segments) :]
+            starts = list(accumulate(map(len, rest[:-1]), initial=pack.size))
+            segments += pack.add_plain(rest[: bisect_left(starts, PACK_SIZE)])
+        return segments
+
+    def _stay_plain(self, names: Iterable[str]) -> bool:
+        """Tell whether it is known of all these files that compressing them does not pay."""
+        answers = map(self._probes.get, set(map(_suffix, names)))
+        return all(known and len(known) == _PROBES and not _most(known) for known in answers)
+
+    def _room(self) -> PackWriter:
+        """Give the pack that small files go into."""
         if self._pack is None or self._pack.size >= PACK_SIZE:
             self._next_pack()
         assert self._pack is not None
-        return self._pack.add(data, compressed=self._worth(name, data))
+        return self._pack
 
     def _next_pack(self) -> None:
         if self._pack is not None:
@@ -165,11 +219,10 @@ class Ingest:
         """Probe the first few files of each suffix, and trust that the rest are alike."""
         if len(data) < 512:
             return False
-        suffix = os.path.splitext(name)[1]
-        answers = self._probes.setdefault(suffix, [])
+        answers = self._probes.setdefault(_suffix(name), [])
         if len(answers) < _PROBES:
             answers.append(pays(data[:_SAMPLE]))
-        return 2 * sum(answers) > len(answers)
+        return _most(answers)
 
     def _store_large(self, descriptor: int, path: Path, size: int, name: str) -> Stored:
         offsets = self._split(path, size)
@@ -309,6 +362,15 @@ def _fine_units(descriptor: int, segments: Segments) -> Iterator[tuple[tuple[int
             mark, length = checksum(unit), len(unit)
             yield (length, mark), Segment(pack, place, length, mark, None, length, mark)
             place += length
+
+
+def _suffix(name: str) -> str:
+    _, dot, suffix = name.rpartition(".")
+    return suffix if dot else ""
+
+
+def _most(answers: Sequence[bool]) -> bool:
+    return 2 * sum(answers) > len(answers)
 
 
 def _silent(count: int) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 import struct
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -31,40 +31,59 @@ CREATE TABLE IF NOT EXISTS verified (
 _MAX_FOLDERS = 100_000
 _USE_SECONDS = 60
 _STAT = struct.Struct("<qQqqq")  # in the order of `Stat`
+_ROW = (str, str, bytes)
 _BETWEEN_NAMES, _BETWEEN_DIGESTS = "/", " "  # what neither can hold
 
 
 class Listing(NamedTuple):
-    """What is remembered of the files in one folder, by their names.
+    """What is remembered of the files in one folder, as it is kept: three columns.
 
     Attributes
     ----------
-    digests : dict of str to str
-        Of the bytes.
-    stats : dict of str to tuple
+    names, digests : str
+        Of all files, in one order.
+    stats : bytes
         The fields of the `Stat` that each had.
     """
 
-    digests: dict[str, str]
-    stats: dict[str, tuple[int, ...]]
+    names: str
+    digests: str
+    stats: bytes
 
     @classmethod
-    def decode(cls, names: str, digests: str, stats: bytes) -> Listing:
-        """Read the three columns of a row; ValueError or struct.error where they disagree."""
-        keys = names.split(_BETWEEN_NAMES)
+    def of(cls, digests: Mapping[str, str], stats: Mapping[str, tuple[int, ...]]) -> Listing:
+        """Make one of digests and stats by name; struct.error where a stat is out of range."""
         return cls(
-            dict(zip(keys, digests.split(_BETWEEN_DIGESTS), strict=True)),
-            dict(zip(keys, _STAT.iter_unpack(stats), strict=True)),
+            _BETWEEN_NAMES.join(digests),
+            _BETWEEN_DIGESTS.join(digests.values()),
+            _packed(stats[name] for name in digests),
         )
 
-    def encode(self) -> tuple[str, str, bytes]:
-        """Write the three columns of a row."""
-        fields = chain.from_iterable(self.stats[name] for name in self.digests)
+    def read(self) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+        """Give digests and stats by name; ValueError or struct.error where they disagree."""
+        names = self.names.split(_BETWEEN_NAMES)
         return (
-            _BETWEEN_NAMES.join(self.digests),
-            _BETWEEN_DIGESTS.join(self.digests.values()),
-            struct.pack("<" + "qQqqq" * len(self.digests), *fields),
+            dict(zip(names, self.digests.split(_BETWEEN_DIGESTS), strict=True)),
+            dict(zip(names, _STAT.iter_unpack(self.stats), strict=True)),
         )
+
+    def unchanged(self, names: Sequence[str], stats: Sequence[tuple[int, ...]]) -> list[str] | None:
+        """Give the digests of just these files in this order; None where one of them differs.
+
+        Most folders are as they were, and told so by comparing two texts.
+        """
+        if _BETWEEN_NAMES.join(names) != self.names:
+            return None
+        with suppress(struct.error):
+            digests = self.digests.split(_BETWEEN_DIGESTS)
+            if _packed(stats) == self.stats and len(digests) == len(names):
+                return digests
+        return None
+
+
+def _packed(stats: Iterable[tuple[int, ...]]) -> bytes:
+    fields = list(chain.from_iterable(stats))
+    return struct.pack("<" + "qQqqq" * (len(fields) // len(Stat._fields)), *fields)
 
 
 class LocalState:
@@ -97,9 +116,10 @@ class LocalState:
         with self._lock, suppress(sqlite3.Error, OSError):
             connection = self._connected()
             for folder in folders:
-                with suppress(ValueError, TypeError, struct.error):  # such as undecodable names
+                with suppress(UnicodeError):  # a name that is no text
                     for row in connection.execute(query, (folder,)):
-                        found[folder] = Listing.decode(*row)
+                        if tuple(map(type, row)) == _ROW:  # else somebody else wrote it
+                            found[folder] = Listing(*row)
         return found
 
     def remember(self, listings: Mapping[str, Listing], now: int) -> None:
@@ -116,11 +136,8 @@ class LocalState:
             "INSERT OR REPLACE INTO listings (path, used_at, names, digests, stats)"
             " VALUES (?, ?, ?, ?, ?)"
         )
-        rows = []
-        for folder, listing in listings.items():
-            with suppress(struct.error):  # such as a time that 64 bits do not hold
-                rows.append((folder, now, *listing.encode()))
-        self._write([(statement, row) for row in rows] + [(_FORGET, (_MAX_FOLDERS,))])
+        rows = [(statement, (folder, now, *listing)) for folder, listing in listings.items()]
+        self._write([*rows, (_FORGET, (_MAX_FOLDERS,))])
 
     def is_verified(self, key: str, stat: Stat) -> bool:
         """Tell whether a stored file was found whole when it had exactly this stat."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, pairwise, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import zstandard
@@ -27,9 +27,11 @@ from edversion.digests import (
 from edversion.errors import CatalogVersionError, IntegrityError
 from edversion.model import ExternalReference, FileEntry, Manifest
 from edversion.store.packs import INLINE, Segment
+from edversion.store.splitting import LARGE
 
 __all__ = [
     "FORMAT",
+    "SmallFile",
     "StoredManifest",
     "decode_manifest",
     "encode_manifest",
@@ -45,6 +47,25 @@ _LARGE = 64 << 10
 _MAX_BYTES = 16 << 30
 
 Segments = tuple[Segment, ...]
+
+
+class SmallFile(NamedTuple):
+    """A file of one segment; a tuple, since a version may have a hundred thousand.
+
+    Attributes
+    ----------
+    path, digest : str
+        Of the file.
+    segment : Segment
+        Its bytes.
+    executable : bool
+        Whether the owner may execute it.
+    """
+
+    path: str
+    digest: str
+    segment: Segment
+    executable: bool
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,26 @@ class StoredManifest:
         if index is None:
             return None
         return self.manifest.entries[index], self.placement[index]
+
+    def placed_in(self, packs: Mapping[str, int], inline: bytes) -> StoredManifest:
+        """Give the same with the packs, by size, and the inline bytes that its segments name."""
+        placed = replace(self, packs=packs, inline=inline)
+        placed.__dict__["rows"] = self.rows
+        return placed
+
+    def is_small(self, index: int) -> bool:
+        """Tell a stored file that is read as a whole: of one segment, and not large."""
+        row = self.rows[index]
+        return len(row) == 3 and row[1] < LARGE and len(self.placement[index]) == 1
+
+    def small_files(self, indexes: Iterable[int]) -> list[SmallFile]:
+        """Give what it takes to read those files; each of them is small."""
+        rows, placement = self.rows, self.placement
+        executable = set(self.attributes.get("executable", ()))
+        return [
+            SmallFile(rows[index][0], rows[index][2], placement[index][0], index in executable)
+            for index in indexes
+        ]
 
     @classmethod
     def of(cls, entries: Sequence[FileEntry], placement: Sequence[Segments]) -> StoredManifest:

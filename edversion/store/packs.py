@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
+from itertools import accumulate, repeat
 from pathlib import Path
 from typing import NamedTuple
 
 from edversion.digests import checksum
 from edversion.store.backend import Backend, write_fully
+from edversion.store.behind import WriteBehind
 from edversion.store.compression import ZSTD, compress
 from edversion.store.failures import storage_errors
 
@@ -104,6 +107,7 @@ class PackWriter:
         with storage_errors(f"writing to {scratch}"):
             scratch.mkdir(parents=True, exist_ok=True)
             self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        self._behind = WriteBehind(self.descriptor)
 
     def add(self, data: bytes, *, compressed: bool = False) -> Segment:
         """Append a segment; `data` is kept until it is written, so it must not change."""
@@ -112,21 +116,30 @@ class PackWriter:
         stored = data if shrunk is None else shrunk
         offset = self.size
         self._waiting.append(stored)
-        self._waiting_bytes += len(stored)
-        self.size += len(stored)
-        if self._waiting_bytes >= _FLUSH:
-            self.flush()
+        self._take_note(len(stored))
         if shrunk is None:
             return Segment(self.id, offset, len(data), raw_checksum, None, len(data), raw_checksum)
         return Segment(
             self.id, offset, len(shrunk), checksum(shrunk), ZSTD, len(data), raw_checksum
         )
 
+    def add_plain(self, contents: Sequence[bytes]) -> list[Segment]:
+        """Append many segments as they are; `contents` are kept until they are written."""
+        marks, lengths = list(map(checksum, contents)), list(map(len, contents))
+        offsets = accumulate(lengths, initial=self.size)
+        fields = zip(
+            repeat(self.id), offsets, lengths, marks, repeat(None), lengths, marks, strict=False
+        )
+        segments = list(map(tuple.__new__, repeat(Segment), fields))
+        self._waiting += contents
+        self._take_note(sum(lengths))
+        return segments
+
     def add_view(self, unit: memoryview, raw_checksum: str, *, compressed: bool) -> Segment:
         """Append a unit out of a buffer that will be used again: written at once."""
         if compressed:
             return self.add(bytes(unit), compressed=True)
-        self.flush()
+        self._write_out()
         segment = Segment(
             self.id, self.size, len(unit), raw_checksum, None, len(unit), raw_checksum
         )
@@ -139,16 +152,9 @@ class PackWriter:
         """Take note of bytes that a kernel copy put into the file."""
         self.size += size
 
-    def flush(self) -> None:
-        """Write what waits."""
-        if self._waiting:
-            with storage_errors("writing a pack"):
-                write_fully(self.descriptor, b"".join(self._waiting))
-            self._waiting, self._waiting_bytes = [], 0
-
     def close(self) -> NewPack | None:
         """Put the pack on the disk under its key; None where it stayed empty."""
-        self.flush()
+        self._write_out()
         if self.size == 0:
             self.discard()
             return None
@@ -161,7 +167,23 @@ class PackWriter:
 
     def discard(self) -> None:
         """Remove the file under way."""
+        self._behind.abandon()
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
         self._path.unlink(missing_ok=True)
+
+    def _take_note(self, size: int) -> None:
+        """Count bytes that wait; once they are many, they are written behind the work."""
+        self.size += size
+        self._waiting_bytes += size
+        if self._waiting_bytes >= _FLUSH:
+            with storage_errors("writing a pack"):
+                self._behind.write(self._waiting)
+            self._waiting, self._waiting_bytes = [], 0
+
+    def _write_out(self) -> None:
+        """Write all that waits, and wait until it is written."""
+        with storage_errors("writing a pack"):
+            self._behind.finish(self._waiting)
+        self._waiting, self._waiting_bytes = [], 0

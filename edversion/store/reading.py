@@ -6,7 +6,6 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import TypeVar
 
 from edversion.digests import Hasher, checksum, digest_of_bytes
 from edversion.errors import IntegrityError
@@ -14,15 +13,13 @@ from edversion.model import FileEntry
 from edversion.store.backend import Backend
 from edversion.store.compression import decompress
 from edversion.store.failures import storage_errors
-from edversion.store.manifests import Segments
+from edversion.store.manifests import Segments, SmallFile
 from edversion.store.packs import INLINE, Segment, pack_key
 
 __all__ = ["Reader", "StoredFile"]
 
 _WINDOW = 4 << 20
 _GAP = 64 << 10
-
-Key = TypeVar("Key")
 
 
 class Reader:
@@ -77,52 +74,36 @@ class Reader:
         return b"".join(self.chunks(entry, segments))
 
     def small_files(
-        self, wanted: Iterable[tuple[Key, FileEntry, Segment]]
-    ) -> Iterator[tuple[Key, FileEntry, bytes | memoryview]]:
-        """Give files of one segment each, in the order of the packs, few reads for many files.
+        self, wanted: Iterable[SmallFile]
+    ) -> Iterator[list[tuple[SmallFile, bytes | memoryview]]]:
+        """Give small files with their bytes, in the order of the packs.
+
+        Neighbours come together: one read fetches them.
 
         Raises
         ------
         IntegrityError
             A file's bytes do not match its digest.
         """
-        for group in self.groups(wanted):
-            yield from self.group(group)
+        for group in _neighbours(sorted(wanted, key=_place)):
+            first, last = group[0].segment, group[-1].segment
+            start, end = first.offset, last.offset + last.length
+            view = memoryview(self._range(first.pack, start, end - start, group[0].path))
+            yield [(file, self._proved(view, start, file)) for file in group]
 
-    @staticmethod
-    def groups(
-        wanted: Iterable[tuple[Key, FileEntry, Segment]],
-    ) -> Iterator[list[tuple[Key, FileEntry, Segment]]]:
-        """Put files of one segment each together that one read fetches; see `group`."""
-        return _neighbours(sorted(wanted, key=_place))
-
-    def group(
-        self, group: list[tuple[Key, FileEntry, Segment]]
-    ) -> Iterator[tuple[Key, FileEntry, bytes | memoryview]]:
-        """Give the files of one of the `groups`.
-
-        Raises
-        ------
-        IntegrityError
-            A file's bytes do not match its digest.
-        """
-        first, last = group[0][2], group[-1][2]
-        start, end = first.offset, last.offset + last.length
-        view = memoryview(self._range(first.pack, start, end - start, group[0][1].path))
-        for key, entry, segment in group:
-            stored = view[segment.offset - start : segment.offset - start + segment.length]
-            yield key, entry, self._proved(stored, entry, segment)
-
-    def _proved(self, stored: memoryview, entry: FileEntry, segment: Segment) -> bytes | memoryview:
+    def _proved(self, view: memoryview, start: int, file: SmallFile) -> bytes | memoryview:
         """Check a small file by its digest alone; the checksum is asked only to name the damage."""
+        path, digest, segment, _ = file
+        begin = segment.offset - start
+        stored = view[begin : begin + segment.length]
         if segment.codec is None:
-            if digest_of_bytes(stored) == entry.digest:
+            if digest_of_bytes(stored) == digest:
                 return stored
         elif checksum(stored) == segment.checksum:
-            data = self._decoded(stored, segment, entry.path)
-            if digest_of_bytes(data) == entry.digest:
+            data = self._decoded(stored, segment, path)
+            if digest_of_bytes(data) == digest:
                 return data
-        return self.whole(entry, (segment,))
+        return self.whole(FileEntry(path, segment.raw_length, digest), (segment,))
 
     def _stored(self, segment: Segment, path: str) -> bytes:
         return self._range(segment.pack, segment.offset, segment.length, path)
@@ -237,25 +218,23 @@ class StoredFile(io.RawIOBase):
             raise _wrong_file(self._entry, self._segments)
 
 
-def _place(item: tuple[object, FileEntry, Segment]) -> tuple[str, int]:
-    return item[2].pack, item[2].offset
+def _place(file: SmallFile) -> tuple[str, int]:
+    return file.segment.pack, file.segment.offset
 
 
-def _neighbours(
-    ordered: list[tuple[Key, FileEntry, Segment]],
-) -> Iterator[list[tuple[Key, FileEntry, Segment]]]:
-    """Group segments that one read fetches: same pack, small gaps, a window together."""
-    group: list[tuple[Key, FileEntry, Segment]] = []
+def _neighbours(ordered: list[SmallFile]) -> Iterator[list[SmallFile]]:
+    """Group files that one read fetches: same pack, small gaps, a window together."""
+    group: list[SmallFile] = []
     pack, start, end = "", 0, 0
-    for item in ordered:
-        segment = item[2]
+    for file in ordered:
+        segment = file.segment
         near = segment.pack == pack and segment.offset - end <= _GAP
         if group and not (near and segment.offset + segment.length - start <= _WINDOW):
             yield group
             group = []
         if not group:
             pack, start = segment.pack, segment.offset
-        group.append(item)
+        group.append(file)
         end = segment.offset + segment.length
     if group:
         yield group

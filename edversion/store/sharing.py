@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from operator import itemgetter
 
 from edversion.store.manifests import Segments, StoredManifest
 from edversion.store.packs import INLINE, Segment
-from edversion.store.splitting import WINDOW
+from edversion.store.splitting import LARGE, WINDOW
 
-__all__ = ["LARGE", "Base"]
-
-LARGE = 1 << 20
-"""Bytes from which a file is split into units and shared across the repository."""
+__all__ = ["Base"]
 
 _ALIKE = 2
+_ROW_SIZE, _DIGEST = itemgetter(1), itemgetter(2)
 
 
 class Base:
@@ -53,7 +52,9 @@ class Base:
     def add(self, stored: StoredManifest) -> None:
         """Offer a version's files; what was offered before goes first."""
         self.packs = {**stored.packs, **self.packs}
-        self.places = {**_files(stored), **self.places}
+        self.places = {**_files(stored), **self.places} if self.places else _files(stored)
+        if max(map(len, stored.placement), default=0) <= 1 and not _has_large(stored):
+            return
         for row, segments in zip(stored.rows, stored.placement, strict=True):
             if len(segments) > 1 or (row[1] or 0) >= LARGE:
                 for segment in segments:
@@ -104,13 +105,16 @@ def _is_coarse(segments: Segments) -> bool:
     )
 
 
+def _has_large(stored: StoredManifest) -> bool:
+    return any((size or 0) >= LARGE for size in map(_ROW_SIZE, stored.rows))
+
+
 def _files(stored: StoredManifest) -> dict[str, Segments]:
     """Give the place of each digest, but for references and bytes in the manifest object."""
-    pairs = zip(stored.rows, stored.placement, strict=True)
     if not stored.inline and not stored.attributes.get("references"):
-        return {row[2]: segments for row, segments in pairs}
+        return dict(zip(map(_DIGEST, stored.rows), stored.placement, strict=True))
     return {
         row[2]: segments
-        for row, segments in pairs
+        for row, segments in zip(stored.rows, stored.placement, strict=True)
         if len(row) == 3 and not any(segment.pack == INLINE for segment in segments)
     }

@@ -13,7 +13,10 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-__all__ = ["WINDOW", "Window", "cut_points", "windows"]
+__all__ = ["LARGE", "WINDOW", "Window", "cut_points", "windows"]
+
+LARGE = 1 << 20
+"""Bytes from which a file is split into units and shared across the repository."""
 
 WINDOW = 8 << 20
 """Bytes read at once, and the largest unit."""

@@ -148,7 +148,8 @@ def unexplained(repository: Repository, store: Path) -> list[Path]:
     """Give the files of a local store that no version needs and no administration keeps."""
     catalog = repository.catalog
     needed = {"edversion.json", "catalog.db", "catalog.db-wal", "catalog.db-shm", "catalog.db.lock"}
-    needed |= {f"cache/state.db{suffix}" for suffix in ("", "-wal", "-shm")}
+    # SQLite's own files; it plays the journal back when the database is opened next
+    needed |= {f"cache/state.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
     packs = catalog.pack_sizes().keys() - catalog.unused_packs().keys()
     needed |= {f"packs/{pack[:2]}/{pack}" for pack in packs}
     for digest, generation in catalog.live_manifests():

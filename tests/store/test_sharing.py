@@ -21,7 +21,7 @@ from edversion.model import Version
 from edversion.repository import Repository
 from edversion.run import Run
 from edversion.store import Listing, Stat
-from edversion.testing import object_keys, settle
+from edversion.testing import object_keys, settle, write_file
 
 KB, MB = 1 << 10, 1 << 20
 
@@ -226,8 +226,9 @@ def bytes_read(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
     really = os.open
 
     def noting(path, *arguments, **named):
-        if str(path).startswith(f"{folder}/"):  # the folder itself is opened to list it
-            opened.append(os.path.basename(path))
+        file = folder / str(path) if "dir_fd" in named else Path(str(path))
+        if file.parent == folder and file.is_file():
+            opened.append(file.name)
         return really(path, *arguments, **named)
 
     monkeypatch.setattr(os, "open", noting)
@@ -238,11 +239,44 @@ def test_digests_are_remembered_folder_by_folder(run: Run, folder: Path) -> None
     run.log_artifact(folder, name="data")
     listing = run.repository.store.state.known([str(folder), "/nowhere"])[str(folder)]
     files = run.repository.version("data").files()
-    assert listing.digests == {entry.path: entry.digest for entry in files}
-    assert listing.stats == {
-        path.name: tuple(Stat.of(path.stat())) for path in sorted(folder.iterdir())
-    }
-    assert Listing.decode(*listing.encode()) == listing
+    digests, stats = listing.read()
+    assert digests == {entry.path: entry.digest for entry in files}
+    now = {path.name: Stat.of(path.stat()) for path in sorted(folder.iterdir())}
+    assert stats == {name: tuple(stat) for name, stat in now.items()}
+    assert Listing.of(digests, stats) == listing
+    assert listing.unchanged(list(now), list(now.values())) == list(digests.values())
+
+
+def test_a_folder_is_unchanged_only_where_every_stat_and_name_is(run: Run, folder: Path) -> None:
+    run.log_artifact(folder, name="data")
+    (listing,) = run.repository.store.state.known([str(folder)]).values()
+    digests, stats = listing.read()
+    names, fields = list(stats), list(stats.values())
+    assert listing.unchanged(names, fields) == list(digests.values())
+    assert listing.unchanged(names[1:], fields[1:]) is None
+    assert listing.unchanged(["other", *names[1:]], fields) is None
+    for place in range(5):
+        first = [*fields[0]]
+        first[place] += 1
+        assert listing.unchanged(names, [tuple(first), *fields[1:]]) is None
+
+
+def test_folders_between_files_do_not_hide_what_is_known(
+    run: Run, folder: Path, bytes_read: list[str]
+) -> None:
+    """Sorted by path, the files of a folder and those of the folders in it take turns."""
+    write_file(folder / "1" / "x.txt", b"x")
+    write_file(folder / "3" / "4" / "y.txt", b"y")
+    settle(folder)
+    first = run.log_artifact(folder, name="data")
+    assert sorted(bytes_read) == [f"{i}.bin" for i in range(5)]
+    bytes_read.clear()
+    write_file(folder / "3" / "4" / "y.txt", b"changed")
+    settle(folder)
+    second = run.log_artifact(folder, name="data")
+    assert bytes_read == []
+    assert second.read_bytes("3/4/y.txt") == b"changed"
+    assert second.read_bytes("4.bin") == first.read_bytes("4.bin")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
@@ -261,9 +295,12 @@ def test_a_folder_whose_name_is_no_text_is_logged_and_only_not_remembered(
 
 def test_a_time_that_cannot_be_remembered_is_no_trouble(run: Run, folder: Path) -> None:
     state, beyond = run.repository.store.state, 1 << 70
-    state.remember({"/a": Listing({"x": "d"}, {"x": (1, 2, 3, beyond, 5)})}, 0)
-    state.remember({"/b": Listing({"x": "d"}, {"x": (1, 2, 3, 4, 5)})}, 0)
-    assert set(state.known(["/a", "/b"])) == {"/b"}
+    listing = Listing.of({"x": "d"}, {"x": (1, 2, 3, 4, 5)})
+    state.remember({"/b": listing}, 0)
+    assert state.known(["/a", "/b"]) == {"/b": listing}
+    assert listing.unchanged(["x"], [(1, 2, 3, beyond, 5)]) is None
+    with pytest.raises(struct.error):
+        Listing.of({"x": "d"}, {"x": (1, 2, 3, beyond, 5)})
 
 
 def test_an_unchanged_folder_is_not_read_again(
