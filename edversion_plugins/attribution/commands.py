@@ -164,7 +164,7 @@ def _show(screen: Any, found: Attribution, reference: str | None) -> None:
     screen.line(f"Verdict: {found.verdict}", "bold")
     _lines(screen, found.sentences)
     rows = [
-        (name, *(f"{number:.4f}" for number in (part.value, part.low, part.high)))
+        (name, *(f"{number:z.4f}" for number in (part.value, part.low, part.high)))
         for name, part in found.parts().items()
     ]
     columns = ("part", "value", "low", "high")
