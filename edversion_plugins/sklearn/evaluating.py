@@ -208,7 +208,8 @@ def _check_known(y: Any) -> None:
 
 def _check_rows(groups: Any, data: Any) -> None:
     """Refuse groups whose rows are those of the data in another order: they go by position."""
-    own, known = (getattr(each, "index", None) for each in (groups, data))
+    own: Any = getattr(groups, "index", None)
+    known: Any = getattr(data, "index", None)
     if not hasattr(own, "equals") or not hasattr(known, "equals") or own.equals(known):
         return
     if len(own) == len(known) and known.is_unique and known.isin(own).all():
