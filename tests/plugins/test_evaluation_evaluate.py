@@ -297,6 +297,14 @@ def test_other_names_are_not_taken_for_it(bench: Bench, name: str) -> None:
     assert bench.evaluate(metrics={name: 0.9}).metrics[name].value == 0.9
 
 
+def test_learners_of_unknown_group_are_not_those_of_a_group_called_missing(bench: Bench) -> None:
+    group = np.array(["missing", "known"], dtype=object)[np.arange(ROWS) % 2]
+    group[:30] = None
+    slices = bench.evaluate(groups={"g": group}).content["slices"]
+    sizes = {name: each["n"] for name, each in slices.items()}
+    assert sizes == {"g=known": 185, "g=missing": 185, "g=missing (no value)": 30}
+
+
 def test_groups_of_every_kind_can_be_stored(bench: Bench) -> None:
     kinds = {
         "mixed": np.array([1, "x", None, True] * 100, dtype=object),
