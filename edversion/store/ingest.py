@@ -6,12 +6,13 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edversion.digests import Hasher, checksum, digest_of_bytes, digests_of
 from edversion.errors import EdversionError
+from edversion.store.backend import read_exactly
 from edversion.store.compression import pays
 from edversion.store.failures import storage_errors
 from edversion.store.manifests import Segments
@@ -30,6 +31,7 @@ INLINE_LIMIT = 16 << 10
 """Bytes of new content up to which a version keeps them in its manifest object."""
 
 _PROBES = 3
+_ASKED, _HEAVY = 32, 64 << 10
 _SAMPLE = 64 << 10
 _OPEN_PACKS = 16
 
@@ -136,8 +138,13 @@ class Ingest:
         ------
         EOFError
             The file became shorter meanwhile.
+
+        Notes
+        -----
+        A file of a known size is digested first: it may be stored elsewhere. Not so the next
+        version of a path: checkpoints have one size, and what is equal is found unit by unit.
         """
-        if self._base.size_known(size):
+        if name not in self._base.large and self._base.size_known(size):
             digest = _digest_of(descriptor, size)
             known = self._known(digest, size)
             if known is not None:
@@ -234,7 +241,7 @@ class Ingest:
         self._open.append(writer)
         if len(self._open) > _OPEN_PACKS:  # a folder may have more files than may be open at once
             self.packs.extend(filter(None, [self._open.pop(0).close()]))
-        if compressed or self._base.units:
+        if compressed or (self._base.units and self._may_share(descriptor, ends)):
             digest, segments = self._stream(descriptor, size, ends, writer, compressed=compressed)
         else:
             digest, segments = self._copy(descriptor, size, ends, writer)
@@ -244,6 +251,21 @@ class Ingest:
             writer.discard()
             return digest, known
         return digest, segments
+
+    def _may_share(self, descriptor: int, ends: Sequence[int] | None) -> bool:
+        """Tell whether any of some units is stored; a file that shares nothing is copied faster.
+
+        Of a training that changes every tensor no unit ever is. Asked are a few units all over
+        the file; where units follow from the content, it would have to be read for that.
+        """
+        if ends is None:
+            return True
+        units = [(start, end - start) for start, end in pairwise([0, *ends])]
+        heavy = [unit for unit in units if unit[1] >= _HEAVY] or units
+        return any(
+            (size, checksum(read_exactly(descriptor, start, size))) in self._base.units
+            for start, size in heavy[:: len(heavy) // _ASKED + 1]
+        )
 
     def _refine(self, name: str, size: int) -> None:
         """Cut older versions of a file by content, if that was not done when they were stored.

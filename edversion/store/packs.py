@@ -104,6 +104,7 @@ class PackWriter:
         self._path = scratch / self.id
         self._waiting: list[bytes | memoryview] = []
         self._waiting_bytes = 0
+        self._handed_on = False
         with storage_errors(f"writing to {scratch}"):
             scratch.mkdir(parents=True, exist_ok=True)
             self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
@@ -139,12 +140,14 @@ class PackWriter:
         """Append a unit out of a buffer that will be used again: written at once."""
         if compressed:
             return self.add(bytes(unit), compressed=True)
-        self._write_out()
+        if self._waiting or self._handed_on:  # what came before lies before it in the pack
+            self._write_out()
         segment = Segment(
             self.id, self.size, len(unit), raw_checksum, None, len(unit), raw_checksum
         )
         with storage_errors("writing a pack"):
             write_fully(self.descriptor, unit)
+            self._behind.sync_after(len(unit))
         self.size += len(unit)
         return segment
 
@@ -180,10 +183,12 @@ class PackWriter:
         if self._waiting_bytes >= _FLUSH:
             with storage_errors("writing a pack"):
                 self._behind.write(self._waiting)
+            self._handed_on = True
             self._waiting, self._waiting_bytes = [], 0
 
     def _write_out(self) -> None:
         """Write all that waits, and wait until it is written."""
         with storage_errors("writing a pack"):
             self._behind.finish(self._waiting)
+        self._handed_on = False
         self._waiting, self._waiting_bytes = [], 0

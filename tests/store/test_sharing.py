@@ -143,6 +143,38 @@ def test_tensors_that_stay_are_stored_once(run: Run, tmp_path: Path) -> None:
     assert run.repository.version("model").read_bytes("model.safetensors") == path.read_bytes()
 
 
+def test_a_training_that_changes_all_tensors_is_copied_and_still_shared_later(
+    run: Run, tmp_path: Path
+) -> None:
+    """What lies in one piece is given without a copy; its units can be shared all the same."""
+    path = tmp_path / "model.safetensors"
+    tensors = {name: np.random.default_rng(0).bytes(2 * MB) for name in "abcdef"}
+
+    def save(names: str) -> Version:
+        for name in names:
+            tensors[name] = secrets.token_bytes(2 * MB)
+        save_file({k: np.frombuffer(v, dtype=np.uint8) for k, v in tensors.items()}, path)
+        return run.log_artifact(path, type="model")
+
+    save("")
+    second = save("abcdef")
+    assert second.path("model.safetensors").parent.parent.name == "packs"
+    assert 2 * MB <= growth(run.repository, lambda: save("c")) < 2 * MB + 100 * KB
+    assert growth(run.repository, lambda: save("abdef")) < 10 * MB + 100 * KB
+
+
+def test_a_checkpoint_of_the_same_content_under_its_own_name_is_stored_once(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"a": np.random.default_rng(0).random((1024, 1024))}, path)
+    first = run.log_artifact(path, type="model")
+    other = tmp_path / "again" / path.name
+    write_file(other, path.read_bytes())
+    assert growth(run.repository, lambda: run.log_artifact(other, name="model")) == 0
+    assert run.repository.version("model") == first
+
+
 def test_a_crafted_checksum_shares_nothing_it_should_not(run: Run, monkeypatch) -> None:
     """xxh3 can be made to collide; on a local store the bytes themselves decide."""
     monkeypatch.setattr("edversion.store.ingest.checksum", lambda data: "0" * 32)
