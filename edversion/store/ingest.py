@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edversion.digests import Hasher, checksum, digest_of_bytes, digests_of
-from edversion.errors import EdversionError
 from edversion.store.backend import read_exactly
 from edversion.store.compression import pays
 from edversion.store.failures import storage_errors
+from edversion.store.finding import Finder, fine_units
 from edversion.store.manifests import Segments
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
-from edversion.store.reading import Reader
 from edversion.store.sharing import Base
 from edversion.store.splitting import WINDOW, cut_points, windows
 from edversion.store.transfer import HashAhead, copying
@@ -280,7 +279,7 @@ class Ingest:
             path = self._store.backend.local_path(pack_key(segments[0].pack))
             assert path is not None
             with suppress(OSError, EOFError), open(path, "rb", buffering=0) as file:
-                self._base.units.update(_fine_units(file.fileno(), segments))
+                self._base.units.update(fine_units(file.fileno(), segments))
 
     def _copy(
         self, descriptor: int, size: int, ends: Sequence[int] | None, writer: PackWriter
@@ -320,7 +319,7 @@ class Ingest:
         def read_at(view: memoryview, offset: int) -> int:
             return os.preadv(descriptor, [view], offset)
 
-        with HashAhead() as ahead, _Sharing(self._base, self._store) as sharing:
+        with HashAhead() as ahead, Finder(self._base, self._store) as sharing:
             for units in ahead.feed(windows(read_at, size, ends)):
                 self._progress(sum(map(len, units)))
                 for unit in units:
@@ -331,59 +330,6 @@ class Ingest:
                     segments.append(segment)
             digest = ahead.digest
         return digest, tuple(segments)
-
-
-class _Sharing:
-    """Find a unit among those stored; on a local store its bytes are compared too."""
-
-    def __init__(self, base: Base, store: Store) -> None:
-        self._units = base.units
-        self._store = store
-        self._buffer = memoryview(bytearray(WINDOW if base.units and store.local else 0))
-        self._packs: dict[str, int] = {}
-
-    def __enter__(self) -> _Sharing:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for descriptor in self._packs.values():
-            os.close(descriptor)
-
-    def find(self, unit: memoryview, mark: str) -> Segment | None:
-        """Give the segment that holds just these bytes, if one does."""
-        segment = self._units.get((len(unit), mark))
-        if segment is None or not self._store.local:
-            return segment
-        with suppress(OSError, EdversionError):  # gone or damaged: the unit is stored again
-            if same_bytes(unit, self._bytes(segment)):
-                return segment
-        return None
-
-    def _bytes(self, segment: Segment) -> memoryview:
-        """Read a segment into the one buffer: it is compared, then never needed again."""
-        if segment.codec is not None:
-            return memoryview(Reader(self._store.backend, b"").raw(segment, ""))
-        descriptor = self._packs.get(segment.pack)
-        if descriptor is None:
-            path = self._store.backend.local_path(pack_key(segment.pack))
-            assert path is not None
-            descriptor = self._packs[segment.pack] = os.open(path, os.O_RDONLY)
-        view = self._buffer[: segment.length]
-        return view[: os.preadv(descriptor, [view], segment.offset)]
-
-
-def _fine_units(descriptor: int, segments: Segments) -> Iterator[tuple[tuple[int, str], Segment]]:
-    """Cut by content what lies in one piece of a pack."""
-    pack, place = segments[0].pack, segments[0].offset
-
-    def read_at(view: memoryview, offset: int) -> int:
-        return os.preadv(descriptor, [view], segments[0].offset + offset)
-
-    for window in windows(read_at, sum(segment.length for segment in segments), None):
-        for unit in window.units:
-            mark, length = checksum(unit), len(unit)
-            yield (length, mark), Segment(pack, place, length, mark, None, length, mark)
-            place += length
 
 
 def _suffix(name: str) -> str:
@@ -397,14 +343,6 @@ def _most(answers: Sequence[bool]) -> bool:
 
 def _silent(count: int) -> None:
     """Take note of nothing."""
-
-
-def same_bytes(left: memoryview, right: memoryview) -> bool:
-    """Compare buffers eight bytes at a time: `memoryview` compares item by item."""
-    if len(left) != len(right):
-        return False
-    whole = len(left) // 8 * 8
-    return left[:whole].cast("Q") == right[:whole].cast("Q") and left[whole:] == right[whole:]
 
 
 def _digest_of(descriptor: int, size: int) -> str:
