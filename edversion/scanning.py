@@ -68,8 +68,9 @@ def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
     try:
         with storage_errors(f"listing {folder}"), os.scandir(descriptor) as listing:
             entries = list(listing)
-        inner = [entry.name for entry in entries if _is_folder(entry)]
-        files = [entry for entry in entries if not _is_folder(entry)] if inner else entries
+        folders = _folders(entries)
+        inner = [entry.name for entry in folders]
+        files = [entry for entry in entries if entry not in folders] if inner else entries
         names = [entry.name for entry in files]
         try:
             results = [entry.stat() for entry in files]
@@ -78,6 +79,14 @@ def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
     finally:
         os.close(descriptor)
     return inner, names, results
+
+
+def _folders(entries: list[os.DirEntry[str]]) -> set[os.DirEntry[str]]:
+    """Give those entries that are folders; asked together, as nearly none is in a circle."""
+    try:
+        return {entry for entry in entries if entry.is_dir()}
+    except OSError:
+        return set(filter(_is_folder, entries))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
