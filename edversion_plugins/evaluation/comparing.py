@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edversion import Section, Version, hookimpl
+from edversion_plugins.evaluation.reading import TYPE, is_evaluation, read_content
 
 if TYPE_CHECKING:
     from edversion_plugins.evaluation.evaluating import Evaluation
 
 __all__ = ["edversion_compare"]
 
-_TYPE = "evaluation"
 _NAME = "paired"
 _Key = tuple[str, str]
 
@@ -46,7 +46,6 @@ def edversion_compare(versions: Sequence[Version]) -> list[Section] | None:
 
 def _gaps(evaluations: Sequence[Version]) -> Iterator[Section]:
     from edversion_plugins.evaluation.gap_sections import gap_section
-    from edversion_plugins.evaluation.reading import read_content
 
     each_once = list(dict.fromkeys(evaluations))
     models = [str(each.metadata.get("model") or each.reference) for each in each_once]
@@ -62,8 +61,8 @@ def _gaps(evaluations: Sequence[Version]) -> Iterator[Section]:
 
 def _evaluations(version: Version) -> dict[_Key, Version]:
     """Give the newest evaluation of a version on each dataset and split."""
-    if version.type == _TYPE:
-        return {_key(version): version}
+    if version.type == TYPE:
+        return {_key(version): version} if is_evaluation(version) else {}
     from edversion import Repository
 
     repository = version.source
@@ -74,7 +73,8 @@ def _evaluations(version: Version) -> dict[_Key, Version]:
     made = {
         edge.target
         for edge in edges
-        if edge.target.type == _TYPE and edge.target.metadata.get("model") == version.reference
+        if edge.target.type == TYPE and edge.target.metadata.get("model") == version.reference
+        if is_evaluation(edge.target)
     }
     return {
         _key(each): each for each in sorted(made, key=lambda each: (each.created_at, each.number))
