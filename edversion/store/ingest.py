@@ -110,11 +110,10 @@ class Ingest:
         digests = digests_of(contents)
         self._progress(sum(map(len, contents)))
         taken, places = self._fresh, self._base.places
-        new = {
-            digest: (data, name)
-            for digest, data, name in zip(digests, contents, names, strict=True)
-            if digest not in taken and digest not in places
-        }
+        new: dict[str, tuple[bytes, str]] = {}
+        for digest, data, name in zip(digests, contents, names, strict=True):
+            if digest not in taken and digest not in places:
+                new.setdefault(digest, (data, name))
         for digest, segment in zip(new, self._add_all(list(new.values())), strict=True):
             taken[digest] = (segment,) if segment.length else ()
         return digests, [taken[each] if each in taken else places[each] for each in digests]
@@ -239,7 +238,8 @@ class Ingest:
         writer = self._writer()
         self._open.append(writer)
         if len(self._open) > _OPEN_PACKS:  # a folder may have more files than may be open at once
-            self.packs.extend(filter(None, [self._open.pop(0).close()]))
+            self.packs.extend(filter(None, [self._open[0].close()]))
+            del self._open[0]  # not before: what cannot be closed is discarded
         if compressed or (self._base.units and self._may_share(descriptor, ends)):
             digest, segments = self._stream(descriptor, size, ends, writer, compressed=compressed)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import accumulate, repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -163,18 +164,22 @@ class PackWriter:
             return None
         with storage_errors("writing a pack"):
             os.fsync(self.descriptor)
-            os.close(self.descriptor)
-            self.descriptor = -1
+            self._let_go()
             self._backend.publish(self._path, pack_key(self.id))
         return NewPack(self.id, self.size)
 
     def discard(self) -> None:
         """Remove the file under way."""
         self._behind.abandon()
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        with suppress(OSError):  # such as a failure to write what is not wanted any more
+            self._let_go()
         self._path.unlink(missing_ok=True)
+
+    def _let_go(self) -> None:
+        """Close the file, once; the descriptor is free even where that fails."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _take_note(self, size: int) -> None:
         """Count bytes that wait; once they are many, they are written behind the work."""

@@ -1,0 +1,438 @@
+"""Small files that are read, packed and written by the folder: what may happen in between."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import edversion
+from edversion import known, sources
+from edversion.artifact import Artifact
+from edversion.errors import ConflictError, EdversionError, StorageError
+from edversion.known import KnownDigests
+from edversion.model import Version
+from edversion.run import Run
+from edversion.sources import FileSource, read_together
+from edversion.store import LARGE, Stat, coarse_now
+from edversion.testing import (
+    NoMountError,
+    limit_file_size,
+    object_keys,
+    read_tree,
+    settle,
+    tiny_disk,
+    write_file,
+)
+
+KB, MB = 1 << 10, 1 << 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for i in range(6):
+        write_file(tmp_path / "source" / f"{i}.bin", secrets.token_bytes(20 * KB))
+    return settle(tmp_path / "source")
+
+
+def descriptors() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+@pytest.fixture
+def nothing_stays(run: Run) -> Iterator[None]:
+    """Hold a test to it that no descriptor, thread, object or file under way stays."""
+    run.log_artifact(Path(__file__), name="first")  # opens what stays open
+    store = run.repository.store
+    before = descriptors(), threading.active_count(), object_keys(store)
+    manifests = object_keys(store, "manifests")
+    yield
+    assert (descriptors(), threading.active_count(), object_keys(store)) == before
+    assert object_keys(store, "manifests") == manifests
+    assert list(store.leftovers()) == []
+    assert run.repository.verify() == ()
+
+
+# What changes while it is read
+
+
+def grown(path: Path) -> None:
+    with open(path, "ab") as file:
+        file.write(b"more")
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def rewritten(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[::-1])
+    settle(path)
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def made_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def made_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def linked_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def another_of_the_same_bytes(path: Path) -> None:
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data)
+
+
+def folder_gone(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+def folder_made_a_file(path: Path) -> None:
+    folder_gone(path)
+    path.parent.write_bytes(b"no folder")
+
+
+CHANGES = [
+    grown, emptied, rewritten, gone, made_a_folder, made_a_pipe, linked_to_itself,
+    another_of_the_same_bytes, folder_gone, folder_made_a_file,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [3 * KB, LARGE + 5])
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.usefixtures("nothing_stays")
+def test_what_changes_between_the_look_and_the_reading_is_refused(
+    run: Run,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], None],
+    size: int,
+) -> None:
+    """The last look at the stats is over when the change comes."""
+    victim = settle(write_file(folder / "4.bin", secrets.token_bytes(size)))
+    draft = Artifact("data", "dataset")
+    draft.add_dir(folder)
+    really = KnownDigests.look_up
+
+    def looked_up(*arguments, **named):
+        found = really(*arguments, **named)
+        change(victim)
+        return found
+
+    monkeypatch.setattr(KnownDigests, "look_up", looked_up)
+    with pytest.raises(ConflictError, match="nothing was logged") as caught:
+        run.log_artifact(draft)
+    assert caught.value.code == "source_changed"
+
+
+@pytest.mark.usefixtures("nothing_stays")
+def test_what_changes_while_its_neighbours_are_read_is_refused(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = Artifact("data", "dataset")
+    draft.add_dir(folder)
+    really = os.open
+
+    def opening(path, *arguments, **named):
+        if path == "2.bin":
+            rewritten(folder / "3.bin")
+        return really(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", opening)
+    with pytest.raises(ConflictError, match=r"3\.bin changed"):
+        run.log_artifact(draft)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """A page that was never mapped fails as a bad sector does: the system names no file."""
+    bad = FileSource("/proc/self", "mem", Stat.of(os.stat("/proc/self/mem")), False, None)
+    with pytest.raises(StorageError, match=r"reading /proc/self/mem failed.*Input/output error"):
+        read_together([bad])
+
+
+def test_a_folder_that_may_be_entered_but_not_listed(tmp_path: Path) -> None:
+    """As those are into which everybody hands in work, each knowing the name of theirs alone."""
+    box = tmp_path / "box"
+    for name in "ab":
+        write_file(box / name, b"work").chmod(0o644)
+    box.chmod(0o711)
+    code = (
+        "import os, sys\n"
+        "from edversion.sources import file_source, read_together\n"
+        "if os.getuid() == 0:\n    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "files = [file_source(os.path.join(sys.argv[1], name)) for name in 'ab']\n"
+        "print(read_together(files))\n"
+    )
+    for above in (box, *box.parents):
+        if os.stat(above).st_uid == os.getuid():
+            above.chmod(os.stat(above).st_mode | 0o011)
+    command = [sys.executable, "-c", code, str(box)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "[b'work', b'work']\n", done.stderr
+
+
+# What goes wrong with the writing
+
+
+@pytest.mark.usefixtures("nothing_stays")
+@pytest.mark.parametrize("count", [6, 400])
+def test_no_room_for_a_pack_leaves_nothing(run: Run, tmp_path: Path, count: int) -> None:
+    for i in range(count):
+        write_file(tmp_path / "many" / f"{i}.bin", secrets.token_bytes(60 * KB))
+    draft = Artifact("data", "dataset")
+    draft.add_dir(settle(tmp_path / "many"))
+    with limit_file_size(128 * KB), pytest.raises(StorageError) as caught:
+        run.log_artifact(draft)
+    assert caught.value.code == "store_full"
+
+
+def test_a_disk_that_fills_up_under_the_writing_thread(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    for i in range(400):
+        write_file(tmp_path / "many" / f"{i}.bin", secrets.token_bytes(60 * KB))
+    settle(tmp_path / "many")
+    try:
+        with tiny_disk(tmp_path / "disk", 8 * MB) as disk, edversion.init("p", store=disk) as run:
+            run.log_artifact(Path(__file__), name="first")  # opens what stays open
+            before = descriptors(), threading.active_count()
+            with pytest.raises(StorageError, match="the disk is full") as caught:
+                run.log_artifact(tmp_path / "many", name="data", type="dataset")
+            assert caught.value.errno == errno.ENOSPC
+            assert (descriptors(), threading.active_count()) == before
+            assert len(object_keys(run.repository.store, "manifests")) == 1
+            assert list(run.repository.store.leftovers()) == []
+            version = run.log_artifact(tmp_path / "many" / "1.bin", name="data", type="dataset")
+            assert version.read_bytes("1.bin") == (tmp_path / "many" / "1.bin").read_bytes()
+    except NoMountError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.usefixtures("nothing_stays")
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_failed_sync_is_told_although_a_later_one_succeeds(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """The kernel tells of lost pages once: whoever syncs again is told that all is well."""
+    for i in range(700):
+        write_file(tmp_path / "many" / f"{i}.bin", secrets.token_bytes(60 * KB))
+    draft = Artifact("data", "dataset")
+    draft.add_dir(settle(tmp_path / "many"))
+    really, packs = os.fsync, []
+
+    def fsync(descriptor):
+        if not os.readlink(f"/dev/fd/{descriptor}").endswith(run.id):
+            return really(descriptor)
+        packs.append(descriptor)
+        if len(packs) == failing:
+            raise OSError(errno.EIO, "Input/output error")
+        return really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(StorageError, match=r"writing a pack failed: .*Input/output error"):
+        run.log_artifact(draft)
+    assert len(packs) >= failing
+    monkeypatch.undo()
+
+
+def test_a_file_that_shares_every_unit_leaves_nothing_under_way(run: Run, tmp_path: Path) -> None:
+    data, path = secrets.token_bytes(4 * MB), tmp_path / "w.bin"
+    for content in (data, data + b"more"):
+        path.write_bytes(content)
+        version = run.log_artifact(path, name="m", type="model")
+    store, before = run.repository.store, descriptors()
+    stored = store.read_manifest(version.digest, version.generation)
+    path.write_bytes(data[: sum(segment.length for segment in stored.placement[0][:3])])
+    packs = object_keys(store)
+    assert run.log_artifact(path, name="m", type="model").read_bytes("w.bin") == path.read_bytes()
+    assert object_keys(store) == packs
+    assert list(store.leftovers()) == []
+    assert descriptors() == before
+
+
+LAST_WORDS = """
+import atexit, sys
+import edversion
+from pathlib import Path
+
+folder, store, out = map(Path, sys.argv[1:])
+edversion.init("p", store=store).finish()
+
+def log():
+    with edversion.init("p", store=store) as run:
+        run.log_artifact(folder, name="data", type="dataset").download(out)
+
+atexit.register(log)
+"""
+
+
+@pytest.mark.parametrize("size", [20 * KB, LARGE + 5])
+def test_a_version_may_be_logged_while_the_interpreter_ends(tmp_path: Path, size: int) -> None:
+    """Then no pool of threads takes work any more."""
+    for i in range(3):
+        write_file(tmp_path / "in" / f"{i}.bin", secrets.token_bytes(size))
+    places = [str(tmp_path / name) for name in ("in", "store", "out")]
+    command = [sys.executable, "-c", LAST_WORDS, *places]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "in")
+
+
+# What is remembered
+
+
+def test_a_file_read_in_the_tick_of_its_last_change_is_not_remembered(
+    run: Run, tmp_path: Path
+) -> None:
+    """Written once more in that tick, its stat would be the same."""
+    young = FileSource(str(tmp_path), "a", Stat(1, 2, 3, 4, coarse_now() | 1), False, None)
+    digests = KnownDigests(run.repository.store, rehash=False)
+    digests.learn([young], ["blake3:" + "0" * 64], young.stat.ctime_ns)
+    while coarse_now() <= young.stat.ctime_ns:
+        pass
+    digests.remember()
+    assert run.repository.store.state.known([str(tmp_path)]) == {}
+
+
+def test_of_a_folder_of_too_many_names_the_present_ones_stay_remembered(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "_MAX_NAMES", 4)
+    really, read = sources._read_within, []
+    monkeypatch.setattr(
+        sources, "_read_within", lambda at, file: read.append(file.filename) or really(at, file)
+    )
+    run.log_artifact(folder, name="data")
+    for turn in range(2):
+        (folder / f"{turn}.bin").unlink()
+        settle(write_file(folder / f"new{turn}", secrets.token_bytes(20 * KB)))
+        read.clear()
+        run.log_artifact(folder, name="data")
+        assert read == [f"new{turn}"]
+        (listing,) = run.repository.store.state.known([str(folder)]).values()
+        assert set(listing.read()[0]) == {path.name for path in folder.iterdir()}
+
+
+# What comes together
+
+
+def test_one_folder_under_two_names_and_equal_files(run: Run, folder: Path) -> None:
+    write_file(folder / "same.txt", (folder / "0.bin").read_bytes())
+    (folder / "link.bin").symlink_to("1.bin")
+    write_file(folder / "empty")
+    write_file(folder / "void.bin")
+    settle(folder)
+    expected = read_tree(folder)
+    for _ in range(2):  # the second time from memory
+        draft = Artifact("data", "dataset")
+        draft.add_dir(folder, "a")
+        draft.add_dir(folder, "b/c")
+        version = run.log_artifact(draft)
+        both = {f"{at}/{path}": data for at in ("a", "b/c") for path, data in expected.items()}
+        assert {entry.path: version.read_bytes(entry.path) for entry in version.files()} == both
+    assert version.number == 0
+    packed = sum(size for _, size in run.repository.store.packs())
+    assert packed == sum(len(data) for data in set(expected.values()))
+
+
+def test_memory_stays_bounded_however_much_is_logged(run: Run, tmp_path: Path) -> None:
+    for i in range(150):
+        write_file(tmp_path / "many" / f"{i}.bin", secrets.token_bytes(MB - 1))
+    settle(tmp_path / "many")
+    tracemalloc.start()
+    try:
+        version = run.log_artifact(tmp_path / "many", name="data", type="dataset")
+        _, logging = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        version.download(tmp_path / "out")
+        _, reading = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert logging < 48 * MB
+    assert reading < 24 * MB
+
+
+def test_an_error_of_the_store_keeps_its_words(run: Run, folder: Path) -> None:
+    """Not told as if the file could not be read."""
+    path = settle(write_file(folder / "large.bin", secrets.token_bytes(2 * MB)))
+    with limit_file_size(MB), pytest.raises(EdversionError) as caught:
+        run.log_artifact(path, name="m", type="model")
+    assert caught.value.code == "store_full"
+
+
+class Beginning(threading.Thread):
+    """A thread that the system has no room for."""
+
+    def start(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("size", [60 * KB, LARGE + 5])
+def test_where_no_thread_may_start_the_work_is_done_all_the_same(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    for i in range(60):
+        write_file(tmp_path / "in" / f"{i}.bin", secrets.token_bytes(size))
+    settle(tmp_path / "in")
+    monkeypatch.setattr(threading, "Thread", Beginning)
+    version = run.log_artifact(tmp_path / "in", name="data", type="dataset")
+    version.download(tmp_path / "out")
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "in")
+
+
+def compressed(run: Run, version: Version) -> dict[str, str | None]:
+    """Give each file's codec."""
+    stored = run.repository.store.read_manifest(version.digest, version.generation)
+    return {row[0]: s[0].codec for row, s in zip(stored.rows, stored.placement, strict=True) if s}
+
+
+def test_files_of_one_folder_are_compressed_as_they_would_be_one_by_one(
+    run: Run, tmp_path: Path
+) -> None:
+    text, noise = (lambda i: b"%d," % i * 6000), (lambda _: secrets.token_bytes(20 * KB))
+    same = secrets.token_bytes(20 * KB)
+    contents = {
+        **{f"{i}.csv": text(i) for i in range(5)},
+        **{f"{i}.bin": noise(i) for i in range(5)},
+        **{f"a{i}.mix": (text, noise)[i % 2](i) for i in range(6)},
+        ".hidden": text(7), "no-suffix": text(8), "small.csv": b"1,2\n" * 10,
+        "dup.bin": same, "dup.csv": same, "dup.zzz": same,
+    }  # fmt: skip
+    together, alone = Artifact("together", "dataset"), Artifact("alone", "dataset")
+    for name, data in contents.items():
+        write_file(tmp_path / "in" / name, data)
+        alone.add_bytes(data, name)
+    together.add_dir(settle(tmp_path / "in"))
+    expected = compressed(run, run.log_artifact(alone))
+    assert compressed(run, run.log_artifact(together)) == expected
+    assert {expected[f"{i}.csv"] for i in range(5)} == {"zstd"}
+    assert {expected[f"{i}.bin"] for i in range(5)} == {None}
+
+
+def test_a_dot_in_a_folder_is_no_suffix(run: Run) -> None:
+    draft = Artifact("data", "dataset")
+    for i in range(8):  # after three that do not shrink the rest are trusted not to
+        draft.add_bytes(secrets.token_bytes(20 * KB) if i < 4 else bytes(20 * KB), f"v1.0/{i}")
+    codecs = compressed(run, run.log_artifact(draft))
+    assert set(codecs.values()) == {None}
