@@ -34,6 +34,7 @@ class KnownDigests:
     def __init__(self, store: Store, *, rehash: bool) -> None:
         self._store, self._rehash = store, rehash
         self._remembered: dict[str, Listing] = {}
+        self._present: dict[str, list[str]] = {}
         self._learned: dict[str, dict[str, tuple[str, Stat]]] = {}
 
     def look_up(self, sources: Mapping[str, Source], *, check: bool) -> dict[str, str | None]:
@@ -69,36 +70,52 @@ class KnownDigests:
             digests.update(self._trusted(files))
         return digests
 
-    def learn(self, files: Sequence[FileSource], digests: Sequence[str]) -> None:
-        """Take note of digests that were read, of files in one folder."""
-        news = zip(digests, map(_STAT, files), strict=True)
-        names = map(_FILENAME, files)
-        self._learned.setdefault(files[0].folder, {}).update(zip(names, news, strict=True))
+    def learn(self, files: Sequence[FileSource], digests: Sequence[str], now: int) -> None:
+        """Take note of digests that were read, of files whose stat will show any later change.
+
+        Parameters
+        ----------
+        files : sequence of FileSource
+            In one folder.
+        digests : sequence of str
+            Theirs.
+        now : int
+            `coarse_now()`, taken before they were read: what is written after the reading and
+            in the same tick of the clock would not show.
+        """
+        learned = self._learned.setdefault(files[0].folder, {})
+        for file, digest in zip(files, digests, strict=True):
+            if file.stat.settled(now):
+                learned[file.filename] = digest, file.stat
 
     def remember(self) -> None:
-        """Keep what was learned of files whose stat will show any later change."""
-        now = coarse_now()
+        """Keep what was learned."""
         news: dict[str, Listing] = {}
         for folder, files in self._learned.items():
-            settled = {name: known for name, known in files.items() if known[1].settled(now)}
-            if settled:
-                digests, stats = self._before(folder)
-                digests |= {name: known[0] for name, known in settled.items()}
-                stats |= {name: known[1] for name, known in settled.items()}
+            if files:
+                digests, stats = self._kept(folder)
+                digests |= {name: digest for name, (digest, _) in files.items()}
+                stats |= {name: stat for name, (_, stat) in files.items()}
                 with suppress(struct.error):  # such as a time that 64 bits do not hold
                     ordered = dict(sorted(digests.items()))  # as the next look will see them
                     news[folder] = Listing.of(ordered, stats)
         if news:
             self._store.state.remember(news, int(time.time()))
 
+    def _kept(self, folder: str) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+        """Give what stays remembered of a folder: where that is much, of the draft's own files."""
+        digests, stats = self._before(folder)
+        if len(digests) >= _MAX_NAMES:
+            present = set(self._present.get(folder, ()))
+            digests = {name: digest for name, digest in digests.items() if name in present}
+        return digests, stats
+
     def _before(self, folder: str) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
-        """Give what is remembered of a folder's files by name; nothing where that is too much."""
+        """Give what is remembered of a folder's files by name."""
         listing = self._remembered.get(folder)
         if listing is not None:
             with suppress(ValueError, TypeError, struct.error):  # such as undecodable names
-                digests, stats = listing.read()
-                if len(digests) < _MAX_NAMES:
-                    return digests, stats
+                return listing.read()
         return {}, {}
 
     def _trusted(self, files: Mapping[str, FileSource]) -> dict[str, str]:
@@ -119,6 +136,7 @@ class KnownDigests:
         items = _settled(items, now)
         paths, sources = list(map(_PATH, items)), list(map(_SOURCE, items))
         names, stats = list(map(_FILENAME, sources)), list(map(_STAT, sources))
+        self._present[folder] = names
         listing = self._remembered.get(folder)
         digests = None if listing is None else listing.unchanged(names, stats)
         if digests is not None:
