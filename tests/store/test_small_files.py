@@ -22,7 +22,7 @@ from edversion.known import KnownDigests
 from edversion.model import Version
 from edversion.run import Run
 from edversion.sources import FileSource, read_together
-from edversion.store import LARGE, Stat, coarse_now
+from edversion.store import LARGE, Listing, Stat, coarse_now
 from edversion.testing import (
     NoMountError,
     limit_file_size,
@@ -354,6 +354,31 @@ def test_one_folder_under_two_names_and_equal_files(run: Run, folder: Path) -> N
     assert version.number == 0
     packed = sum(size for _, size in run.repository.store.packs())
     assert packed == sum(len(data) for data in set(expected.values()))
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 512, 700])
+def test_a_listing_is_read_as_it_was_written(count: int) -> None:
+    digests = {f"{i:04}": f"blake3:{i}" for i in range(count)}
+    stats = {name: (-i, 2**64 - 1 - i, i, -i, 2**62 + i) for i, name in enumerate(digests)}
+    listing = Listing.of(digests, stats)
+    assert listing.read() == (digests, stats)
+    assert listing.unchanged(list(digests), list(stats.values())) == list(digests.values())
+    assert listing.unchanged(list(digests)[:-1], list(stats.values())[:-1]) is None
+
+
+def test_folders_of_many_sizes_leave_no_memory_behind() -> None:
+    """Python keeps a hundred formats of `struct`, however long."""
+    digests = {str(i): "d" for i in range(20_000)}
+    stats = dict.fromkeys(digests, (1, 2, 3, 4, 5))
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            digests.popitem()
+            Listing.of(digests, stats)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < MB
 
 
 def test_memory_stays_bounded_however_much_is_logged(run: Run, tmp_path: Path) -> None:
