@@ -130,10 +130,15 @@ def _noted_together(
     flags = map(executable.__getitem__, modes)
     fields = zip(repeat(folder), names, stats, flags, repeat(None), strict=False)
     sources = list(map(tuple.__new__, repeat(FileSource), fields))
-    calm = surely_settled(now)
-    if all(map(mode_bits.S_ISREG, executable)) and max(map(_CTIME, stats), default=0) < calm:
-        return sources
-    for index, (mode, stat) in enumerate(zip(modes, stats, strict=True)):
-        if stat.ctime_ns >= calm or not mode_bits.S_ISREG(mode):
-            sources[index] = noted_file(folder, names[index], results[index], now)
+    for index in _doubtful(modes, list(map(_CTIME, stats)), surely_settled(now)):
+        sources[index] = noted_file(folder, names[index], results[index], now)
     return sources
+
+
+def _doubtful(modes: list[int], times: list[int], calm: int) -> list[int]:
+    """Give the places of what is no regular file, or so young that it must be read."""
+    odd = {mode for mode in set(modes) if not mode_bits.S_ISREG(mode)}
+    if not odd and max(times, default=0) < calm:
+        return []
+    pairs = zip(modes, times, strict=True)
+    return [place for place, (mode, time) in enumerate(pairs) if time >= calm or mode in odd]
