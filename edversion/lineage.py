@@ -12,7 +12,7 @@ from edversion.model import RunInfo, Version
 __all__ = ["LineageEdge", "trace"]
 
 Direction = Literal["up", "down"]
-_DATA = frozenset({"trained_on", "evaluated_on"})
+_DATA = frozenset({"trained_on", "evaluated_on", "measured_on"})
 _JUDGEMENTS = frozenset({"attribution", "evaluation"})  # the types that evaluating makes
 
 
@@ -102,8 +102,11 @@ def _data_of(uses: Iterable[tuple[Version, str | None]]) -> set[Version]:
 
 
 def _leads_to(target: Version, relation: str | None) -> bool:
-    """Tell whether a run's use can have led to what it logged: evaluating makes no model."""
-    return relation != "evaluates" or target.type in _JUDGEMENTS
+    """Tell whether a run's use can have led to what it logged.
+
+    Evaluating makes no model, and data that one version was measured on are not of all.
+    """
+    return relation not in {"evaluates", "measured_on"} or target.type in _JUDGEMENTS
 
 
 def _told_once(edges: Iterable[LineageEdge]) -> Iterator[LineageEdge]:
