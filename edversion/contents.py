@@ -36,7 +36,7 @@ from edversion.store import (
 
 __all__ = ["Contents"]
 
-_BY_PATH, _SIZE = itemgetter(0), attrgetter("size")
+_BY_PATH = itemgetter(0)
 _BATCH = 4 << 20  # bytes of small files that are in memory together
 
 
@@ -77,7 +77,7 @@ class Contents:
         self._known, self._tell = known, tell
         self._digests = known.look_up(self._sources, check=check)
         self._references = _references(self._sources)
-        self._sizes = dict(zip(self._sources, map(_SIZE, self._sources.values()), strict=True))
+        self._sizes = _sizes(self._sources)
         self.size: int = sum(filter(None, self._sizes.values()))
 
     def __len__(self) -> int:
@@ -168,6 +168,12 @@ class Contents:
 
 def _is_small_file(source: Source) -> bool:
     return isinstance(source, FileSource) and source.stat.size < LARGE
+
+
+def _sizes(sources: Mapping[str, Source]) -> dict[str, int | None]:
+    only_files = set(map(type, sources.values())) <= {FileSource}
+    size = attrgetter("stat.size" if only_files else "size")
+    return dict(zip(sources, map(size, sources.values()), strict=True))
 
 
 def _references(sources: Mapping[str, Source]) -> set[str]:

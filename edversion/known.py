@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import compress, groupby
-from operator import attrgetter, eq, itemgetter
+from operator import attrgetter, eq
 from typing import cast
 
 from edversion.sources import FileSource, Source
@@ -15,8 +15,8 @@ from edversion.store import Listing, Stat, Store, coarse_now, surely_settled
 
 __all__ = ["KnownDigests"]
 
-_PATH, _SOURCE = itemgetter(0), itemgetter(1)
-_FILENAME, _STAT, _DIGEST = map(attrgetter, ("filename", "stat", "digest"))
+_FOLDER, _FILENAME, _STAT = map(attrgetter, ("folder", "filename", "stat"))
+_DIGEST, _CHANGED = map(attrgetter, ("digest", "stat.ctime_ns"))
 _MAX_NAMES = 100_000
 
 
@@ -120,21 +120,23 @@ class KnownDigests:
 
     def _trusted(self, files: Mapping[str, FileSource]) -> dict[str, str]:
         """Give the digests that an unchanged stat proves; the other files must be read."""
-        now = coarse_now()
-        folders: dict[str, list[tuple[str, FileSource]]] = {}
-        for folder, group in groupby(files.items(), _folder_of):  # deeper ones lie in between
-            folders.setdefault(folder, []).extend(group)
+        now, place, paths = coarse_now(), 0, list(files)
+        folders: dict[str, tuple[list[str], list[FileSource]]] = {}
+        for folder, group in groupby(files.values(), _FOLDER):  # deeper ones lie in between
+            some = list(group)
+            mine = folders.setdefault(folder, ([], []))
+            mine[0].extend(paths[place : place + len(some)])
+            mine[1].extend(some)
+            place += len(some)
         digests: dict[str, str] = {}
-        for folder, items in folders.items():
-            digests.update(self._trusted_in(folder, items, now))
+        for folder, mine in folders.items():
+            digests.update(self._trusted_in(folder, *_settled(*mine, now)))
         return digests
 
     def _trusted_in(
-        self, folder: str, items: list[tuple[str, FileSource]], now: int
+        self, folder: str, paths: list[str], sources: list[FileSource]
     ) -> Iterable[tuple[str, str]]:
         """Give those of one folder: at once where it is as it was, else file by file."""
-        items = _settled(items, now)
-        paths, sources = list(map(_PATH, items)), list(map(_SOURCE, items))
         names, stats = list(map(_FILENAME, sources)), list(map(_STAT, sources))
         self._present[folder] = names
         listing = self._remembered.get(folder)
@@ -153,14 +155,19 @@ class KnownDigests:
         ]
 
 
-def _settled(items: list[tuple[str, FileSource]], now: int) -> list[tuple[str, FileSource]]:
+def _settled(
+    paths: list[str], sources: list[FileSource], now: int
+) -> tuple[list[str], list[FileSource]]:
     """Leave out files so young that a change might not show in their stat."""
     calm = surely_settled(now)
-    times = list(map(_changed_at, items))
+    times = list(map(_CHANGED, sources))
     if max(times) < calm:
-        return items
-    pairs = zip(items, times, strict=True)
-    return [item for item, changed in pairs if changed < calm or item[1].stat.settled(now)]
+        return paths, sources
+    trusted = [
+        changed < calm or source.stat.settled(now)
+        for changed, source in zip(times, sources, strict=True)
+    ]
+    return list(compress(paths, trusted)), list(compress(sources, trusted))
 
 
 def _files(sources: Mapping[str, Source]) -> Mapping[str, FileSource]:
@@ -168,11 +175,3 @@ def _files(sources: Mapping[str, Source]) -> Mapping[str, FileSource]:
     if set(map(type, sources.values())) <= {FileSource}:
         return cast("Mapping[str, FileSource]", sources)
     return {path: source for path, source in sources.items() if isinstance(source, FileSource)}
-
-
-def _folder_of(item: tuple[str, FileSource]) -> str:
-    return item[1].folder
-
-
-def _changed_at(item: tuple[str, FileSource]) -> int:
-    return item[1].stat.ctime_ns
