@@ -63,9 +63,21 @@ class Evaluation:
             rows += [(name, f"{each['value']:.4f}") for name, each in report.metrics().items()]
         width = max((len(name) for name, _ in rows), default=0)
         lines += [f"  {name:<{width}}  {value}" for name, value in rows]
+        lines += [line for report in self.reports for line in _groups_of(report)]
         if self.passes is not None:
             lines.append("  all fairness bounds hold" if self.passes else "  not a candidate:")
         return "\n".join([*lines, *(f"    {each}" for each in self.failures)])
+
+
+def _groups_of(report: FairnessReport) -> Iterator[str]:
+    """Say which groups were measured, which are not shown, and why."""
+    for each in report.attributes:
+        sizes = (f"{group.label} ({group.n:,})" for group in each.groups)
+        yield f"  {each.name}: {', '.join(sizes) or 'no group is shown'}"
+        if each.skipped:
+            yield f"    not shown, too small or giving away a small one: {len(each.skipped)}"
+        if each.unknown:
+            yield f"    {each.unknown:,} of unknown group"
 
 
 def evaluate(

@@ -59,6 +59,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield Bench(run)
 
 
+def test_lines_for_people_say_what_is_hidden_and_which_class_is_the_positive(
+    bench: Bench,
+) -> None:
+    groups = bench.groups["gender"].fillna("female").mask(np.arange(ROWS) < 3, "other")
+    said = bench.evaluate(groups={"gender": groups}, y_true=np.where(bench.y, "stays", "goes"))
+    lines = str(said).splitlines()
+    assert "The positive class is stays." in lines
+    assert (
+        "2 groups are not shown: fewer than 10 learners, or such a group would follow from it."
+    ) in lines
+    plain = str(bench.evaluate())
+    assert "not shown" not in plain
+    assert "positive" not in plain
+
+
 def test_an_evaluation_is_a_version_of_its_own(bench: Bench) -> None:
     found = bench.evaluate()
     assert found.version.reference == "test/dropout-evaluation:v0"
@@ -251,6 +266,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"groups": {"y_pred": ["f"] * ROWS}}, r"an attribute cannot be called 'y_pred'"),
     ({"groups": ["f"] * ROWS}, r"groups must be a mapping or a data frame"),
     ({"metrics": ["mae"]}, r"mae does not fit a binary task"),
+    ({"metrics": ["roc_auc"]}, r"unknown metric 'roc_auc'; it is auc here"),
     ({"metrics": ["acuracy"]}, r"unknown metric 'acuracy'; did you mean accuracy"),
     ({"metrics": ["next_step_auc"]}, r'next_step_auc needs task="knowledge-tracing"'),
     ({"metrics": []}, r"metrics is empty"),

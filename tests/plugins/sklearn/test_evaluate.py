@@ -201,8 +201,19 @@ def test_it_prints_as_a_small_table(learners: Any, place: dict[str, str]) -> Non
     lines = str(model.evaluate(learners.X, learners.y, groups=learners.groups)).splitlines()
     assert lines[0] == "test/risk:v0 on test/risk-test:v0"
     assert any(line.split()[0] == "roc_auc" for line in lines)
+    sizes = learners.groups["gender"].value_counts()
+    assert f"  gender: f ({sizes['f']}), m ({sizes['m']})" in lines
     assert lines[-2].strip() == "not a candidate:"
     assert "abroca of gender" in lines[-1]
+
+
+def test_it_says_how_many_groups_are_not_shown(learners: Any, place: dict[str, str]) -> None:
+    of = np.where(np.arange(200) < 3, "o", learners.groups["gender"])
+    lines = str(trained(learners, place).evaluate(learners.X, learners.y, groups={"gender": of}))
+    assert "\n    not shown, too small or giving away a small one: 2" in lines
+    unknown = np.where(np.arange(200) < 30, None, learners.groups["ses"])
+    lines = str(trained(learners, place).evaluate(learners.X, learners.y, groups={"ses": unknown}))
+    assert "\n    30 of unknown group" in lines
 
 
 def test_a_colleague_can_repeat_it(
