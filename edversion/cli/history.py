@@ -130,7 +130,7 @@ def events(session: Session, subject: str | None, limit: int) -> None:
     """List who changed what, when and why, newest first.
 
     SUBJECT is a version or an alias, e.g. dropout:v3 or dropout:champion, also one that was
-    deleted.
+    deleted; a name alone means its alias 'latest'.
     """
     with session.repository() as repository:
         text = None if subject is None else _full_subject(repository, session.full(subject))

@@ -85,9 +85,10 @@ _OPTIONS: list[Callable[[Any], Any]] = [
 
 
 def _attribute(session: Any, /, old: str, new: str, log: bool, **options: Any) -> None:
-    """Say whether the model or the data moved a score: both models on both data sets.
+    """Say whether the model or the data moved a score.
 
-    The answer is one verdict, with sentences, the numbers behind them, and their intervals.
+    Both models are asked about both data sets. The answer is one verdict, with sentences, the
+    numbers behind them, and their intervals.
     """
     texts = {key: session.full(options.pop(key)) for key in ("old_data", "new_data")}
     models = session.full(old), session.full(new)
