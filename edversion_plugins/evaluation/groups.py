@@ -45,6 +45,11 @@ class Grouping:
     codes: Codes
     unknown: int
 
+    @classmethod
+    def of_all(cls, rows: int) -> Grouping:
+        """Give one group, of all rows, by no attribute."""
+        return cls((), ((),), np.ones(rows, dtype=np.uint16), 0)
+
     @property
     def name(self) -> str:
         """The attribute as text, e.g. ``gender×ses``."""
