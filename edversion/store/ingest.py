@@ -32,6 +32,7 @@ INLINE_LIMIT = 16 << 10
 _PROBES = 3
 _ASKED, _HEAVY = 32, 64 << 10
 _SAMPLE = 64 << 10
+_WORTH_TRYING = 512  # bytes from which compressing a file may pay
 _OPEN_PACKS = 16
 
 Split = Callable[[Path, int], Sequence[int] | None]
@@ -189,7 +190,8 @@ class Ingest:
 
     def _add_all(self, files: Sequence[tuple[bytes, str]]) -> list[Segment]:
         """Add small files; those that stay as they are go into the pack together."""
-        if self._inline is not None or not self._stay_plain(name for _, name in files):
+        probed = (name for data, name in files if len(data) >= _WORTH_TRYING)
+        if self._inline is not None or not self._stay_plain(probed):
             return [self._add_small(data, name) for data, name in files]
         contents = [data for data, _ in files]
         segments: list[Segment] = []
@@ -222,7 +224,7 @@ class Ingest:
 
     def _worth(self, name: str, data: bytes) -> bool:
         """Probe the first few files of each suffix, and trust that the rest are alike."""
-        if len(data) < 512:
+        if len(data) < _WORTH_TRYING:
             return False
         answers = self._probes.setdefault(_suffix(name), [])
         if len(answers) < _PROBES:

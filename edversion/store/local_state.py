@@ -185,12 +185,13 @@ class LocalState:
             self._connection = None
 
     def _write(self, statements: list[tuple[str, tuple[object, ...]]]) -> None:
-        with self._lock, suppress(sqlite3.Error, OSError, UnicodeError):
+        with self._lock, suppress(sqlite3.Error, OSError):
             connection = self._connected()
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 for statement, values in statements:
-                    connection.execute(statement, values)
+                    with suppress(UnicodeError):  # a name that is no text
+                        connection.execute(statement, values)
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection; a forked child makes its own."""

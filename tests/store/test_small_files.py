@@ -334,6 +334,19 @@ def test_of_a_folder_of_too_many_names_the_present_ones_stay_remembered(
         assert set(listing.read()[0]) == {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_a_folder_whose_name_is_no_text_does_not_hide_the_others(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    strange = tmp_path / os.fsdecode(b"b\xff")
+    settle(write_file(strange / "a.bin", secrets.token_bytes(20 * KB)))
+    draft = Artifact("data", "dataset")
+    draft.add_dir(strange, "strange")
+    draft.add_dir(folder, "usual")
+    run.log_artifact(draft)
+    assert run.repository.store.state.known([str(strange), str(folder)]).keys() == {str(folder)}
+
+
 # What comes together
 
 
@@ -442,6 +455,7 @@ def test_files_of_one_folder_are_compressed_as_they_would_be_one_by_one(
         **{f"{i}.bin": noise(i) for i in range(5)},
         **{f"a{i}.mix": (text, noise)[i % 2](i) for i in range(6)},
         ".hidden": text(7), "no-suffix": text(8), "small.csv": b"1,2\n" * 10,
+        **{f"tiny{i}.csv": b"1,2\n" * i for i in range(100, 140)},
         "dup.bin": same, "dup.csv": same, "dup.zzz": same,
     }  # fmt: skip
     together, alone = Artifact("together", "dataset"), Artifact("alone", "dataset")
