@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from edversion import known, sources
 from edversion.artifact import Artifact
 from edversion.errors import ConflictError, StorageError
 from edversion.known import KnownDigests
 from edversion.model import Version
 from edversion.run import Run
 from edversion.sources import FileSource, read_together
-from edversion.store import LARGE, Listing, Stat, coarse_now
+from edversion.store import LARGE, Listing, Stat
 from edversion.testing import (
     read_tree,
     settle,
@@ -166,54 +165,6 @@ def test_a_folder_that_may_be_entered_but_not_listed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(box)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "[b'work', b'work']\n", done.stderr
-
-
-# What is remembered
-
-
-def test_a_file_read_in_the_tick_of_its_last_change_is_not_remembered(
-    run: Run, tmp_path: Path
-) -> None:
-    """Written once more in that tick, its stat would be the same."""
-    young = FileSource(str(tmp_path), "a", Stat(1, 2, 3, 4, coarse_now() | 1), False, None)
-    digests = KnownDigests(run.repository.store, rehash=False)
-    digests.learn([young], ["blake3:" + "0" * 64], young.stat.ctime_ns)
-    while coarse_now() <= young.stat.ctime_ns:
-        pass
-    digests.remember()
-    assert run.repository.store.state.known([str(tmp_path)]) == {}
-
-
-def test_of_a_folder_of_too_many_names_the_present_ones_stay_remembered(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(known, "_MAX_NAMES", 4)
-    really, read = sources._read_within, []
-    monkeypatch.setattr(
-        sources, "_read_within", lambda at, file: read.append(file.filename) or really(at, file)
-    )
-    run.log_artifact(folder, name="data")
-    for turn in range(2):
-        (folder / f"{turn}.bin").unlink()
-        settle(write_file(folder / f"new{turn}", secrets.token_bytes(20 * KB)))
-        read.clear()
-        run.log_artifact(folder, name="data")
-        assert read == [f"new{turn}"]
-        (listing,) = run.repository.store.state.known([str(folder)]).values()
-        assert set(listing.read()[0]) == {path.name for path in folder.iterdir()}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
-def test_a_folder_whose_name_is_no_text_does_not_hide_the_others(
-    run: Run, folder: Path, tmp_path: Path
-) -> None:
-    strange = tmp_path / os.fsdecode(b"b\xff")
-    settle(write_file(strange / "a.bin", secrets.token_bytes(20 * KB)))
-    draft = Artifact("data", "dataset")
-    draft.add_dir(strange, "strange")
-    draft.add_dir(folder, "usual")
-    run.log_artifact(draft)
-    assert run.repository.store.state.known([str(strange), str(folder)]).keys() == {str(folder)}
 
 
 # What comes together
