@@ -31,7 +31,7 @@ def tags_text(screen: Screen, tags: Sequence[str]) -> str:
     if not screen.terminal:
         return ", ".join(tags)
     sizes = Counter(tag.partition(":")[0] for tag in tags if ":" in tag)
-    told = {}
+    told: dict[str, None] = {}
     for tag in tags:
         family = tag.partition(":")[0]
         told[tag if sizes[family] <= _ALIKE else f"{family}:… ({sizes[family]})"] = None
