@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Tracker"]
 
-_MODEL = "model"
 Relation = Literal["trained_on", "evaluated_on"]
 
 
