@@ -59,6 +59,24 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield Bench(run)
 
 
+def test_evaluations_are_compared_by_group_as_their_models_are(bench: Bench) -> None:
+    first = bench.evaluate()
+    second = bench.evaluate(y_score=np.clip(bench.score * 0.9, 0, 1))
+    repository = bench.run.repository
+
+    def by_group(version: edversion.Version) -> dict[tuple[str, str | None], float]:
+        found = repository.metrics(version)
+        return {(row.key, row.slice): row.value for row in found if row.slice}
+
+    assert by_group(second.version) == by_group(bench.model)  # of which the second is the newer
+    assert {slice for _, slice in by_group(first.version)} == set(first.content["slices"])
+    comparison = repository.compare(first.version, second.version)
+    assert "groups" in {section.name for section in comparison.sections}
+    worst = repository.leaderboard("dropout-evaluation", "auc").standings[0].worst
+    assert worst is not None
+    assert worst.slice in first.content["slices"]
+
+
 def test_lines_for_people_say_what_is_hidden_and_which_class_is_the_positive(
     bench: Bench,
 ) -> None:
