@@ -231,6 +231,25 @@ def test_memory_stays_bounded_however_much_is_logged(run: Run, tmp_path: Path) -
     assert reading < 24 * MB
 
 
+def test_memory_stays_bounded_however_well_files_are_compressed(run: Run, tmp_path: Path) -> None:
+    draft = Artifact("data", "dataset")
+    for i in range(150):
+        draft.add_bytes(b"%06d" % i + bytes(MB - 10), f"{i}.log")
+    version = run.log_artifact(draft)
+    assert sum(size for _, size in run.repository.store.packs()) < MB
+    tracemalloc.start()
+    try:
+        version.download(tmp_path / "out")
+        _, reading = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        assert run.repository.verify() == ()
+        _, verifying = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert reading < 24 * MB
+    assert verifying < 24 * MB
+
+
 def compressed(run: Run, version: Version) -> dict[str, str | None]:
     """Give each file's codec."""
     stored = run.repository.store.read_manifest(version.digest, version.generation)
