@@ -163,6 +163,9 @@ def _function(text: str) -> Any:
 
 def _show(screen: Any, found: Attribution, reference: str | None) -> None:
     screen.line(f"Verdict: {found.verdict}", "bold")
+    named = found.versions
+    for age in ("old", "new"):
+        screen.line(f"{age.capitalize()}: {named[age]} on {named[f'{age}_data']}")
     _lines(screen, found.sentences)
     rows = [
         (name, *(f"{number:z.4f}" for number in (part.value, part.low, part.high)))

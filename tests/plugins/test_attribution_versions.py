@@ -337,7 +337,10 @@ DATA = ["--old-data", "exam:v0", "--new-data", "exam:v1", "--target", "passed", 
 def test_the_command_answers_in_sentences_and_a_table(store: Path) -> None:
     answer = call(store, "pass:v0", "pass:v1", *DATA)
     assert answer.exit_code == 0, answer.output
-    assert answer.output.startswith("Verdict: assessment or data got harder\n")
+    assert answer.output.startswith(
+        "Verdict: assessment or data got harder\n"
+        "Old: school/pass:v0 on school/exam:v0\nNew: school/pass:v1 on school/exam:v1\n"
+    )
     assert "The new data are harder" in answer.output
     assert "model effect" in answer.output
     assert "Also clear: model improvement." in answer.output
