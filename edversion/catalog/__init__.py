@@ -5,6 +5,9 @@ Only this room knows SQLAlchemy.
 
 from edversion.catalog.catalog import Catalog
 from edversion.catalog.database import Outdated
+from edversion.catalog.moves import MoveRequest
+from edversion.catalog.policies import NewPolicy, governing
+from edversion.catalog.promotions import Proposal
 from edversion.catalog.requests import (
     CommitRequest,
     CommitResult,
@@ -21,10 +24,14 @@ __all__ = [
     "CommitRequest",
     "CommitResult",
     "LargeFile",
+    "MoveRequest",
+    "NewPolicy",
     "NewRun",
     "Origin",
     "Outdated",
     "PackRow",
+    "Proposal",
     "Resumption",
     "Revision",
+    "governing",
 ]

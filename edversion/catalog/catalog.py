@@ -15,6 +15,8 @@ from edversion.catalog.journal import Journal
 from edversion.catalog.metrics import Metrics
 from edversion.catalog.origins import Origins
 from edversion.catalog.packs import Packs
+from edversion.catalog.policies import Policies
+from edversion.catalog.promotions import Promotions
 from edversion.catalog.receipts import Receipts
 from edversion.catalog.restoring import Restoring
 from edversion.catalog.runs import Runs
@@ -29,6 +31,8 @@ class Catalog(
     Commits,
     Upkeep,
     Aliases,
+    Policies,
+    Promotions,
     Editing,
     Edges,
     Origins,

@@ -5,6 +5,15 @@ repository that made it, through the small protocol :class:`VersionSource`.
 """
 
 from edversion.model.comparison import Cell, CellKind, Comparison, Section
+from edversion.model.promotion import (
+    AliasMove,
+    Approval,
+    MoveKind,
+    PendingPromotion,
+    Policy,
+    Promotion,
+    PromotionReport,
+)
 from edversion.model.values import (
     Alias,
     CollectionInfo,
@@ -23,6 +32,8 @@ from edversion.model.version import Version, VersionSource
 
 __all__ = [
     "Alias",
+    "AliasMove",
+    "Approval",
     "Cell",
     "CellKind",
     "CollectionInfo",
@@ -34,6 +45,11 @@ __all__ = [
     "Json",
     "Manifest",
     "Metric",
+    "MoveKind",
+    "PendingPromotion",
+    "Policy",
+    "Promotion",
+    "PromotionReport",
     "RunInfo",
     "RunStatus",
     "Section",
