@@ -13,7 +13,7 @@ from edversion.catalog import Catalog
 from edversion.errors import EdversionError, IntegrityError
 from edversion.store import Store, receipt_name
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "examine", "leftovers", "unheard_of"]
 
 _STORE_ID = "store_id"
 _LEFTOVER_SECONDS = 60
@@ -74,6 +74,15 @@ def examine(store: Store, catalog: Catalog, *, actor: str, mend: bool) -> tuple[
     return tuple(findings)
 
 
+def leftovers(
+    store: Store, catalog: Catalog, *, actor: str
+) -> Iterator[tuple[Finding, Callable[[], object]]]:
+    """Give what was written for no version by processes that are gone, and how to remove it."""
+    for finding, repair in _unused(_Case(store, catalog, actor)):
+        if repair is not None:
+            yield finding, repair
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     store: Store
@@ -93,6 +102,8 @@ def _lost_catalog(case: _Case) -> _Found:
 
     def rebuild() -> None:
         catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
+        manifests = {(digest, generation) for digest, generation, _ in store.manifests()}
+        catalog.note_gone(manifests, {pack for pack, _ in store.packs()})
         catalog.set_setting(_STORE_ID, store.id)
         catalog.set_setting(_REBUILT, str(time.time_ns() // 1_000))
 
@@ -123,7 +134,7 @@ def _unused(case: _Case) -> _Found:
     packs, manifests = sorted(store.packs()), sorted(store.manifests())
     leftovers = list(store.leftovers())
     live = catalog.live_runs()
-    if catalog.setting(_STORE_ID) is None or _unheard_of(case):
+    if catalog.setting(_STORE_ID) is None or unheard_of(case.store, case.catalog):
         return  # the catalog does not know all of this store, so nothing may be judged by it
     known, committed = catalog.pack_sizes(), catalog.named_manifests()
     rebuilt = int(catalog.setting(_REBUILT) or 0)
@@ -219,7 +230,7 @@ def _old_catalog(case: _Case) -> _Found:
     """
     if case.catalog.setting(_STORE_ID) is None:
         return  # it was lost, and is told of as such
-    for name, generation in _unheard_of(case):
+    for name, generation in unheard_of(case.store, case.catalog):
         if not case.store.records.is_readable(name, generation):
             message = (
                 "it is damaged, and the catalog does not know its version, whose bytes are kept: "
@@ -235,10 +246,10 @@ def _old_catalog(case: _Case) -> _Found:
         yield Finding("old-catalog", f"{name}.{generation}.json", message), None
 
 
-def _unheard_of(case: _Case) -> list[tuple[str, int]]:
+def unheard_of(store: Store, catalog: Catalog) -> list[tuple[str, int]]:
     """Give receipts that are newer than the catalog; they are listed before it is asked."""
-    present = sorted(case.store.records.receipt_names())
-    known = {receipt_name(*key): number for key, number in case.catalog.receipt_generations()}
+    present = sorted(store.records.receipt_names())
+    known = {receipt_name(*key): number for key, number in catalog.receipt_generations()}
     return [(name, number) for name, number in present if number > known.get(name, 0)]
 
 

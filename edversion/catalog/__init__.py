@@ -4,6 +4,7 @@ Only this room knows SQLAlchemy.
 """
 
 from edversion.catalog.catalog import Catalog
+from edversion.catalog.collecting import PACK, Collected, Removal
 from edversion.catalog.database import Outdated
 from edversion.catalog.moves import MoveRequest
 from edversion.catalog.policies import NewPolicy, governing
@@ -18,11 +19,15 @@ from edversion.catalog.requests import (
     Resumption,
     Revision,
 )
+from edversion.catalog.reviving import DeletedVersion
 
 __all__ = [
+    "PACK",
     "Catalog",
+    "Collected",
     "CommitRequest",
     "CommitResult",
+    "DeletedVersion",
     "LargeFile",
     "MoveRequest",
     "NewPolicy",
@@ -31,6 +36,7 @@ __all__ = [
     "Outdated",
     "PackRow",
     "Proposal",
+    "Removal",
     "Resumption",
     "Revision",
     "governing",

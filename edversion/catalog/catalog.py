@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edversion.catalog.aliases import Aliases
+from edversion.catalog.collecting import Collecting
 from edversion.catalog.committing import Commits
 from edversion.catalog.database import Database
 from edversion.catalog.dialect import SqliteFile, dialect_of
@@ -19,6 +20,7 @@ from edversion.catalog.policies import Policies
 from edversion.catalog.promotions import Promotions
 from edversion.catalog.receipts import Receipts
 from edversion.catalog.restoring import Restoring
+from edversion.catalog.reviving import Reviving
 from edversion.catalog.runs import Runs
 from edversion.catalog.schema import prepare
 from edversion.catalog.upkeep import Upkeep
@@ -39,6 +41,8 @@ class Catalog(
     Metrics,
     Journal,
     Packs,
+    Collecting,
+    Reviving,
     Receipts,
     Restoring,
 ):

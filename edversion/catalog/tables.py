@@ -173,6 +173,9 @@ versions = Table(
     Column("deleted_at", Instant),
     Column("deleted_by", Text),
     Column("deleted_reason", Text),
+    # Of a deleted version: since when its bytes wait for their removal, and when they went.
+    Column("condemned_at", Instant),
+    Column("purged_at", Instant),
     UniqueConstraint("collection_id", "number"),
 )
 # The same content is live once in a collection; deleted versions keep their number.

@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 from edversion import checkout, verify
 from edversion.artifact import Artifact
 from edversion.catalog import Catalog
+from edversion.errors import IntegrityError
 from edversion.location import Location
 from edversion.model import (
     FileEntry,
@@ -93,8 +94,20 @@ class Serving(Area):
     def stored(self, version: Version) -> StoredManifest:
         """Give a version's manifest with the places of its bytes; the last few are held."""
         key = version.digest, version.generation
-        found = self._manifests.pop(key, None) or self.store.read_manifest(*key)
+        found = self._manifests.pop(key, None) or self._read_manifest(version)
         self._manifests[key] = found
         while len(self._manifests) > _MANIFESTS_HELD:
             self._manifests.popitem(last=False)
         return found
+
+    def _read_manifest(self, version: Version) -> StoredManifest:
+        """Read a manifest; where it is gone, say whether the version was deleted meanwhile."""
+        try:
+            return self.store.read_manifest(version.digest, version.generation)
+        except IntegrityError as error:
+            if error.code != "manifest_missing":
+                raise
+            now = self.version(version)  # which is told to be deleted where it is
+            if now.generation == version.generation:
+                raise
+            return self.store.read_manifest(now.digest, now.generation)

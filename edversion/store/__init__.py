@@ -197,6 +197,10 @@ class Store:
         """Tell whether a manifest object is there."""
         return self.backend.size(manifest_key(digest, generation)) is not None
 
+    def manifest_size(self, digest: str, generation: int) -> int:
+        """Give the stored bytes of a manifest object; 0 where it is gone."""
+        return self.backend.size(manifest_key(digest, generation)) or 0
+
     def delete_pack(self, pack: str) -> None:
         """Remove a pack that no version names."""
         self.backend.delete(pack_key(pack))

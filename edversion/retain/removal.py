@@ -1,4 +1,4 @@
-"""Delete a version, unless an alias, a plugin or another reason keeps it."""
+"""Delete a version, unless an alias, a plugin or another reason keeps it; and restore one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from edversion.errors import RefusedError
 from edversion.model import Version
 from edversion.plugins import Plugins
 
-__all__ = ["delete_version"]
+__all__ = ["delete_version", "restore_version"]
 
 
 def delete_version(
@@ -31,3 +31,16 @@ def delete_version(
             reasons=reasons,
         )
     catalog.delete(version, actor=actor, reason=reason)
+
+
+def restore_version(version: Version, *, actor: str, reason: str | None, catalog: Catalog) -> None:
+    """Let a deleted version be there again, as long as its bytes are.
+
+    Raises
+    ------
+    InvalidInputError
+        It is not deleted.
+    RefusedError
+        Its bytes are gone, or a live version has its content.
+    """
+    catalog.restore_version(version, actor=actor, reason=reason)
