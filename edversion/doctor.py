@@ -102,6 +102,7 @@ def _lost_catalog(case: _Case) -> _Found:
 
     def rebuild() -> None:
         catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
+        catalog.restore_retentions(store.records.retentions())
         manifests = {(digest, generation) for digest, generation, _ in store.manifests()}
         catalog.note_gone(manifests, {pack for pack, _ in store.packs()})
         catalog.set_setting(_STORE_ID, store.id)

@@ -17,6 +17,7 @@ from edversion.catalog import PACK, Catalog, Removal
 from edversion.doctor import leftovers, unheard_of
 from edversion.errors import RefusedError
 from edversion.plugins import Plugins
+from edversion.retain import read_policy
 from edversion.store import Store
 
 __all__ = ["GRACE", "GcReport", "collect_garbage"]
@@ -117,17 +118,30 @@ def _check_catalog(store: Store, catalog: Catalog) -> None:
 
 
 def _kept(catalog: Catalog, plugins: Plugins) -> tuple[dict[str, str], list[int] | None]:
-    """Ask the plugins about every deleted version; give their reasons, and who may go."""
-    if not plugins.hears("edversion_retain"):
+    """Ask holds and plugins about every deleted version; give the reasons, and who may go."""
+    holds = _holds(catalog)
+    if not holds and not plugins.hears("edversion_retain"):
         return {}, None
     kept, free = {}, []
     for id, version in catalog.waiting_versions():
-        reasons = plugins.retain(version)
+        held = holds.get((version.project, version.name))
+        reasons = plugins.retain(version) if held is None else (held,)
         if reasons:
             kept[version.reference] = "; ".join(reasons)
         else:
             free.append(id)
     return kept, free
+
+
+def _holds(catalog: Catalog) -> dict[tuple[str, str], str]:
+    """Give the collections that are under a legal hold, and why."""
+    policies = {
+        (record.project, record.collection): read_policy(record.text)
+        for record in catalog.retentions()
+        if record.text is not None
+    }
+    held = {place: policy.legal_hold for place, policy in policies.items()}
+    return {place: f"legal hold: {why}" for place, why in held.items() if why is not None}
 
 
 def _manifest_bytes(store: Store, doomed: Iterable[Removal]) -> int:

@@ -19,6 +19,7 @@ from edversion.catalog.requests import (
     Resumption,
     Revision,
 )
+from edversion.catalog.retaining import RetentionRecord
 from edversion.catalog.reviving import DeletedVersion
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Proposal",
     "Removal",
     "Resumption",
+    "RetentionRecord",
     "Revision",
     "governing",
 ]

@@ -20,6 +20,7 @@ from edversion.catalog.policies import Policies
 from edversion.catalog.promotions import Promotions
 from edversion.catalog.receipts import Receipts
 from edversion.catalog.restoring import Restoring
+from edversion.catalog.retaining import Retaining
 from edversion.catalog.reviving import Reviving
 from edversion.catalog.runs import Runs
 from edversion.catalog.schema import prepare
@@ -43,6 +44,7 @@ class Catalog(
     Packs,
     Collecting,
     Reviving,
+    Retaining,
     Receipts,
     Restoring,
 ):

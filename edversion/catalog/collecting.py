@@ -37,7 +37,16 @@ from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import collections, packs, projects, version_packs, versions
 from edversion.model import Version
 
-__all__ = ["MANIFEST", "NEEDED", "PACK", "Collected", "Collecting", "Removal"]
+__all__ = [
+    "IS_NEEDED",
+    "MANIFEST",
+    "NEEDED",
+    "PACK",
+    "PRESENT",
+    "Collected",
+    "Collecting",
+    "Removal",
+]
 
 PACK, MANIFEST = "pack", "manifest"
 
@@ -45,12 +54,16 @@ NEEDED = versions.c.condemned_at.is_(None)
 """Versions whose bytes must stay: the live ones, and the deleted ones not yet condemned."""
 
 _WAITS = versions.c.deleted_at.is_not(None) & versions.c.purged_at.is_(None)
-_PRESENT = packs.c.removed_at.is_(None)
-_IS_NEEDED = exists(
+PRESENT = packs.c.removed_at.is_(None)
+"""Packs whose removal was not decided."""
+
+IS_NEEDED = exists(
     select(literal(1))
     .select_from(version_packs.join(versions))
     .where(version_packs.c.pack_id == packs.c.id, NEEDED)
 )
+"""Packs that some version needs."""
+
 _STREAM = 500
 _WAITING = (
     VERSIONS.where(_WAITS, versions.c.id > bindparam("after"))
@@ -234,7 +247,7 @@ class Collecting(Area):
             for batch in batches(gone):
                 here = update(versions).where(versions.c.id.in_(batch))
                 transaction.execute(here.values(condemned_at=at, purged_at=at))
-            free = transaction.execute(select(packs.c.id).where(_PRESENT, ~_IS_NEEDED)).scalars()
+            free = transaction.execute(select(packs.c.id).where(PRESENT, ~IS_NEEDED)).scalars()
             for batch in batches([pack for pack in free if pack not in present]):
                 lost = update(packs).where(packs.c.id.in_(batch))
                 transaction.execute(lost.values(condemned_at=at, removed_at=at))
@@ -247,9 +260,7 @@ def _collect(transaction: Transaction, grace: timedelta, only: Sequence[int] | N
     gone = versions.c.condemned_at <= due, versions.c.purged_at.is_(None)
     transaction.execute(update(versions).where(*gone).values(purged_at=at))
     transaction.execute(
-        update(packs)
-        .where(packs.c.condemned_at <= due, _PRESENT, ~_IS_NEEDED)
-        .values(removed_at=at)
+        update(packs).where(packs.c.condemned_at <= due, PRESENT, ~IS_NEEDED).values(removed_at=at)
     )
     times = {"due": at, "moment": at}
     for found in (_MANIFESTS, _PACKS):
@@ -269,10 +280,10 @@ def _condemn(transaction: Transaction, only: Sequence[int] | None) -> None:
             transaction.execute(condemn.where(versions.c.id.in_(batch)))
     condemned = packs.c.condemned_at.is_not(None)
     transaction.execute(
-        update(packs).where(condemned, _PRESENT, _IS_NEEDED).values(condemned_at=None)
+        update(packs).where(condemned, PRESENT, IS_NEEDED).values(condemned_at=None)
     )
     transaction.execute(
-        update(packs).where(~condemned, _PRESENT, ~_IS_NEEDED).values(condemned_at=at)
+        update(packs).where(~condemned, PRESENT, ~IS_NEEDED).values(condemned_at=at)
     )
 
 
@@ -294,7 +305,7 @@ def _summed_up(connection: Connection, at: datetime, grace: timedelta) -> Collec
         removals.c.due_at <= at
     )
     removed = _sum(packs.c.removed_at == at)
-    condemned = _sum(packs.c.condemned_at.is_not(None), _PRESENT)
+    condemned = _sum(packs.c.condemned_at.is_not(None), PRESENT)
     gone, waits = connection.execute(removed).one(), connection.execute(condemned).one()
     return Collected(
         condemned=_references(connection, versions.c.condemned_at == at),

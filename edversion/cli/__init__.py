@@ -14,7 +14,7 @@ from edversion.cli.find import ls, search, show
 from edversion.cli.history import events, lineage, metrics, runs
 from edversion.cli.log import log
 from edversion.cli.read import cat, get, open_command
-from edversion.cli.retain import gc, restore
+from edversion.cli.retain import gc, restore, retain
 from edversion.cli.setup import completion, init, status, version
 
 __all__ = ["cli", "main"]
@@ -39,7 +39,7 @@ cli.add_section("Log and read", [init, log, get, open_command, cat])
 cli.add_section("Find", [ls, show, search, metrics])
 cli.add_section("Compare", [compare, diff, leaderboard])
 cli.add_section("Change facts", [alias, tag, edit])
-cli.add_section("Remove", [delete, restore, gc])
+cli.add_section("Remove", [delete, restore, retain, gc])
 cli.add_section("What happened", [runs, lineage, events])
 cli.add_section("Check and set up", [status, verify, doctor, completion, version])
 

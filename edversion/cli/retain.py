@@ -1,26 +1,28 @@
-"""Commands for what goes and what comes back: restore, gc."""
+"""Commands for what stays, what goes and what comes back: retain, restore, gc."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edversion.cli.output import note
-from edversion.cli.parameters import REFERENCE, TEXT
+from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.progress import busy
-from edversion.cli.session import Command, Session, pass_session
+from edversion.cli.session import Command, Group, Session, pass_session
 from edversion.cli.values import counted, document, plain, short_time, size
 from edversion.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from edversion.catalog import DeletedVersion
+    from edversion.catalog import DeletedVersion, RetentionRecord
     from edversion.cli.screen import Screen
     from edversion.gc import GcReport
+    from edversion.retain import RetainReport
 
-__all__ = ["gc", "restore"]
+__all__ = ["gc", "restore", "retain"]
 
 
 class _SpanType(click.ParamType):  # type: ignore[type-arg] # only newer clicks subscript it
@@ -146,3 +148,123 @@ def _show_gc(screen: Screen, report: GcReport) -> None:
     if report.waiting_size:
         parts.append(f"{size(report.waiting_size)} in packs wait for the end of their grace")
     screen.line("; ".join(parts))
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@click.option("--dry-run", is_flag=True, help="Say what would go and why the rest stays.")
+@click.option("--collection", type=COLLECTION, help="Only this one; else all with a policy.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def retain(context: click.Context, dry_run: bool, collection: str | None, yes: bool) -> None:
+    """Delete the versions that the policies of retention let go.
+
+    They can be restored until 'edversion gc' has removed their bytes. Collections without a
+    policy keep everything.
+    """
+    session = context.ensure_object(Session)
+    if context.invoked_subcommand is not None:
+        if dry_run or yes or collection is not None:
+            raise click.UsageError("--dry-run, --collection and --yes go without a command.")
+        return
+    name = None if collection is None else session.full(collection)
+    with session.repository() as repository:
+        report = repository.retain(name, dry_run=True)
+        going = sum(item.goes for item in report.decisions)
+        if going and not dry_run and not yes:
+            click.confirm(f"Delete {counted(going, 'version')}?", abort=True, err=True)
+        if not dry_run:
+            report = repository.retain(name)
+    session.answer(_retained(report), lambda screen: _show_retained(screen, report))
+
+
+def _retained(report: RetainReport) -> dict[str, Any]:
+    found = [
+        {"version": item.version.reference, "goes": item.goes, "why": item.why}
+        for item in report.decisions
+    ]
+    return {"dry_run": report.dry_run, "decisions": found, "size": report.size}
+
+
+def _show_retained(screen: Screen, report: RetainReport) -> None:
+    if not report.decisions:
+        note("no collection has a policy of retention; set one with 'edversion retain policy set'")
+        return
+    gone = "goes" if report.dry_run else "deleted"
+    screen.table(
+        ("version", "created (UTC)", "verdict", "why"),
+        (
+            (
+                item.version.reference,
+                short_time(item.version.created_at),
+                gone if item.goes else "stays",
+                item.why,
+            )
+            for item in report.decisions
+        ),
+    )
+    count = sum(item.goes for item in report.decisions)
+    verb = "would go" if report.dry_run else "deleted"
+    screen.line(f"{counted(count, 'version')} {verb}; gc then frees {size(report.size)} in packs")
+
+
+@retain.group("policy", cls=Group)
+def retain_policy() -> None:
+    """Set and show the policies that say which versions stay."""
+
+
+@retain_policy.command("set", cls=Command)
+@click.argument("name", type=COLLECTION)
+@click.argument(
+    "file",
+    required=False,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
+@click.option("--reason", type=TEXT, help="Why; kept for ever.")
+@click.option("--withdraw", is_flag=True, help="Keep everything from now on.")
+@pass_session
+def set_policy(
+    session: Session, name: str, file: Path | None, reason: str | None, withdraw: bool
+) -> None:
+    r"""Set the policy of a collection from a TOML file; those before stay on record.
+
+    \b
+    edversion retain policy set dropout retention.toml --reason "as decided in May"
+    edversion retain policy set dropout --withdraw --reason "the study goes on"
+    """
+    if (file is None) != withdraw:
+        raise click.UsageError("give a FILE, or --withdraw.")
+    text = None
+    if file is not None:
+        with click.open_file(str(file), encoding="utf-8") as stream:
+            text = stream.read()
+    with session.repository() as repository:
+        record = repository.set_retention(session.full(name), text, reason=reason)
+    done = "withdrawn" if record.text is None else "set"
+    line = f"policy of retention of {record.project}/{record.collection} #{record.number} {done}"
+    session.answer(plain(record), lambda screen: screen.line(line))
+
+
+@retain_policy.command("show", cls=Command)
+@click.argument("name", required=False, type=COLLECTION)
+@pass_session
+def show_policy(session: Session, name: str | None) -> None:
+    """Show the policies that hold; with NAME, all that the collection had."""
+    with session.repository() as repository:
+        found = repository.retentions(None if name is None else session.full(name))
+    session.answer(plain(found), lambda screen: _show_policies(screen, found))
+
+
+def _show_policies(screen: Screen, found: Sequence[RetentionRecord]) -> None:
+    if not found:
+        note("there is no policy of retention")
+    for record in found:
+        screen.facts(
+            {
+                "number": str(record.number),
+                "set": f"{short_time(record.at)} UTC by {record.actor}",
+                "reason": record.reason or "",
+            },
+            title=f"{record.project}/{record.collection}",
+        )
+        for line in (record.text or "withdrawn").splitlines():
+            screen.line(line)

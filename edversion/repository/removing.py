@@ -1,11 +1,12 @@
-"""Bring deleted versions back, and give back the bytes that nobody needs."""
+"""What stays, what goes and what comes back: policies of retention, gc, deleted versions."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from edversion import gc, retain
-from edversion.catalog import DeletedVersion
+from edversion.catalog import DeletedVersion, RetentionRecord
 from edversion.environment import actor
 from edversion.errors import InvalidInputError
 from edversion.metadata import check_text
@@ -17,7 +18,88 @@ __all__ = ["Removing"]
 
 
 class Removing(Area):
-    """What happens to versions that were deleted."""
+    """What happens to versions that nobody needs, and to deleted ones."""
+
+    def set_retention(
+        self, name: str, text: str | None, *, reason: str | None = None
+    ) -> RetentionRecord:
+        """Set the policy of a collection that says which of its versions stay.
+
+        Parameters
+        ----------
+        name : str
+            ``name`` or ``project/name``.
+        text : str or None
+            TOML; None to withdraw the policy.
+        reason : str, optional
+            Why; kept for ever.
+
+        Raises
+        ------
+        InvalidInputError
+            The text is no policy, or lets evidence go before it is six months old.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     for number in range(3):
+        ...         draft = edversion.Artifact("scores", type="dataset")
+        ...         draft.add_bytes(bytes(number), "scores.csv")
+        ...         version = run.log_artifact(draft)
+        ...     run.repository.set_retention("scores", "keep_last = 2").number
+        ...     report = run.repository.retain()
+        1
+        >>> [(item.version.version, item.goes) for item in report.decisions]
+        [('v2', False), ('v1', False), ('v0', True)]
+        >>> folder.cleanup()
+        """
+        if text is not None:
+            retain.read_policy(text)
+        found = self._collection(parse_reference(name))
+        record = self.catalog.set_retention(
+            found.project,
+            found.name,
+            text,
+            actor=actor(),
+            reason=check_text(reason, "reason"),
+        )
+        self.store.records.write_retention(asdict(record))
+        return record
+
+    def retentions(self, name: str | None = None) -> tuple[RetentionRecord, ...]:
+        """Give the policies that hold; of one collection all that it had, the present first."""
+        if name is None:
+            return self.catalog.retentions()
+        found = self._collection(parse_reference(name))
+        return self.catalog.retention_history(found.project, found.name)
+
+    def retain(self, name: str | None = None, *, dry_run: bool = False) -> retain.RetainReport:
+        """Delete the versions that the policies let go; `restore` brings them back until gc.
+
+        Parameters
+        ----------
+        name : str, optional
+            Only this collection; all that have a policy where left out.
+        dry_run : bool
+            Whether only to say what would go, and why the rest stays.
+
+        Raises
+        ------
+        HookError
+            A plugin could not say whether it needs a version.
+        """
+        if name is None:
+            places = [(one.project, one.collection) for one in self.catalog.retentions()]
+        else:
+            found = self._collection(parse_reference(name))
+            places = [(found.project, found.name)]
+        report = retain.retain_versions(
+            self.catalog, self.plugins, places, actor=actor(), dry_run=dry_run
+        )
+        self.write_receipts()
+        return report
 
     def deleted(
         self, name: str | None = None, *, project: str | None = None

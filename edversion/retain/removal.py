@@ -6,8 +6,9 @@ from edversion.catalog import Catalog
 from edversion.errors import RefusedError
 from edversion.model import Version
 from edversion.plugins import Plugins
+from edversion.retain.policy import read_policy
 
-__all__ = ["delete_version", "restore_version"]
+__all__ = ["delete_version", "hold_of", "restore_version"]
 
 
 def delete_version(
@@ -18,11 +19,13 @@ def delete_version(
     Raises
     ------
     RefusedError
-        An alias points at it, or a plugin gives a reason to keep it.
+        An alias points at it, its collection is under a legal hold, or a plugin gives a
+        reason to keep it.
     HookError
         A plugin could not answer.
     """
-    reasons = plugins.retain(version)
+    hold = hold_of(version, catalog)
+    reasons = plugins.retain(version) if hold is None else (hold,)
     if reasons:
         raise RefusedError(
             f"{version.reference} is kept: {'; '.join(reasons)}",
@@ -31,6 +34,15 @@ def delete_version(
             reasons=reasons,
         )
     catalog.delete(version, actor=actor, reason=reason)
+
+
+def hold_of(version: Version, catalog: Catalog) -> str | None:
+    """Say why a version's collection is under a legal hold; None where it is not."""
+    record = catalog.retention(version.project, version.name)
+    if record is None or record.text is None:
+        return None
+    hold = read_policy(record.text).legal_hold
+    return None if hold is None else f"legal hold: {hold}"
 
 
 def restore_version(version: Version, *, actor: str, reason: str | None, catalog: Catalog) -> None:

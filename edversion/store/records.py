@@ -71,6 +71,18 @@ class Records:
             f"runs/{record['id'][:2]}/{record['id']}.json", _encoded("run", record)
         )
 
+    def write_retention(self, record: Mapping[str, Any]) -> None:
+        """Write a policy of retention: a lost catalog must not end a legal hold."""
+        place = f"{_folder(record['project'])}/{_folder(record['collection'])}"
+        plain = {**record, "at": record["at"].isoformat()}
+        self._backend.replace(
+            f"retention/{place}/{record['number']}.json", _encoded("retention", plain)
+        )
+
+    def retentions(self) -> Iterator[dict[str, Any]]:
+        """Give all policies of retention that can be read, in no order."""
+        yield from self._all("retention", "retention")
+
     def receipts(self) -> Iterator[dict[str, Any]]:
         """Give all receipts that can be read, in no order.
 

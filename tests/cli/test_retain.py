@@ -38,3 +38,33 @@ def test_gc_and_restore_refuse_what_makes_no_sense(work, call):
     answer = call("gc", "--grace", "soon")
     assert answer.code == 2
     assert "12h, 30d, 4w" in answer.err
+
+
+def test_retain_says_what_goes_and_why_the_rest_stays(work, call):
+    (work / "retention.toml").write_text("keep_last = 1\n")
+    assert "no collection has a policy" in call("retain").err
+    answer = call("retain", "policy", "set", "scores", "retention.toml", "--reason", "[b]x[/b]")
+    assert answer.text == "policy of retention of school/scores #1 set\n"
+    assert "keep_last = 1" in call("retain", "policy", "show").text
+    said = call("retain", "--dry-run", "--json").json
+    assert [(item["version"], item["goes"]) for item in said["decisions"]] == [
+        ("school/scores:v1", False),
+        ("school/scores:v0", True),
+    ]
+    assert call("retain", input="n\n").code == 1
+    assert len(call("ls", "scores", "--json").json) == 2
+    done = call("retain", "--collection", "scores", "--yes")
+    assert "no rule keeps it" in done.text
+    assert done.lines[-1].startswith("1 version deleted")
+    assert len(call("ls", "scores", "--json").json) == 1
+    withdrawn = call("retain", "policy", "set", "scores", "--withdraw", "--json").json
+    assert (withdrawn["number"], withdrawn["text"]) == (2, None)
+    assert len(call("retain", "policy", "show", "scores", "--json").json) == 2
+
+
+def test_retain_refuses_what_makes_no_sense(work, call):
+    (work / "retention.toml").write_text('keep_last = 1\nminimum_age = "1mo"\n')
+    refused = call("retain", "policy", "set", "scores", "retention.toml", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "evidence_too_young")
+    assert call("retain", "policy", "set", "scores").code == 2
+    assert call("retain", "--yes", "policy", "show").code == 2
