@@ -13,6 +13,8 @@ from edversion.cli.completion import PROGRAM, VARIABLE, register_bash
 from edversion.cli.find import ls, search, show
 from edversion.cli.history import events, lineage, metrics, runs
 from edversion.cli.log import log
+from edversion.cli.policy import policy
+from edversion.cli.promote import approve, history, pending, promote, rollback
 from edversion.cli.read import cat, get, open_command
 from edversion.cli.retain import gc, restore, retain
 from edversion.cli.setup import completion, init, status, version
@@ -39,6 +41,7 @@ cli.add_section("Log and read", [init, log, get, open_command, cat])
 cli.add_section("Find", [ls, show, search, metrics])
 cli.add_section("Compare", [compare, diff, leaderboard])
 cli.add_section("Change facts", [alias, tag, edit])
+cli.add_section("Promote", [promote, policy, approve, pending, rollback, history])
 cli.add_section("Remove", [delete, restore, retain, gc])
 cli.add_section("What happened", [runs, lineage, events])
 cli.add_section("Check and set up", [status, verify, doctor, completion, version])
