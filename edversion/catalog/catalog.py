@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edversion.catalog.aliases import Aliases
+from edversion.catalog.ancestry import Ancestry
 from edversion.catalog.collecting import Collecting
 from edversion.catalog.committing import Commits
 from edversion.catalog.database import Database
@@ -39,6 +40,7 @@ class Catalog(
     Editing,
     Edges,
     Origins,
+    Ancestry,
     Metrics,
     Journal,
     Packs,

@@ -264,11 +264,13 @@ run_versions = Table(
     "run_versions",
     schema,
     Column("run_id", String(128), ForeignKey("runs.id"), primary_key=True),
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True, index=True),
+    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
     Column("direction", String(8), primary_key=True),
     # Empty where none was said: a key holds no NULL.
     Column("relation", String(128), primary_key=True),
     Column("at", Instant, nullable=False),
+    # With the direction: lineage asks who logged what ten thousand runs have used.
+    Index("ix_run_versions_version_id_direction", "version_id", "direction"),
 )
 
 version_sources = Table(

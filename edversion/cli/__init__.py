@@ -11,7 +11,8 @@ from edversion.cli.check import doctor, verify
 from edversion.cli.compare import compare, diff, leaderboard
 from edversion.cli.completion import PROGRAM, VARIABLE, register_bash
 from edversion.cli.find import ls, search, show
-from edversion.cli.history import events, lineage, metrics, runs
+from edversion.cli.history import events, metrics, runs
+from edversion.cli.lineage import lineage
 from edversion.cli.log import log
 from edversion.cli.policy import policy
 from edversion.cli.promote import approve, history, pending, promote, rollback

@@ -1,8 +1,7 @@
-"""Commands that tell what happened: runs, events, lineage, metrics."""
+"""Commands that tell what happened: runs, events, metrics."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,15 @@ from edversion.cli.values import (
     json_text,
     plain,
     run_summary,
-    said_of,
     short_time,
 )
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
-    from edversion.lineage import LineageEdge
     from edversion.model import Event, Json, RunInfo, Version
     from edversion.repository import Repository
 
-__all__ = ["events", "lineage", "metrics", "runs", "show_events"]
+__all__ = ["events", "metrics", "runs", "show_events"]
 
 _CHANGE_SHOWN = 120
 
@@ -187,52 +184,6 @@ def _side(value: Json) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={json_text(item)}" for key, item in value.items())
     return "" if value is None else json_text(value)
-
-
-@click.command(cls=Command)
-@click.argument("reference", type=REFERENCE)
-@click.option("--down", is_flag=True, help="What was made from it, not what it was made from.")
-@pass_session
-def lineage(session: Session, reference: str, down: bool) -> None:
-    """Draw what a version was made from, and by which runs."""
-    with session.repository() as repository:
-        version = repository.version(session.full(reference))
-        edges = repository.lineage(version, "down" if down else "up")
-    answer = {
-        "version": version.reference,
-        "direction": "down" if down else "up",
-        "edges": [_edge(edge) for edge in edges],
-    }
-
-    def show(screen: Screen) -> None:
-        screen.tree(version.reference, _branches(edges, down=down))
-        if not edges:
-            note("nothing was made from it" if down else "no run recorded what it was made from")
-
-    session.answer(answer, show)
-
-
-def _branches(edges: Sequence[LineageEdge], *, down: bool) -> dict[str, list[tuple[str, str]]]:
-    """Give what hangs below each version, with all that is said of the two in one remark."""
-    told: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for edge in edges:
-        here, there = edge.target.reference, edge.source.reference
-        if down:
-            here, there = there, here
-        told[here][there].append(said_of(edge))
-    return {
-        here: [(there, "; ".join(said)) for there, said in below.items()]
-        for here, below in told.items()
-    }
-
-
-def _edge(edge: LineageEdge) -> dict[str, Any]:
-    return {
-        "source": edge.source.reference,
-        "target": edge.target.reference,
-        "relation": edge.relation,
-        "run": None if edge.run is None else run_summary(edge.run),
-    }
 
 
 @click.command(cls=Command)

@@ -5,6 +5,8 @@ repository that made it, through the small protocol :class:`VersionSource`.
 """
 
 from edversion.model.comparison import Cell, CellKind, Comparison, Section
+from edversion.model.lazy import LazyFacts
+from edversion.model.lineage import Direction, Lineage, LineageEdge
 from edversion.model.promotion import (
     AliasMove,
     Approval,
@@ -38,11 +40,15 @@ __all__ = [
     "CellKind",
     "CollectionInfo",
     "Comparison",
+    "Direction",
     "Event",
     "ExternalReference",
     "FileEntry",
     "FilePart",
     "Json",
+    "LazyFacts",
+    "Lineage",
+    "LineageEdge",
     "Manifest",
     "Metric",
     "MoveKind",

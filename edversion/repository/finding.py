@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from edversion import lineage
 from edversion.metadata import check_limit, check_text, check_whole
 from edversion.model import (
     CollectionInfo,
+    Direction,
     Event,
+    LineageEdge,
     Metric,
     RunInfo,
     RunStatus,
@@ -16,6 +15,7 @@ from edversion.model import (
 )
 from edversion.reference import parse_reference
 from edversion.repository.parts import Area, Subject
+from edversion.store import collector_paused
 
 __all__ = ["Finding"]
 
@@ -114,11 +114,13 @@ class Finding(Area):
     def lineage(
         self,
         reference: Subject,
-        direction: Literal["up", "down"] = "up",
+        direction: Direction = "up",
         *,
         depth: int | None = None,
-    ) -> tuple[lineage.LineageEdge, ...]:
+    ) -> tuple[LineageEdge, ...]:
         """Give what a version was made from (``up``), or what was made from it (``down``).
+
+        `Version.ancestors` and `Version.descendants` give the versions and runs as well.
 
         Parameters
         ----------
@@ -130,7 +132,8 @@ class Finding(Area):
             How many steps at most; all of them where left out.
         """
         steps = check_whole(depth, "depth")
-        return lineage.trace(self.version(reference), self.catalog, direction, depth=steps)
+        with collector_paused():
+            return self.catalog.lineage(self.version(reference), direction, depth=steps).edges
 
     def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
         """Give what changed, newest first; `subject` is a full reference."""

@@ -12,15 +12,18 @@ from edversion.artifact import Artifact
 from edversion.catalog import Catalog
 from edversion.errors import IntegrityError
 from edversion.location import Location
+from edversion.metadata import check_whole
 from edversion.model import (
+    Direction,
     FileEntry,
     FilePart,
+    Lineage,
     RunInfo,
     Version,
 )
 from edversion.plugins import Plugins
 from edversion.repository.parts import Area
-from edversion.store import Store, StoredManifest
+from edversion.store import Store, StoredManifest, collector_paused
 
 __all__ = ["Serving"]
 
@@ -80,6 +83,12 @@ class Serving(Area):
         """Give the runs that logged or used a version."""
         return self.catalog.runs_of(version, direction)
 
+    def lineage_of(self, version: Version, direction: Direction, depth: int | None) -> Lineage:
+        """Give all that a version came from, or that came of it."""
+        steps = check_whole(depth, "depth")
+        with collector_paused():
+            return self.catalog.lineage(version, direction, depth=steps)
+
     def draft_of(self, version: Version) -> Artifact:
         """Make a draft that starts from a version."""
         draft = Artifact(
@@ -99,6 +108,10 @@ class Serving(Area):
         while len(self._manifests) > _MANIFESTS_HELD:
             self._manifests.popitem(last=False)
         return found
+
+    def forget_manifests(self) -> None:
+        """Read manifests anew from now on: bytes may lie elsewhere."""
+        self._manifests.clear()
 
     def _read_manifest(self, version: Version) -> StoredManifest:
         """Read a manifest; where it is gone, say whether the version was deleted meanwhile."""

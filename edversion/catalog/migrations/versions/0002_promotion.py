@@ -1,4 +1,7 @@
-"""Promotion: moves of aliases, policies, approvals, and what waits for them."""
+"""Promotion: moves of aliases, policies, approvals, and what waits for them.
+
+And an index by which lineage finds the one run that logged what many have used.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,10 @@ def upgrade() -> None:
     rows = _told_moves(op.get_bind())
     if rows:
         op.bulk_insert(moves, rows)
+    op.drop_index("ix_run_versions_version_id", "run_versions")
+    op.create_index(
+        "ix_run_versions_version_id_direction", "run_versions", ["version_id", "direction"]
+    )
 
 
 def _create_moves() -> sa.Table:
