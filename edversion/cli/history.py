@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion.cli.output import note
+from edversion.cli.output import note, write_bytes
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut, show_metrics, show_runs, took
 from edversion.cli.values import (
+    counted,
     document,
     full_time,
     json_text,
@@ -19,6 +21,7 @@ from edversion.cli.values import (
     run_summary,
     short_time,
 )
+from edversion.digests import canonical_json
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
@@ -122,13 +125,28 @@ def _show_run(
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most."
 )
+@click.option(
+    "--export",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write all events as JSON lines, oldest first; - is the standard output.",
+)
 @pass_session
-def events(session: Session, subject: str | None, limit: int) -> None:
+def events(session: Session, subject: str | None, limit: int, export: Path | None) -> None:
     """List who changed what, when and why, newest first.
 
     SUBJECT is a version or an alias, e.g. dropout:v3 or dropout:champion, also one that was
     deleted.
+
+    Events are a chain: 'edversion verify --events' proves that none was changed, removed or
+    moved. With --export each line holds the event's digest, by which the file can be proved
+    too; FORMAT.md says how.
     """
+    if export is not None:
+        if subject is not None:
+            raise click.UsageError("--export writes the events of everything; leave SUBJECT out.")
+        _export(session, export)
+        return
     with session.repository() as repository:
         text = None if subject is None else _full_subject(repository, session.full(subject))
         found = repository.events(subject=text, limit=limit + 1)
@@ -141,6 +159,31 @@ def events(session: Session, subject: str | None, limit: int) -> None:
         say_cut(found, limit)
 
     session.answer(plain(found[:limit]), show)
+
+
+def _export(session: Session, path: Path) -> None:
+    """Write every event; a file takes its name only when it is whole."""
+    with session.repository() as repository:
+        if str(path) == "-":
+            for event in repository.each_event():
+                write_bytes(canonical_json(event.as_json()) + b"\n")
+            return
+        count, part = 0, path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as file:
+                for event in repository.each_event():
+                    file.write(canonical_json(event.as_json()) + b"\n")
+                    count += 1
+            part.replace(path)
+        except OSError as error:
+            raise click.FileError(str(path), error.strerror) from error
+        finally:
+            part.unlink(missing_ok=True)
+    session.answer({"file": str(path), "events": count}, lambda _: note(_written(count, path)))
+
+
+def _written(count: int, path: Path) -> str:
+    return f"wrote {counted(count, 'event')} to {path}"
 
 
 def _full_subject(repository: Repository, text: str) -> str:

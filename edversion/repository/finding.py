@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from edversion.metadata import check_limit, check_text, check_whole
 from edversion.model import (
     CollectionInfo,
@@ -139,3 +141,19 @@ class Finding(Area):
         """Give what changed, newest first; `subject` is a full reference."""
         about = check_text(subject, "subject")
         return self.catalog.events(subject=about, limit=check_limit(limit))
+
+    def each_event(self) -> Iterator[Event]:
+        """Give every event of the repository, oldest first, without holding them all.
+
+        Examples
+        --------
+        >>> import edversion, json, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     _ = run.log_artifact(edversion.Artifact("pupils", type="dataset"))
+        ...     lines = [json.dumps(event.as_json()) for event in run.repository.each_event()]
+        >>> len(lines), json.loads(lines[0])["action"]
+        (2, 'version.logged')
+        >>> folder.cleanup()
+        """
+        return self.catalog.each_event()
