@@ -20,6 +20,7 @@ from edversion.catalog.packs import Packs
 from edversion.catalog.policies import Policies
 from edversion.catalog.promotions import Promotions
 from edversion.catalog.receipts import Receipts
+from edversion.catalog.repacking import Repacking
 from edversion.catalog.restoring import Restoring
 from edversion.catalog.retaining import Retaining
 from edversion.catalog.reviving import Reviving
@@ -47,6 +48,7 @@ class Catalog(
     Collecting,
     Reviving,
     Retaining,
+    Repacking,
     Receipts,
     Restoring,
 ):

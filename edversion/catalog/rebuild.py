@@ -162,6 +162,7 @@ class Rebuild:
             "deleted_at": _time(deleted["at"]),
             "deleted_by": deleted["actor"],
             "deleted_reason": deleted["reason"],
+            **_erased(receipt),
         }
         return self._id_of(insert(versions), row)
 
@@ -214,6 +215,22 @@ class Rebuild:
         made = self._transaction.execute(statement, row).inserted_primary_key
         assert made is not None
         return int(made[0])
+
+
+def _erased(receipt: Receipt) -> dict[str, Any]:
+    """Give when and why a version was erased, where it was; its bytes are no longer needed."""
+    told = receipt.get("erased")
+    if told is None:
+        return {}
+    at = _time(told["at"])
+    return {
+        "condemned_at": at,
+        "purged_at": at,
+        "erased_at": at,
+        "erased_by": told["actor"],
+        "erased_reason": told["reason"],
+        "erased_basis": told["legal_basis"],
+    }
 
 
 def _time(text: str | None) -> Any:

@@ -110,8 +110,17 @@ def _own(row: Row[Any]) -> dict[str, Json]:
         "metadata": row.metadata,
         "facts": row.facts,
         "deleted": None if row.deleted_at is None else deleted,
+        **_erased(row),
     })  # fmt: skip
     return own
+
+
+def _erased(row: Row[Any]) -> dict[str, Any]:
+    """Give what is told of an erasure; nothing is added to the receipts of other versions."""
+    if row.erased_at is None:
+        return {}
+    told = {"at": row.erased_at, "actor": row.erased_by, "reason": row.erased_reason}
+    return {"erased": told | {"legal_basis": row.erased_basis}}
 
 
 def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:

@@ -12,7 +12,15 @@ from edversion.catalog.aliases import move_aliases
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction
 from edversion.catalog.finding import collection_place
-from edversion.catalog.reading import LIVE, VERSIONS, key_of, located, subject_of, to_versions
+from edversion.catalog.reading import (
+    LIVE,
+    VERSIONS,
+    deleted_error,
+    key_of,
+    located,
+    subject_of,
+    to_versions,
+)
 from edversion.catalog.tables import (
     aliases,
     collections,
@@ -77,6 +85,10 @@ class DeletedVersion:
         When gc found that nobody needs its bytes; they go a time of grace later.
     purged_at : datetime or None
         When its bytes went; until then it can be restored.
+    erased_at : datetime or None
+        When its bytes were destroyed because the law asked for it.
+    legal_basis : str or None
+        Which law asked for it.
     """
 
     version: Version
@@ -85,6 +97,8 @@ class DeletedVersion:
     reason: str | None
     condemned_at: datetime | None
     purged_at: datetime | None
+    erased_at: datetime | None
+    legal_basis: str | None
 
 
 class Reviving(Area):
@@ -141,6 +155,10 @@ def _check_restorable(transaction: Transaction, row: Row[Any]) -> None:
         raise InvalidInputError(
             f"{reference} is not deleted", code="not_deleted", reference=reference
         )
+    if row.erased_at is not None:
+        raise RefusedError(
+            f"{deleted_error(row)}: it cannot be restored", code="bytes_gone", reference=reference
+        )
     lost = transaction.execute(_LOST_PACKS, {"version": row.id}).scalar_one()
     if row.purged_at is not None or lost:
         raise RefusedError(
@@ -166,4 +184,6 @@ def _deleted(row: Row[Any], version: Version) -> DeletedVersion:
         row.deleted_reason,
         row.condemned_at,
         row.purged_at,
+        row.erased_at,
+        row.erased_basis,
     )

@@ -176,6 +176,11 @@ versions = Table(
     # Of a deleted version: since when its bytes wait for their removal, and when they went.
     Column("condemned_at", Instant),
     Column("purged_at", Instant),
+    # Of one whose bytes were destroyed because the law asked for it.
+    Column("erased_at", Instant),
+    Column("erased_by", Text),
+    Column("erased_reason", Text),
+    Column("erased_basis", Text),
     UniqueConstraint("collection_id", "number"),
 )
 # The same content is live once in a collection; deleted versions keep their number.

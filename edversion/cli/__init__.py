@@ -17,7 +17,7 @@ from edversion.cli.log import log
 from edversion.cli.policy import policy
 from edversion.cli.promote import approve, history, pending, promote, rollback
 from edversion.cli.read import cat, get, open_command
-from edversion.cli.retain import gc, restore, retain
+from edversion.cli.retain import erase, gc, restore, retain
 from edversion.cli.setup import completion, init, status, version
 
 __all__ = ["cli", "main"]
@@ -43,7 +43,7 @@ cli.add_section("Find", [ls, show, search, metrics])
 cli.add_section("Compare", [compare, diff, leaderboard])
 cli.add_section("Change facts", [alias, tag, edit])
 cli.add_section("Promote", [promote, policy, approve, pending, rollback, history])
-cli.add_section("Remove", [delete, restore, retain, gc])
+cli.add_section("Remove", [delete, restore, retain, erase, gc])
 cli.add_section("What happened", [runs, lineage, events])
 cli.add_section("Check and set up", [status, verify, doctor, completion, version])
 

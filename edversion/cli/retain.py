@@ -1,9 +1,10 @@
-"""Commands for what stays, what goes and what comes back: retain, restore, gc."""
+"""Commands for what stays, what goes and what comes back: retain, restore, erase, gc."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,11 @@ from edversion.errors import InvalidInputError
 if TYPE_CHECKING:
     from edversion.catalog import DeletedVersion, RetentionRecord
     from edversion.cli.screen import Screen
+    from edversion.erase import Erasure
     from edversion.gc import GcReport
     from edversion.retain import RetainReport
 
-__all__ = ["gc", "restore", "retain"]
+__all__ = ["erase", "gc", "restore", "retain"]
 
 
 class _SpanType(click.ParamType):  # type: ignore[type-arg] # only newer clicks subscript it
@@ -85,6 +87,8 @@ def _deleted(item: DeletedVersion) -> dict[str, Any]:
         "restorable": item.purged_at is None,
         "condemned_at": item.condemned_at,
         "purged_at": item.purged_at,
+        "erased_at": item.erased_at,
+        "legal_basis": item.legal_basis,
     })  # fmt: skip
 
 
@@ -101,12 +105,74 @@ def _show_deleted(screen: Screen, found: Sequence[DeletedVersion]) -> None:
                 item.actor,
                 item.reason or "",
                 size(item.version.size),
-                "can be restored" if item.purged_at is None else "gone",
+                _state(item),
             )
             for item in found
         ),
         right=("size",),
     )
+
+
+def _state(item: DeletedVersion) -> str:
+    if item.erased_at is not None:
+        return f"erased ({item.legal_basis})"
+    return "can be restored" if item.purged_at is None else "gone"
+
+
+@click.command(cls=Command)
+@click.argument("reference", type=REFERENCE)
+@click.option("--reason", type=TEXT, required=True, help="Why; kept for ever.")
+@click.option(
+    "--legal-basis",
+    type=TEXT,
+    required=True,
+    help="Which law or request asks for it, e.g. 'GDPR Art. 17'; kept for ever.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def erase(
+    session: Session, reference: str, reason: str, legal_basis: str, dry_run: bool, yes: bool
+) -> None:
+    """Destroy the bytes of a version at once and for ever, in store and cache.
+
+    Its digest, lineage and events stay. What came of it is listed, and flagged. Copies that
+    were downloaded, caches of other machines and backups are out of reach.
+    """
+    name = session.full(reference)
+    with session.repository() as repository:
+        destroy = partial(repository.erase, name, reason=reason, legal_basis=legal_basis)
+        report = destroy(dry_run=True)
+        if not dry_run:
+            if not yes:
+                question = f"Destroy the bytes of {report.version} ({size(report.size)}) for ever?"
+                click.confirm(question, abort=True, err=True)
+            report = destroy()
+    told = report.trained_on_since_erased
+    answer = document(report, trained_on_since_erased=told)
+    session.answer(answer, lambda screen: _show_erased(screen, report))
+
+
+def _show_erased(screen: Screen, report: Erasure) -> None:
+    verb = "would be erased" if report.dry_run else "erased"
+    screen.line(f"{report.version} {verb}: {counted(report.files, 'file')}, {size(report.size)}")
+    packs = []
+    if report.packs_removed:
+        packs.append(f"{counted(report.packs_removed, 'pack')} destroyed")
+    if report.packs_rewritten:
+        packs.append(f"{counted(report.packs_rewritten, 'pack')} written anew for others")
+    if packs:
+        screen.line(f"{', '.join(packs)}; {size(report.freed)} free")
+    if report.held_by:
+        rows = [(name, f"{count:,}") for name, count in report.held_by.items()]
+        title = "Versions that hold files of it too, which stay"
+        screen.table(("version", "files"), rows, right=("files",), title=title)
+    if report.references:
+        rows_of_urls = [(url,) for url in report.references]
+        screen.table(("url",), rows_of_urls, title="References, which stay where they are")
+    if report.descendants:
+        title = f"Came of it, and flagged: {counted(report.trained_on_since_erased, 'version')}"
+        screen.table(("version",), [(name,) for name in report.descendants], title=title)
 
 
 @click.command(cls=Command)

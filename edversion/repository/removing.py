@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from edversion import gc, retain
-from edversion.catalog import DeletedVersion, RetentionRecord
+from edversion import erase, gc, retain
+from edversion.catalog import DeletedVersion, Erasing, NewRun, RetentionRecord
 from edversion.environment import actor
 from edversion.errors import InvalidInputError
 from edversion.metadata import check_text
 from edversion.model import Version
 from edversion.reference import parse_reference
-from edversion.repository.parts import Area, Subject
+from edversion.repository.parts import Subject
+from edversion.repository.recording import Recording
+from edversion.repository.serving import Serving
 
 __all__ = ["Removing"]
 
 
-class Removing(Area):
+class Removing(Serving, Recording):
     """What happens to versions that nobody needs, and to deleted ones."""
 
     def set_retention(
@@ -148,9 +153,7 @@ class Removing(Area):
         ('latest',)
         >>> folder.cleanup()
         """
-        text = reference.reference if isinstance(reference, Version) else reference
-        named = parse_reference(text)
-        version = self.catalog.resolve(named, project=self.location.project, deleted=True)
+        version = self._even_deleted(reference)
         why = check_text(reason, "reason")
         retain.restore_version(version, actor=actor(), reason=why, catalog=self.catalog)
         self.write_receipts()
@@ -195,3 +198,101 @@ class Removing(Area):
         return gc.collect_garbage(
             self.store, self.catalog, self.plugins, actor=actor(), grace=grace, dry_run=dry_run
         )
+
+    def erase(
+        self, reference: Subject, *, reason: str, legal_basis: str, dry_run: bool = False
+    ) -> erase.Erasure:
+        """Destroy the bytes of a version at once, in the store and in this machine's cache.
+
+        Its number, digest, lineage and events stay, and so do files that other versions hold
+        as well; the report names these versions, and all that came of it, each of which has an
+        event that says so from now on. Copies that were downloaded, caches of other machines
+        and backups are out of reach.
+
+        Parameters
+        ----------
+        reference : str or Version
+            The version, live or deleted.
+        reason : str
+            Why; kept for ever.
+        legal_basis : str
+            Which law or request asks for it, e.g. ``"GDPR Art. 17"``; kept for ever.
+        dry_run : bool
+            Whether only to say what would go.
+
+        Raises
+        ------
+        RefusedError
+            An alias other than ``latest`` points at it, it is under a legal hold, or a plugin
+            keeps it.
+        HookError
+            A plugin could not say whether it is needed.
+        InvalidInputError
+            Reason or legal basis are missing.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     draft = edversion.Artifact("pupils", type="dataset")
+        ...     draft.add_bytes(b"name,grade", "pupils.csv")
+        ...     version = run.log_artifact(draft)
+        ...     done = run.repository.erase(version, reason="asked", legal_basis="GDPR Art. 17")
+        >>> done.files, done.trained_on_since_erased
+        (1, 0)
+        >>> folder.cleanup()
+        """
+        why, basis = check_text(reason, "reason"), check_text(legal_basis, "legal_basis")
+        if not (why and why.strip() and basis and basis.strip()):
+            raise InvalidInputError("an erasure needs a reason and a legal basis", code="no_reason")
+        version = self._even_deleted(reference)
+        works = erase.Works(self.store, self.catalog, self.plugins)
+        if dry_run:
+            return erase.foresee(version, works)
+        how = Erasing(actor(), why, basis)
+        with self._working(version.project, "erase") as run:
+            report, doomed = erase.erase_version(version, works, how, run=run)
+            self.write_receipts()  # before the objects go that the former ones name
+            erase.destroy(doomed, works)
+        self.forget_manifests()
+        return report
+
+    def erased_origins(self, reference: Subject) -> tuple[Version, ...]:
+        """Give the erased versions that a version came from, however far.
+
+        Parameters
+        ----------
+        reference : str or Version
+            The version, live or deleted.
+        """
+        version = self._even_deleted(reference)
+        found = self.catalog.lineage(version, "up").versions
+        return self.catalog.erased_among([one for one in found if one != version])
+
+    def _even_deleted(self, reference: Subject) -> Version:
+        text = reference.reference if isinstance(reference, Version) else reference
+        named = parse_reference(text)
+        return self.catalog.resolve(named, project=self.location.project, deleted=True)
+
+    @contextmanager
+    def _working(self, project: str, job_type: str) -> Iterator[str]:
+        """Open a run of our own: by its lock others know that what it writes is under way."""
+        id = secrets.token_hex(6)
+        new = NewRun(
+            id=id,
+            project=project,
+            name=f"{job_type}-{id[:6]}",
+            job_type=job_type,
+            config={},
+            tags=(),
+            environment={},
+            started_at=datetime.now(UTC),
+        )
+        self.begin_run(new)
+        try:
+            yield id
+        except BaseException as error:
+            self.end_run(id, "failed", repr(error))
+            raise
+        self.end_run(id, "finished")

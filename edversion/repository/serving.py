@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 from edversion import checkout, verify
 from edversion.artifact import Artifact
@@ -29,6 +29,8 @@ __all__ = ["Serving"]
 
 _MANIFESTS_HELD = 4
 
+T = TypeVar("T")
+
 
 class Serving(Area):
     """Files of versions; the methods of `edversion.model.VersionSource`."""
@@ -46,7 +48,7 @@ class Serving(Area):
 
     def path_of(self, version: Version, path: str) -> Path:
         """Give a local path of one file."""
-        return checkout.local_path(self.store, self.stored(version), path)
+        return self._reading(version, lambda stored: checkout.local_path(self.store, stored, path))
 
     def open_file(self, version: Version, path: str) -> BinaryIO:
         """Open one file."""
@@ -67,7 +69,10 @@ class Serving(Area):
         target = (
             Path("artifacts", f"{version.name}-v{version.number}") if root is None else Path(root)
         )
-        return checkout.download(self.store, self.stored(version), target, paths, progress)
+        return self._reading(
+            version,
+            lambda stored: checkout.download(self.store, stored, target, paths, progress),
+        )
 
     def verify_copy(self, version: Version, root: str | Path | None) -> None:
         """Check the stored bytes, or a copy."""
@@ -108,6 +113,17 @@ class Serving(Area):
         while len(self._manifests) > _MANIFESTS_HELD:
             self._manifests.popitem(last=False)
         return found
+
+    def _reading(self, version: Version, read: Callable[[StoredManifest], T]) -> T:
+        """Read from where the bytes are; once more where they were moved meanwhile."""
+        try:
+            return read(self.stored(version))
+        except IntegrityError as error:
+            key = version.digest, version.generation
+            self._manifests.pop(key, None)
+            if error.code != "pack_missing" or self.store.has_manifest(*key):
+                raise
+        return read(self.stored(version))
 
     def forget_manifests(self) -> None:
         """Read manifests anew from now on: bytes may lie elsewhere."""

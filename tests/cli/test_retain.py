@@ -68,3 +68,27 @@ def test_retain_refuses_what_makes_no_sense(work, call):
     assert (refused.code, refused.json["error"]["code"]) == (1, "evidence_too_young")
     assert call("retain", "policy", "set", "scores").code == 2
     assert call("retain", "--yes", "policy", "show").code == 2
+
+
+def test_erase_destroys_and_names_what_came_of_it(work, call):
+    why = ("--reason", "a family [b]asked[/b]", "--legal-basis", "GDPR Art. 17")
+    assert call("erase", "scores:v1").code == 2
+    said = call("erase", "scores:v1", *why, "--dry-run").text
+    assert "school/scores:v1 would be erased" in said
+    assert "school/model:v0" in said
+    assert call("erase", "scores:v1", *why, input="n\n").code == 1
+    assert call("cat", "scores:v1", "scores.csv").code == 0
+    done = call("erase", "scores:v1", *why, "--yes", "--json").json
+    assert (done["descendants"], done["trained_on_since_erased"]) == (["school/model:v0"], 1)
+    assert done["held_by"] == {}
+    read = call("cat", "scores:v1", "scores.csv", "--json")
+    assert (read.code, read.json["error"]["code"]) == (1, "version_erased")
+    assert "a family [b]asked[/b]" in read.json["error"]["message"]
+    assert "erased (GDPR Art. 17)" in call("restore").text
+    shown = call("show", "model", "--json").json
+    assert shown["trained_on_since_erased"] == ["school/scores:v1"]
+    assert "Came of what was erased since: 1 version" in call("show", "model").text
+    assert call("show", "scores:v0", "--json").json["trained_on_since_erased"] == []
+    assert call("verify").code == 0
+    refused = call("erase", "model", *why, "--yes", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (3, "aliased")

@@ -17,6 +17,9 @@ def upgrade() -> None:
     """Add when bytes were condemned and removed, the removals under way, and policies."""
     op.add_column("versions", sa.Column("condemned_at", sa.String(length=27)))
     op.add_column("versions", sa.Column("purged_at", sa.String(length=27)))
+    op.add_column("versions", sa.Column("erased_at", sa.String(length=27)))
+    for name in ("erased_by", "erased_reason", "erased_basis"):
+        op.add_column("versions", sa.Column(name, sa.Text()))
     op.create_table(
         "removals",
         sa.Column("kind", sa.String(length=16), nullable=False),
