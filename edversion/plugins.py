@@ -76,7 +76,8 @@ class Plugins:
             except Exception as error:  # noqa: BLE001 - a broken plugin must not break the engine
                 self._warn(point.name, "import", error)
                 continue
-            self._manager.register(plugin, point.name)
+            if not self._manager.is_registered(plugin):  # nor handed over under another name
+                self._manager.register(plugin, point.name)
 
     def names(self) -> tuple[str, ...]:
         """Give the names of the plugins that are heard, sorted."""
