@@ -65,7 +65,7 @@ def examine(store: Store, catalog: Catalog, *, actor: str, mend: bool) -> tuple[
         nothing that a live process may be writing.
     """
     findings = []
-    for look in (_lost_catalog, _old_catalog, _crashed_runs, _unused, _receipts, _damage, _events):
+    for look in _LOOKS:
         for finding, repair in look(_Case(store, catalog, actor)):
             mended = mend and repair is not None
             if mend and repair is not None:
@@ -103,6 +103,7 @@ def _lost_catalog(case: _Case) -> _Found:
     def rebuild() -> None:
         catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
         catalog.restore_retentions(store.records.retentions())
+        catalog.restore_policies(store.records.policies())
         manifests = {(digest, generation) for digest, generation, _ in store.manifests()}
         catalog.note_gone(manifests, {pack for pack, _ in store.packs()})
         catalog.set_setting(_STORE_ID, store.id)
@@ -215,6 +216,16 @@ def _receipts(case: _Case) -> _Found:
             yield finding, partial(records.delete_receipt, name, generation)
 
 
+def _policies(case: _Case) -> _Found:
+    """Policies of promotion that a rebuilt catalog would not know of."""
+    records = case.store.records
+    for record in case.catalog.policy_records():
+        if not records.has_policy(record):
+            subject = "{project}/{collection}:{pattern} #{number}".format_map(record)
+            message = "the store lacks this policy, which a lost catalog would be rebuilt from"
+            yield Finding("missing-policy", subject, message), partial(records.write_policy, record)
+
+
 def _unusable(subject: str, *, there: bool) -> Finding:
     if there:
         message = "its receipt in the store is damaged; it is written anew from the catalog"
@@ -280,3 +291,15 @@ def _events(case: _Case) -> _Found:
 
 def _nothing() -> None:
     """Mend what the repair of another finding has mended already."""
+
+
+_LOOKS = (
+    _lost_catalog,
+    _old_catalog,
+    _crashed_runs,
+    _unused,
+    _receipts,
+    _policies,
+    _damage,
+    _events,
+)

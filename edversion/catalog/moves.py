@@ -13,13 +13,29 @@ from edversion.catalog.promotion_tables import moves
 from edversion.catalog.reading import Place, keys_of
 from edversion.model import AliasMove, Json, MoveKind
 
-__all__ = ["PAST", "MoveRequest", "Passage", "moves_of", "record_move", "rollback_target"]
+__all__ = [
+    "PAST",
+    "MoveRequest",
+    "Passage",
+    "moves_of",
+    "promotions_to",
+    "record_move",
+    "rollback_target",
+]
 
 _ADD = insert(moves)
 _OF_ALIAS = (
     select(moves)
     .where(moves.c.collection_id == bindparam("place"), moves.c.alias == bindparam("alias"))
     .order_by(moves.c.revision)
+)
+_TO_VERSION = (
+    select(moves)
+    .where(
+        moves.c.version_id == bindparam("version"),
+        moves.c.kind.in_(["promoted", "overridden", "rolled_back"]),
+    )
+    .order_by(moves.c.alias, moves.c.revision)
 )
 _TOLD = ("policy", "digest", "verdicts", "approvals")
 
@@ -134,6 +150,18 @@ def moves_of(connection: Connection, place: Place, alias: str) -> tuple[AliasMov
     )
 
 
+def promotions_to(connection: Connection, version_id: int) -> list[dict[str, Any]]:
+    """Give the moves to a version that were promotions or took one back, for its receipt."""
+    rows = list(connection.execute(_TO_VERSION, {"version": version_id}))
+    keys = keys_of(connection, {row.before_id for row in rows if row.before_id is not None})
+    fields = ("alias", "revision", "kind", "at", "actor", "reason", "evidence")
+    return [
+        {field: getattr(row, field) for field in fields}
+        | {"before": None if row.before_id is None else keys[row.before_id][2]}
+        for row in rows
+    ]
+
+
 def rollback_target(connection: Connection, place: Place, alias: str) -> list[int]:
     """Give the ids of the versions that an alias could go back to, the nearest first.
 
@@ -142,6 +170,8 @@ def rollback_target(connection: Connection, place: Place, alias: str) -> list[in
     """
     stack: list[int] = []
     for row in _rows(connection, place, alias):
+        if row.before_id is not None and stack[-1:] != [row.before_id]:
+            stack.append(row.before_id)  # by a move that a rebuilt catalog knows nothing of
         if row.version_id is None:
             continue
         if row.kind == "rolled_back" and row.version_id in stack:

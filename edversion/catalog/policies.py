@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,6 +14,7 @@ from edversion.catalog.area import Area
 from edversion.catalog.finding import collection_place
 from edversion.catalog.promotion_tables import policies
 from edversion.catalog.reading import Place
+from edversion.catalog.tables import collections, dump_instant, projects
 from edversion.errors import ConflictError, RefusedError
 from edversion.model import Json, Policy
 from edversion.reference import LATEST
@@ -34,6 +36,18 @@ _NEWEST = (
     .where(policies.c.text.is_not(None))
     .order_by(policies.c.pattern)
 )
+
+_PLACES = select(collections.c.id, projects.c.name.label("project"), collections.c.name).join(
+    projects
+)
+_EVERY = (
+    select(policies, projects.c.name.label("project"), collections.c.name)
+    .select_from(policies)
+    .join(collections, collections.c.id == policies.c.collection_id)
+    .join(projects)
+    .order_by(policies.c.id)
+)
+_KEPT = ("pattern", "number", "text", "rules", "actor", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,22 @@ class Policies(Area):
             if history:
                 return _policies(place, connection.execute(_HISTORY, {"place": place.id}))
             return policies_in(connection, place)
+
+    def policy_records(self) -> tuple[dict[str, Json], ...]:
+        """Give every policy that ever held as plain JSON, for the store to keep."""
+        with self._database.read() as connection:
+            return tuple(map(_record, connection.execute(_EVERY)))
+
+    def restore_policies(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write the policies of a rebuilt catalog's collections, as the store keeps them."""
+        with self._database.write() as transaction:
+            known = {(row.project, row.name): row.id for row in transaction.execute(_PLACES)}
+            for record in records:
+                place = known.get((record["project"], record["collection"]))
+                if place is not None:
+                    row = {name: record[name] for name in _KEPT} | {"collection_id": place}
+                    at = datetime.fromisoformat(record["at"])
+                    transaction.execute(insert(policies), row | {"at": at})
 
     def set_policy(self, project: str, name: str, new: NewPolicy) -> Policy:
         """Set the next policy for a pattern, or withdraw it; the earlier ones stay on record.
@@ -156,6 +186,11 @@ def refuse_protected(connection: Connection, place: Place, names: Collection[str
                 alias=name,
                 policy=policy.subject,
             )
+
+
+def _record(row: Row[Any]) -> dict[str, Json]:
+    kept = {name: getattr(row, name) for name in _KEPT}
+    return kept | {"project": row.project, "collection": row.name, "at": dump_instant(row.at)}
 
 
 def _check_may_set(found: Iterable[Policy], before: Policy | None, new: NewPolicy) -> None:

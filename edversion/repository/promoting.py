@@ -269,7 +269,11 @@ class Promoting(Area):
             reason=check_text(reason, "reason"),
             expected_number=expected_number,
         )
-        return self.catalog.set_policy(found.project, found.name, new)
+        made = self.catalog.set_policy(found.project, found.name, new)
+        for record in self.catalog.policy_records():
+            if not self.store.records.has_policy(record):
+                self.store.records.write_policy(record)
+        return made
 
 
 def _movable(alias: str) -> str:

@@ -83,6 +83,20 @@ class Records:
         """Give all policies of retention that can be read, in no order."""
         yield from self._all("retention", "retention")
 
+    def write_policy(self, record: Mapping[str, Any]) -> None:
+        """Write a policy of promotion: a lost catalog must not open what was protected."""
+        self._backend.replace(_policy_key(record), _encoded("policy", record))
+
+    def has_policy(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether this policy is in the store, undamaged."""
+        with suppress(FileNotFoundError):
+            return self._backend.read(_policy_key(record)) == _encoded("policy", record)
+        return False
+
+    def policies(self) -> Iterator[dict[str, Any]]:
+        """Give all policies of promotion that can be read, in no order."""
+        yield from self._all("policies", "policy")
+
     def receipts(self) -> Iterator[dict[str, Any]]:
         """Give all receipts that can be read, in no order.
 
@@ -162,6 +176,13 @@ def _check_format(record: Mapping[str, Any], key: str) -> None:
 def receipt_name(project: str, collection: str, number: int) -> str:
     """Give what the receipts of a version are called, but for the generation."""
     return f"receipts/{_folder(project)}/{_folder(collection)}/{number}"
+
+
+def _policy_key(record: Mapping[str, Any]) -> str:
+    """Give where a policy lies; its pattern may hold what file systems do not take."""
+    place = f"{_folder(record['project'])}/{_folder(record['collection'])}"
+    pattern = xxhash.xxh3_64_hexdigest(record["pattern"].encode())
+    return f"policies/{place}/{pattern}.{record['number']}.json"
 
 
 def _receipt_key(receipt: Mapping[str, Any], generation: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -522,3 +523,53 @@ def test_eight_processes_promote_one_alias_a_hundred_times_each(
     assert said == [(move.before and move.before[-2:], (move.after or "")[-2:]) for move in moves]
     assert school.alias("dropout:champion").revision == 800
     school.catalog.verify_events()
+
+
+# A lost catalog
+
+
+def test_a_rebuilt_catalog_knows_policies_approvals_and_promotions(
+    school: Repository, act: Act, tmp_path: Path
+) -> None:
+    school.set_alias("dropout:v2", "champion")
+    school.set_policy("dropout:*", "force = ['grace']\napprovals = {count = 1}", reason="May")
+    school.set_policy("dropout:champion", "protected = false")
+    school.set_policy("dropout:champion", None)
+    act("eve")
+    approval = school.approve("dropout:v0", "champion", reason="fine")
+    school.promote("dropout:v0", "champion", reason="better")
+    act("grace")
+    school.promote("dropout:v1", "champion", force=True, reason="exam")
+    told = school.history("dropout:champion")
+    policies = school.policies("dropout", history=True)
+    evidence = school.evidence("dropout:v0", approval.digest)
+    assert school.doctor() == ()
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path / "store", copy, ignore=shutil.ignore_patterns("catalog.db*"))
+
+    with open_repository(copy, project="test", lost_catalog=True) as repository:
+        assert "lost-catalog" in [each.kind for each in repository.doctor(mend=True)]
+    with open_repository(copy, project="test") as repository:
+        assert repository.doctor() == ()
+        assert repository.policies("dropout", history=True) == policies
+        assert repository.history("dropout:champion") == told[:2]  # not that it was set before
+        assert told[0].kind == "overridden"
+        assert repository.approvals("dropout:v0") == (approval,)
+        assert repository.evidence("dropout:v0", approval.digest) == evidence
+        with pytest.raises(RefusedError, match="protected by policy"):
+            repository.set_alias("dropout:v0", "champion")
+        back = [repository.rollback("dropout:champion").after for _ in range(2)]
+        assert back == ["test/dropout:v0", "test/dropout:v2"]
+
+
+def test_a_policy_that_the_store_lacks_is_written_again(school: Repository, tmp_path: Path) -> None:
+    school.set_policy("dropout:champ*", "tags = {}")
+    (record,) = (tmp_path / "store" / "policies").rglob("*.json")
+    written = record.read_bytes()
+    record.write_bytes(b"{}")
+    found = school.doctor(mend=True)
+    assert [(each.kind, each.subject, each.mended) for each in found] == [
+        ("missing-policy", "test/dropout:champ* #1", True)
+    ]
+    assert record.read_bytes() == written
+    assert school.doctor() == ()
