@@ -57,6 +57,18 @@ def set_policy(
     edversion policy set dropout:champion policy.toml --reason "as decided in May"
     edversion policy set 'dropout:champion-*' policy.toml
     edversion policy set dropout:champion --withdraw --reason "the course has ended"
+
+    \b
+    protected = true               moves through promotions alone; so where left out
+    force = ["grace"]              who may override
+    tags = { require = ["fair"] }
+    approvals = { count = 2 }
+    [[metrics]]
+    key = "auc"
+    dataset = "grades:v3"
+    min = 0.8
+
+    POLICIES.md has all that a policy can say.
     """
     if (file is None) != withdraw:
         raise click.UsageError("give a FILE, or --withdraw.")

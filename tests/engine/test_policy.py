@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import edversion.policy
 from edversion.errors import InvalidInputError
 from edversion.policy import check_pattern, read_policy, rules_of
 from edversion.repository import Repository
+from edversion_plugins.evaluation.gates import _rules
 
 
 def test_the_policy_of_the_documentation_is_read() -> None:
@@ -23,6 +25,17 @@ def test_the_policy_of_the_documentation_is_read() -> None:
         }
     ]  # fmt: skip
     assert rules_of(rules) == ("tags", "metadata", "lineage", "metrics", "my-gate")
+
+
+def test_the_page_on_policies_says_all_that_there_is() -> None:
+    page = (Path(__file__).parents[2] / "POLICIES.md").read_text()
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    rules = read_policy(text)
+    assert rules.keys() == edversion.policy._POLICY.keys()
+    assert rules["approvals"].keys() == edversion.policy._APPROVALS.keys()  # type: ignore[union-attr]
+    assert rules["metrics"][0].keys() == edversion.policy._METRIC.keys()  # type: ignore[index,union-attr,call-overload]
+    for gate, given in rules["gates"].items():  # type: ignore[union-attr]
+        assert _rules(gate, given) == given
 
 
 def test_an_empty_policy_only_protects() -> None:
