@@ -17,6 +17,7 @@ from edversion.cli.log import log
 from edversion.cli.policy import policy
 from edversion.cli.promote import approve, history, pending, promote, rollback
 from edversion.cli.read import cat, get, open_command
+from edversion.cli.reproduce import reproduce
 from edversion.cli.retain import erase, gc, restore, retain
 from edversion.cli.setup import completion, init, status, version
 
@@ -40,7 +41,7 @@ def cli() -> None:
 
 cli.add_section("Log and read", [init, log, get, open_command, cat])
 cli.add_section("Find", [ls, show, search, metrics])
-cli.add_section("Compare", [compare, diff, leaderboard])
+cli.add_section("Compare", [compare, diff, leaderboard, reproduce])
 cli.add_section("Change facts", [alias, tag, edit])
 cli.add_section("Promote", [promote, policy, approve, pending, rollback, history])
 cli.add_section("Remove", [delete, restore, retain, erase, gc])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -14,11 +15,16 @@ from edversion.cli import cli
 from edversion.errors import ConflictError, RefusedError, StorageError
 from edversion.repository import Repository
 
+MEASURE = (
+    "import json, os; "
+    "json.dump({'auc[sex=female]': 0.75}, open(os.environ['EDVERSION_METRICS'], 'w'))"
+)
 COMMANDS = {
     "init": [], "log": ["file.txt"], "get": ["model"], "open": ["model", "weights.bin"],
     "cat": ["model", "weights.bin"], "ls": [], "show": ["model"], "search": [],
     "compare": ["scores:v0", "model"], "diff": ["scores:v0", "scores:v1"],
     "leaderboard": ["model", "--metric", "auc"], "metrics": [],
+    "reproduce": ["model", "--with", f'{sys.executable} -c "{MEASURE}"'],
     "alias": ["model"], "tag": ["model"],
     "edit": ["model", "--meta", "a=1"], "delete": ["scores:v0", "--reason", "x", "--yes"],
     "promote": ["model", "--to", "candidate"], "policy": ["show", "model"], "pending": [],
