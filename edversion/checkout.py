@@ -33,6 +33,7 @@ from edversion.targets import Folders
 __all__ = ["download", "file_parts", "local_path", "open_file"]
 
 _BUFFER = 1 << 20
+_TOLD = 5  # files that a message names
 
 
 def open_file(store: Store, stored: StoredManifest, path: str) -> BinaryIO:
@@ -215,12 +216,25 @@ def _found(stored: StoredManifest, path: str) -> tuple[FileEntry, Segments]:
     legal = check_path(path)
     found = stored.find(legal)
     if found is None:
-        near = get_close_matches(legal, stored.positions, n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise NotFoundError(
-            f"the version has no file {path!r}{hint}", code="no_such_file", path=path
+            f"the version has no file {path!r}; {_instead(stored, legal)}",
+            code="no_such_file",
+            path=path,
         )
     return found
+
+
+def _instead(stored: StoredManifest, path: str) -> str:
+    """Say what there is instead of a file that is not there."""
+    inside = sum(file.startswith(path + "/") for file in stored.positions)
+    if inside:
+        return f"it is a folder, with {inside:,} file{'' if inside == 1 else 's'}"
+    near = get_close_matches(path, stored.positions, n=3)
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    first = list(stored.positions)[:_TOLD]
+    more = f" and {len(stored.positions) - _TOLD:,} more" if len(stored.positions) > _TOLD else ""
+    return f"it has {', '.join(first)}{more}" if first else "it has no files"
 
 
 def _selected(stored: StoredManifest, paths: Sequence[str] | None) -> Sequence[int]:
@@ -241,7 +255,9 @@ def _selected(stored: StoredManifest, paths: Sequence[str] | None) -> Sequence[i
     for path, hit in wanted.items():
         if not hit:
             raise NotFoundError(
-                f"the version has no file or folder {path!r}", code="no_such_file", path=path
+                f"the version has no file or folder {path!r}; {_instead(stored, path)}",
+                code="no_such_file",
+                path=path,
             )
     return chosen
 

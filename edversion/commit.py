@@ -7,7 +7,6 @@ version names the run that wrote it, so `edversion doctor` can tell it from work
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -32,6 +31,7 @@ from edversion.store import (
     Ingest,
     Store,
     StoredManifest,
+    Worker,
     collector_paused,
 )
 
@@ -163,9 +163,10 @@ class _Commit:
     def _put_on_disk(self, ingest: Ingest, stored: StoredManifest) -> int:
         """Make packs and manifest durable, side by side: no version names them yet."""
         if not ingest.written:
+            ingest.close()  # a pack that stayed empty lets go of its file
             return self._store.write_manifest(stored)
-        with ThreadPoolExecutor(1, thread_name_prefix="edversion-sync") as pool:
-            packs = pool.submit(ingest.close)
+        with Worker("edversion-sync") as worker:
+            packs = worker.submit(ingest.close)
             generation = self._store.write_manifest(stored)
         try:
             packs.result()

@@ -20,6 +20,7 @@ from edversion.sources import (
     ReferenceSource,
     Source,
     StoredSource,
+    open_source,
     read_together,
     source_changed,
 )
@@ -28,16 +29,14 @@ from edversion.store import (
     Base,
     Ingest,
     Segments,
-    Stat,
     StoredManifest,
-    read_exactly,
+    coarse_now,
     reference_facts,
-    storage_errors,
 )
 
 __all__ = ["Contents"]
 
-_BY_PATH, _SIZE = itemgetter(0), attrgetter("size")
+_BY_PATH = itemgetter(0)
 _BATCH = 4 << 20  # bytes of small files that are in memory together
 
 
@@ -78,7 +77,7 @@ class Contents:
         self._known, self._tell = known, tell
         self._digests = known.look_up(self._sources, check=check)
         self._references = _references(self._sources)
-        self._sizes = dict(zip(self._sources, map(_SIZE, self._sources.values()), strict=True))
+        self._sizes = _sizes(self._sources)
         self.size: int = sum(filter(None, self._sizes.values()))
 
     def __len__(self) -> int:
@@ -105,13 +104,13 @@ class Contents:
         """Give the places of those paths whose bytes are stored already."""
         known, digests = base.places, self._digests
         places = {path: known[digest] for path, digest in digests.items() if digest in known}
-        for path in digests.keys() - places.keys():
+        for path in self._references:
+            places.pop(path, None)
+        for path in digests.keys() - places.keys() - self._references:
             digest, size = digests[path], self._sizes[path] or 0
             place = base.file(digest, size) if digest is not None and size >= LARGE else None
             if place is not None:
                 places[path] = place
-        for path in self._references:
-            places.pop(path, None)
         return places
 
     def fresh(self, places: Mapping[str, Segments]) -> int:
@@ -127,7 +126,7 @@ class Contents:
         places |= dict.fromkeys(self._references, ())
         missing = [path for path in self._sources if path not in places]
         for batch in _batches(missing, self._sources):
-            if len(batch) > 1:
+            if _is_small_file(self._sources[batch[0]]):
                 self._take_together(ingest, batch, places)
             else:
                 self._take_one(ingest, batch[0], places)
@@ -146,24 +145,35 @@ class Contents:
         )
 
     def _take_one(self, ingest: Ingest, path: str, places: dict[str, Segments]) -> None:
-        source = self._sources[path]
+        source, now = self._sources[path], coarse_now()
         digest, places[path] = _stored(ingest, path, source)
         self._digests[path] = digest
         if isinstance(source, FileSource):
-            self._known.learn([source], [digest])
+            self._known.learn([source], [digest], now)
 
     def _take_together(
         self, ingest: Ingest, paths: Sequence[str], places: dict[str, Segments]
     ) -> None:
         """Store small files of one folder."""
         files = [cast(FileSource, self._sources[path]) for path in paths]
+        now = coarse_now()
         digests, found = ingest.small_files(read_together(files), [file.filename for file in files])
         for file, digest in zip(files, digests, strict=True):
             if file.digest is not None and file.digest != digest:
                 raise source_changed(file.path)
         self._digests.update(zip(paths, digests, strict=True))
         places.update(zip(paths, found, strict=True))
-        self._known.learn(files, digests)
+        self._known.learn(files, digests, now)
+
+
+def _is_small_file(source: Source) -> bool:
+    return isinstance(source, FileSource) and source.stat.size < LARGE
+
+
+def _sizes(sources: Mapping[str, Source]) -> dict[str, int | None]:
+    only_files = set(map(type, sources.values())) <= {FileSource}
+    size = attrgetter("stat.size" if only_files else "size")
+    return dict(zip(sources, map(size, sources.values()), strict=True))
 
 
 def _references(sources: Mapping[str, Source]) -> set[str]:
@@ -178,9 +188,10 @@ def _batches(paths: Sequence[str], sources: Mapping[str, Source]) -> Iterator[li
     folder, size = "", 0
     for path in paths:
         source = sources[path]
-        if not isinstance(source, FileSource) or source.stat.size >= LARGE:
+        if not _is_small_file(source):
             yield [path]
             continue
+        source = cast(FileSource, source)
         if batch and (source.folder != folder or size >= _BATCH):
             yield batch
             batch, size = [], 0
@@ -200,43 +211,27 @@ def _stored(ingest: Ingest, path: str, source: Source) -> tuple[str, Segments]:
         (digest, segments), expected = _stored_again(ingest, source), source.file.digest
     else:
         assert isinstance(source, BytesSource)
-        (digest, segments), expected = ingest.small(source.data, path), source.digest
+        name = path.rpartition("/")[2]
+        (digest, segments), expected = ingest.small(source.data, name), source.digest
     if expected is not None and digest != expected:
         raise source_changed(path)
     return digest, segments
 
 
 def _stored_file(ingest: Ingest, source: FileSource, name: str) -> tuple[str, Segments]:
-    """Store a file's bytes; its stat must be the same before and after they were read."""
-    path = source.path
-    with storage_errors(f"reading {path}"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError as error:
-            raise source_changed(path) from error
-        try:
-            if source.stat.size < LARGE:
-                data = read_exactly(descriptor, 0, LARGE)
-                if len(data) != source.stat.size:
-                    raise source_changed(path)
-                stored = ingest.small(data, source.filename)
-            else:
-                stored = ingest.large(descriptor, Path(path), source.stat.size, name)
-            now = Stat.of(os.fstat(descriptor))
-        except EOFError as error:
-            raise source_changed(path) from error
-        finally:
-            os.close(descriptor)
-    if now != source.stat:
-        raise source_changed(path)
-    return stored
+    """Store a large file's bytes."""
+    try:
+        with open_source(source) as descriptor:
+            return ingest.large(descriptor, Path(source.path), source.stat.size, name)
+    except EOFError as error:
+        raise source_changed(source.path) from error
 
 
 def _stored_again(ingest: Ingest, source: StoredSource) -> tuple[str, Segments]:
     """Store a file of another version whose packs cannot be shared."""
     version, entry = source.version, source.file
     if (entry.size or 0) < LARGE:
-        return ingest.small(version.read_bytes(entry.path), entry.path)
+        return ingest.small(version.read_bytes(entry.path), entry.path.rpartition("/")[2])
     path = version.path(entry.path)
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -272,12 +272,18 @@ def _damage(case: _Case) -> _Found:
     for pack in sorted(needed):
         if present.get(pack) != sizes[pack]:
             kind = "short-pack" if pack in present else "missing-pack"
-            message = "versions need it; restore it from a backup ('edversion verify' names them)"
+            message = (
+                "versions need it; restore it from a backup, or log their content again with "
+                "rehash ('edversion verify' names them)"
+            )
             yield Finding(kind, pack, message, sizes[pack]), None
     live = case.catalog.live_manifests()  # before they are listed: a new one is in the list then
     manifests = {(digest, generation) for digest, generation, _ in case.store.manifests()}
     for digest, generation in sorted(live - manifests):
-        message = "a version needs it; restore it from a backup"
+        message = (
+            "a version needs it; restore it from a backup, or log its content again with rehash "
+            "('edversion verify' names it)"
+        )
         yield Finding("missing-manifest", f"{digest}.{generation}", message), None
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import compress, groupby
-from operator import attrgetter, eq, itemgetter
+from operator import attrgetter, eq
 from typing import cast
 
 from edversion.sources import FileSource, Source
@@ -15,8 +15,8 @@ from edversion.store import Listing, Stat, Store, coarse_now, surely_settled
 
 __all__ = ["KnownDigests"]
 
-_PATH, _SOURCE = itemgetter(0), itemgetter(1)
-_FILENAME, _STAT, _DIGEST = map(attrgetter, ("filename", "stat", "digest"))
+_FOLDER, _FILENAME, _STAT = map(attrgetter, ("folder", "filename", "stat"))
+_DIGEST, _CHANGED = map(attrgetter, ("digest", "stat.ctime_ns"))
 _MAX_NAMES = 100_000
 
 
@@ -34,6 +34,7 @@ class KnownDigests:
     def __init__(self, store: Store, *, rehash: bool) -> None:
         self._store, self._rehash = store, rehash
         self._remembered: dict[str, Listing] = {}
+        self._present: dict[str, list[str]] = {}
         self._learned: dict[str, dict[str, tuple[str, Stat]]] = {}
 
     def look_up(self, sources: Mapping[str, Source], *, check: bool) -> dict[str, str | None]:
@@ -69,56 +70,75 @@ class KnownDigests:
             digests.update(self._trusted(files))
         return digests
 
-    def learn(self, files: Sequence[FileSource], digests: Sequence[str]) -> None:
-        """Take note of digests that were read, of files in one folder."""
-        news = zip(digests, map(_STAT, files), strict=True)
-        names = map(_FILENAME, files)
-        self._learned.setdefault(files[0].folder, {}).update(zip(names, news, strict=True))
+    def learn(self, files: Sequence[FileSource], digests: Sequence[str], now: int) -> None:
+        """Take note of digests that were read, of files whose stat will show any later change.
+
+        Parameters
+        ----------
+        files : sequence of FileSource
+            In one folder.
+        digests : sequence of str
+            Theirs.
+        now : int
+            `coarse_now()`, taken before they were read: what is written after the reading and
+            in the same tick of the clock would not show.
+        """
+        learned = self._learned.setdefault(files[0].folder, {})
+        for file, digest in zip(files, digests, strict=True):
+            if file.stat.settled(now):
+                learned[file.filename] = digest, file.stat
 
     def remember(self) -> None:
-        """Keep what was learned of files whose stat will show any later change."""
-        now = coarse_now()
+        """Keep what was learned."""
         news: dict[str, Listing] = {}
         for folder, files in self._learned.items():
-            settled = {name: known for name, known in files.items() if known[1].settled(now)}
-            if settled:
-                digests, stats = self._before(folder)
-                digests |= {name: known[0] for name, known in settled.items()}
-                stats |= {name: known[1] for name, known in settled.items()}
+            if files:
+                digests, stats = self._kept(folder)
+                digests |= {name: digest for name, (digest, _) in files.items()}
+                stats |= {name: stat for name, (_, stat) in files.items()}
                 with suppress(struct.error):  # such as a time that 64 bits do not hold
                     ordered = dict(sorted(digests.items()))  # as the next look will see them
                     news[folder] = Listing.of(ordered, stats)
         if news:
             self._store.state.remember(news, int(time.time()))
 
+    def _kept(self, folder: str) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+        """Give what stays remembered of a folder: where that is much, of the draft's own files."""
+        digests, stats = self._before(folder)
+        if len(digests) >= _MAX_NAMES:
+            present = set(self._present.get(folder, ()))
+            digests = {name: digest for name, digest in digests.items() if name in present}
+        return digests, stats
+
     def _before(self, folder: str) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
-        """Give what is remembered of a folder's files by name; nothing where that is too much."""
+        """Give what is remembered of a folder's files by name."""
         listing = self._remembered.get(folder)
         if listing is not None:
             with suppress(ValueError, TypeError, struct.error):  # such as undecodable names
-                digests, stats = listing.read()
-                if len(digests) < _MAX_NAMES:
-                    return digests, stats
+                return listing.read()
         return {}, {}
 
     def _trusted(self, files: Mapping[str, FileSource]) -> dict[str, str]:
         """Give the digests that an unchanged stat proves; the other files must be read."""
-        now = coarse_now()
-        folders: dict[str, list[tuple[str, FileSource]]] = {}
-        for folder, group in groupby(files.items(), _folder_of):  # deeper ones lie in between
-            folders.setdefault(folder, []).extend(group)
+        now, place, paths = coarse_now(), 0, list(files)
+        folders: dict[str, tuple[list[str], list[FileSource]]] = {}
+        for folder, group in groupby(files.values(), _FOLDER):  # deeper ones lie in between
+            some = list(group)
+            mine = folders.setdefault(folder, ([], []))
+            mine[0].extend(paths[place : place + len(some)])
+            mine[1].extend(some)
+            place += len(some)
         digests: dict[str, str] = {}
-        for folder, items in folders.items():
-            digests.update(self._trusted_in(folder, items, now))
+        for folder, mine in folders.items():
+            digests.update(self._trusted_in(folder, *_settled(*mine, now)))
         return digests
 
     def _trusted_in(
-        self, folder: str, items: list[tuple[str, FileSource]], now: int
+        self, folder: str, paths: list[str], sources: list[FileSource]
     ) -> Iterable[tuple[str, str]]:
         """Give those of one folder: at once where it is as it was, else file by file."""
-        items = _settled(items, now)
-        paths, sources = list(map(_PATH, items)), list(map(_SOURCE, items))
         names, stats = list(map(_FILENAME, sources)), list(map(_STAT, sources))
+        self._present[folder] = names
         listing = self._remembered.get(folder)
         digests = None if listing is None else listing.unchanged(names, stats)
         if digests is not None:
@@ -135,14 +155,19 @@ class KnownDigests:
         ]
 
 
-def _settled(items: list[tuple[str, FileSource]], now: int) -> list[tuple[str, FileSource]]:
+def _settled(
+    paths: list[str], sources: list[FileSource], now: int
+) -> tuple[list[str], list[FileSource]]:
     """Leave out files so young that a change might not show in their stat."""
     calm = surely_settled(now)
-    times = list(map(_changed_at, items))
+    times = list(map(_CHANGED, sources))
     if max(times) < calm:
-        return items
-    pairs = zip(items, times, strict=True)
-    return [item for item, changed in pairs if changed < calm or item[1].stat.settled(now)]
+        return paths, sources
+    trusted = [
+        changed < calm or source.stat.settled(now)
+        for changed, source in zip(times, sources, strict=True)
+    ]
+    return list(compress(paths, trusted)), list(compress(sources, trusted))
 
 
 def _files(sources: Mapping[str, Source]) -> Mapping[str, FileSource]:
@@ -150,11 +175,3 @@ def _files(sources: Mapping[str, Source]) -> Mapping[str, FileSource]:
     if set(map(type, sources.values())) <= {FileSource}:
         return cast("Mapping[str, FileSource]", sources)
     return {path: source for path, source in sources.items() if isinstance(source, FileSource)}
-
-
-def _folder_of(item: tuple[str, FileSource]) -> str:
-    return item[1].folder
-
-
-def _changed_at(item: tuple[str, FileSource]) -> int:
-    return item[1].stat.ctime_ns

@@ -116,18 +116,21 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}", code="bad_config") from error
     for key, value in config.items():
-        if key not in _KEYS or not isinstance(value, str):
-            raise InvalidInputError(
-                f"{path}: {key!r} is not a setting; known, each a text: {', '.join(sorted(_KEYS))}",
-                code="bad_config",
-                key=key,
-            )
+        if key not in _KEYS:
+            known = ", ".join(sorted(_KEYS))
+            raise _bad(path, key, f"{key!r} is not a setting; known, each a text: {known}")
+        if not isinstance(value, str):
+            raise _bad(path, key, f"{key!r} must be a text in quotes, not {value!r}")
     if "project" in config:
         try:
             check_name(config["project"], "project")
         except InvalidInputError as error:
-            raise InvalidInputError(f"{path}: {error}", code="bad_config", key="project") from error
+            raise _bad(path, "project", str(error)) from error
     return config
+
+
+def _bad(path: Path, key: str, why: str) -> InvalidInputError:
+    return InvalidInputError(f"{path}: {why}", code="bad_config", key=key)
 
 
 def _below(store: str | None, folder: Path) -> str | None:

@@ -208,7 +208,9 @@ class Run:
             The type that it must have.
         relation : str, optional
             What the run uses it for: ``trained_on``, ``evaluated_on``, ``resumed_from``, or a
-            name of your own. One version may be used in several relations.
+            name of your own. One version may be used in several relations. What the run logs
+            counts as made from it, but for ``evaluates``, of a model (it leads to evaluations
+            alone), and ``measured_on``, of data for one version: say `relate` of that one.
 
         Raises
         ------

@@ -68,8 +68,9 @@ def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
     try:
         with storage_errors(f"listing {folder}"), os.scandir(descriptor) as listing:
             entries = list(listing)
-        inner = [entry.name for entry in entries if _is_folder(entry)]
-        files = [entry for entry in entries if not _is_folder(entry)] if inner else entries
+        folders = _folders(entries)
+        inner = [entry.name for entry in folders]
+        files = [entry for entry in entries if entry not in folders] if inner else entries
         names = [entry.name for entry in files]
         try:
             results = [entry.stat() for entry in files]
@@ -78,6 +79,14 @@ def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
     finally:
         os.close(descriptor)
     return inner, names, results
+
+
+def _folders(entries: list[os.DirEntry[str]]) -> set[os.DirEntry[str]]:
+    """Give those entries that are folders; asked together, as nearly none is in a circle."""
+    try:
+        return {entry for entry in entries if entry.is_dir()}
+    except OSError:
+        return set(filter(_is_folder, entries))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -121,10 +130,15 @@ def _noted_together(
     flags = map(executable.__getitem__, modes)
     fields = zip(repeat(folder), names, stats, flags, repeat(None), strict=False)
     sources = list(map(tuple.__new__, repeat(FileSource), fields))
-    calm = surely_settled(now)
-    if all(map(mode_bits.S_ISREG, executable)) and max(map(_CTIME, stats), default=0) < calm:
-        return sources
-    for index, (mode, stat) in enumerate(zip(modes, stats, strict=True)):
-        if stat.ctime_ns >= calm or not mode_bits.S_ISREG(mode):
-            sources[index] = noted_file(folder, names[index], results[index], now)
+    for index in _doubtful(modes, list(map(_CTIME, stats)), surely_settled(now)):
+        sources[index] = noted_file(folder, names[index], results[index], now)
     return sources
+
+
+def _doubtful(modes: list[int], times: list[int], calm: int) -> list[int]:
+    """Give the places of what is no regular file, or so young that it must be read."""
+    odd = {mode for mode in set(modes) if not mode_bits.S_ISREG(mode)}
+    if not odd and max(times, default=0) < calm:
+        return []
+    pairs = zip(modes, times, strict=True)
+    return [place for place, (mode, time) in enumerate(pairs) if time >= calm or mode in odd]

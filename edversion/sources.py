@@ -6,7 +6,7 @@ import os
 import stat as mode_bits
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from edversion.digests import digest_of_file
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
@@ -28,6 +28,7 @@ __all__ = [
     "StoredSource",
     "file_source",
     "noted_file",
+    "open_source",
     "read_together",
     "reference_source",
     "source_changed",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 _KIND = 0o170000  # the bits of a mode that tell a file from a folder, a pipe, a device
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in a file's place must not make us wait
+_WITHIN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC  # without listing it
 
 
 class FileSource(NamedTuple):
@@ -192,40 +195,76 @@ def read_together(files: Sequence[FileSource]) -> list[bytes]:
     ------
     ConflictError
         One changed.
+    StorageError
+        One cannot be read.
     """
-    folder = files[0].folder
     contents: list[bytes] = []
-    with storage_errors(f"reading {folder}"), _opened(folder) as within:
-        for file in files:
-            _, name, stat, *_ = file
-            try:
-                descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=within)
-            except FileNotFoundError as error:
-                raise source_changed(file.path) from error
-            try:
-                data = os.read(descriptor, stat.size + 1)
-                if len(data) < stat.size:  # the system may give less at once
-                    data = read_exactly(descriptor, 0, stat.size + 1)
-                now = Stat.fields(os.fstat(descriptor))
-            finally:
-                os.close(descriptor)
-            if now != stat or len(data) != stat.size:
-                raise source_changed(file.path)
-            contents.append(data)
+    file = files[0]
+    try:
+        with _opened(file.folder, _WITHIN) as within:
+            for file in files:  # the error tells the one that it stops at
+                contents.append(_read_within(within, file))
+    except OSError as error:
+        _tell_unreadable(file, error)
     return contents
 
 
-@contextmanager
-def _opened(folder: str) -> Iterator[int]:
-    """Open a folder, so that the kernel walks its path once, not once for each file."""
+def _read_within(within: int, file: FileSource) -> bytes:
+    """Read a small file of an open folder: no context, no call more than needed."""
+    _, name, stat, *_ = file
+    descriptor = os.open(name, _READ, dir_fd=within)
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise source_changed(folder) from error
+        data = os.read(descriptor, stat.size + 1)
+        if len(data) < stat.size:  # the system may give less at once
+            data = read_exactly(descriptor, 0, stat.size + 1)
+        now = Stat.fields(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+    if now != stat or len(data) != stat.size:
+        raise source_changed(file.path)
+    return data
+
+
+@contextmanager
+def open_source(file: FileSource) -> Iterator[int]:
+    """Open a large file for reading; it must be the one that was added, before and after.
+
+    Raises
+    ------
+    ConflictError
+        It changed.
+    StorageError
+        It cannot be read.
+    """
+    try:
+        with _opened(file.path, _READ) as descriptor:
+            _check_open(file, descriptor)
+            yield descriptor
+            _check_open(file, descriptor)
+    except OSError as error:
+        _tell_unreadable(file, error)
+
+
+@contextmanager
+def _opened(path: str, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _check_open(file: FileSource, descriptor: int) -> None:
+    if Stat.of(os.fstat(descriptor)) != file.stat:
+        raise source_changed(file.path)
+
+
+def _tell_unreadable(file: FileSource, error: OSError) -> NoReturn:
+    """Say why a file cannot be read; mostly something else has come into its place."""
+    if not isinstance(error, StorageError):
+        file.check()
+    with storage_errors(f"reading {file.path}"):
+        raise error
 
 
 def noted_file(folder: str, filename: str, result: os.stat_result, now: int) -> FileSource:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import attrgetter
 
 from edversion.errors import ConflictError, InvalidInputError
 from edversion.model import FileEntry
@@ -51,10 +52,9 @@ class Tree:
             check_nesting(path, self.sources, self._folders)
         self.sources[path] = source  # equal bytes too: the stat may be a newer one
 
-    def put_all(self, paths: list[str], sources: Iterable[Source], *, overwrite: bool) -> None:
-        """Take a folder in, all of it or, where anything is wrong, nothing."""
-        together = dict(zip(paths, sources, strict=True))
-        if not self.sources and self._adopt(together, len(paths)):
+    def put_all(self, paths: list[str], sources: list[FileSource], *, overwrite: bool) -> None:
+        """Take a folder in, folder by folder, all of it or, where anything is wrong, nothing."""
+        if not self.sources and self._adopt(paths, sources):
             return
         before = dict(self.sources), set(self._folders)
         try:
@@ -80,14 +80,18 @@ class Tree:
             self.sources[path] = source.with_digest(entry.digest)
         return entry
 
-    def _adopt(self, sources: Mapping[str, Source], count: int) -> bool:
+    def _adopt(self, paths: list[str], sources: list[FileSource]) -> bool:
         """Take a whole tree at once; False where its names clash once they are NFC."""
-        folders = {path.rpartition("/")[0] for path in sources}
+        together: dict[str, Source] = dict(zip(paths, sources, strict=True))
+        folders, place = set(), 0
+        for _, group in groupby(sources, attrgetter("folder")):
+            folders.add(paths[place].rpartition("/")[0])
+            place += len(list(group))
         folders |= {parent for folder in folders for parent in parents(folder)}
         folders.discard("")
-        if len(sources) != count or not folders.isdisjoint(sources):
+        if len(together) != len(paths) or not folders.isdisjoint(together):
             return False
-        self.sources, self._folders = dict(sources), folders
+        self.sources, self._folders = together, folders
         return True
 
 

@@ -100,15 +100,12 @@ def aliases(repository: edversion.Repository, name: str) -> None:
 
 
 def comparison(compared: edversion.Comparison) -> None:
-    """Show what differs between versions, section by section."""
-    heading("Comparison")
-    for number, section in enumerate(compared.sections):
-        console.print("\n" * bool(number), end="")
-        table = grid(section.title, *map(plain, section.columns[1:]))
-        for row in section.rows:
-            table.add_row(*map(plain, row))
-        console.print(table)
-        console.print(section.note)
+    """Say what differs between versions; `edversion compare` has the tables."""
+    heading(f"Comparison: {' and '.join(map(short, compared.versions))}")
+    points = Table.grid(padding=(0, 1))
+    for sentence in compared.summary:
+        points.add_row("•", escape(sentence))
+    console.print(points)
 
 
 def lineage(repository: edversion.Repository, version: edversion.Version) -> None:

@@ -50,8 +50,8 @@ from edversion.model import Direction, LazyFacts, Lineage, LineageEdge, RunInfo,
 
 __all__ = ["Ancestry"]
 
-_DATA = ("trained_on", "evaluated_on")
-_EVALUATES = "evaluates"
+_DATA = ("trained_on", "evaluated_on", "measured_on")
+_OF_ONE = ("evaluates", "measured_on")  # what was used for one version, not for all of a run
 _JUDGEMENTS = ("attribution", "evaluation")  # the types that evaluating makes
 _COUNTED = 32
 """Depths up to this are counted by the query, where a circle is walked once for each step."""
@@ -251,8 +251,8 @@ def _out_of(nodes: FromClause, direction: Direction) -> _Out:
 def _can_have_led(used: Any, target: ColumnElement[Any]) -> ColumnElement[bool]:
     """Tell whether a run's use can have led to what it logged.
 
-    Evaluating makes no model. And a run may log its data itself: one set of data was not made
-    from the other then.
+    Evaluating makes no model, and data that one version was measured on are not of all. A run
+    may log its data itself: one set of data was not made from the other then.
     """
     also = run_versions.alias("also")
     is_data = exists().where(
@@ -268,7 +268,7 @@ def _can_have_led(used: Any, target: ColumnElement[Any]) -> ColumnElement[bool]:
     )
     return and_(
         or_(used.c.relation.not_in(_DATA), ~is_data),
-        or_(used.c.relation != _EVALUATES, is_judgement),
+        or_(used.c.relation.not_in(_OF_ONE), is_judgement),
     )
 
 

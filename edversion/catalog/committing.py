@@ -61,7 +61,6 @@ _NEXT_NUMBER = (
     )
     .returning(collections.c.next_number - literal(1))
 )
-_ADD_COLLECTION = insert(collections)
 _ADD_VERSION = insert(versions)
 _ADD_PACKS = insert(packs)
 _ADD_VERSION_PACKS = insert(version_packs)

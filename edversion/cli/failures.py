@@ -78,7 +78,7 @@ def report_usage(error: click.ClickException, *, as_json: bool) -> int:
         error.show()
     else:
         where = f"; see '{context.command_path} --help'" if context is not None else ""
-        _tell(as_json, "usage", error.format_message().rstrip(".") + where, {})
+        _tell(as_json, "usage", " ".join(error.format_message().split()).rstrip(".") + where, {})
     return error.exit_code
 
 

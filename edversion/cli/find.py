@@ -10,7 +10,7 @@ import click
 from edversion.cli.output import note
 from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
-from edversion.cli.tables import say_cut, show_files, show_metrics, show_runs
+from edversion.cli.tables import say_cut, show_files, show_metrics, show_runs, tags_text
 from edversion.cli.values import (
     counted,
     document,
@@ -51,7 +51,10 @@ def ls(session: Session, name: str | None, type: str | None, limit: int) -> None
     with session.repository() as repository:
         if name is None:
             collections = repository.collections(project=session.project, type=type)
-            session.answer(plain(collections), lambda screen: _collections(screen, collections))
+            chosen = _chosen(type, session.project)
+            session.answer(
+                plain(collections), lambda screen: _collections(screen, collections, chosen)
+            )
             return
         if type is not None:
             raise click.UsageError("--type selects collections; leave NAME or --type out.")
@@ -59,9 +62,17 @@ def ls(session: Session, name: str | None, type: str | None, limit: int) -> None
     session.answer(plain(found[:limit]), lambda screen: _versions(screen, found, limit))
 
 
-def _collections(screen: Screen, collections: Sequence[CollectionInfo]) -> None:
+def _chosen(type: str | None, project: str | None) -> str:
+    of = f" of type {type!r}" if type is not None else ""
+    return of + (f" in project {project!r}" if project is not None else "")
+
+
+def _collections(screen: Screen, collections: Sequence[CollectionInfo], chosen: str) -> None:
     if not collections:
-        note("nothing is logged here yet; 'edversion log PATH' logs a file or a folder")
+        if chosen:
+            note(f"there is no collection{chosen}; 'edversion ls' without it lists all")
+        else:
+            note("nothing is logged here yet; 'edversion log PATH' logs a file or a folder")
         return
     screen.table(
         ("project", "name", "type", "versions", "latest", "created (UTC)"),
@@ -90,7 +101,7 @@ def _versions(screen: Screen, found: Sequence[Version], limit: int) -> None:
             (
                 version.version,
                 ", ".join(version.aliases),
-                ", ".join(version.tags),
+                tags_text(screen, version.tags),
                 size(version.size),
                 f"{version.file_count:,}",
                 short_time(version.created_at),
@@ -132,7 +143,7 @@ def search(session: Session, /, where: str | None, limit: int, **options: Any) -
             return
         screen.table(
             ("version", "type", "aliases", "tags", "size", "created (UTC)"),
-            map(_hit, found[:limit]),
+            (_hit(screen, version) for version in found[:limit]),
             right=("size",),
         )
         say_cut(found, limit)
@@ -140,12 +151,12 @@ def search(session: Session, /, where: str | None, limit: int, **options: Any) -
     session.answer(plain(found[:limit]), show)
 
 
-def _hit(version: Version) -> tuple[str, ...]:
+def _hit(screen: Screen, version: Version) -> tuple[str, ...]:
     return (
         version.reference,
         version.type,
         ", ".join(version.aliases),
-        ", ".join(version.tags),
+        tags_text(screen, version.tags),
         size(version.size),
         short_time(version.created_at),
     )

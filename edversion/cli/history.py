@@ -136,7 +136,7 @@ def events(session: Session, subject: str | None, limit: int, export: Path | Non
     """List who changed what, when and why, newest first.
 
     SUBJECT is a version or an alias, e.g. dropout:v3 or dropout:champion, also one that was
-    deleted.
+    deleted; a name alone means its alias 'latest'.
 
     Events are a chain: 'edversion verify --events' proves that none was changed, removed or
     moved. With --export each line holds the event's digest, by which the file can be proved

@@ -159,6 +159,7 @@ def without(metadata: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
             here[folder] = dict(inner) if isinstance(inner, Mapping) else {}
             here = here[folder]
         if last not in here:
-            raise NotFoundError(f"the metadata has no {key!r}", code="no_key", key=key)
+            known = f"; there it has {', '.join(map(str, here))}" if here else ""
+            raise NotFoundError(f"the metadata has no {key!r}{known}", code="no_key", key=key)
         del here[last]
     return result

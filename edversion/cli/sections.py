@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edversion.cli.cells import cell_text, kinds_of, right_of, without_empty
 from edversion.cli.output import note
+from edversion.cli.tables import tags_text
 from edversion.cli.values import counted
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def show_section(screen: Screen, section: Section, labels: Sequence[str] = ()) -
     kinds = kinds_of(section)
     rows = [
         [
-            screen.brief(cell_text(cell, kind), _LONGEST)
-            for cell, kind in zip(row, kinds, strict=True)
+            screen.brief(_text(screen, name, cell_text(cell, kind)), _LONGEST)
+            for name, cell, kind in zip(section.columns, row, kinds, strict=True)
         ]
         for row in section.rows[:limit]
     ]
@@ -54,3 +55,7 @@ def show_section(screen: Screen, section: Section, labels: Sequence[str] = ()) -
     if len(rows) < len(section.rows):
         more = counted(len(section.rows) - len(rows), "more row")
         note(f"{more} under {section.title}; --json lists all of them")
+
+
+def _text(screen: Screen, column: str, text: str) -> str:
+    return tags_text(screen, text.split(", ")) if column == "tags" else text

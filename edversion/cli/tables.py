@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,13 +15,27 @@ if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.model import FileEntry, Metric, RunInfo
 
-__all__ = ["say_cut", "show_files", "show_metrics", "show_runs", "took"]
+__all__ = ["say_cut", "show_files", "show_metrics", "show_runs", "tags_text", "took"]
+
+_ALIKE = 3  # tags of one family that a terminal still lists
 
 
 def say_cut(found: Sequence[object], limit: int) -> None:
     """Say that there is more to list, where one more than the limit was found."""
     if len(found) > limit:
         note(f"there are more than these {limit:,}; --limit shows more")
+
+
+def tags_text(screen: Screen, tags: Sequence[str]) -> str:
+    """Give tags in a cell; on a terminal a large family, such as ``fairness:…``, is counted."""
+    if not screen.terminal:
+        return ", ".join(tags)
+    sizes = Counter(tag.partition(":")[0] for tag in tags if ":" in tag)
+    told: dict[str, None] = {}
+    for tag in tags:
+        family = tag.partition(":")[0]
+        told[tag if sizes[family] <= _ALIKE else f"{family}:… ({sizes[family]})"] = None
+    return ", ".join(told)
 
 
 def show_files(screen: Screen, entries: Sequence[FileEntry], limit: int | None) -> None:

@@ -13,11 +13,12 @@ robustness        versions by what they were made with, over seeds and evaluatio
 
 from edversion.compare.comparing import PARTS, compare_versions
 from edversion.compare.facts import flattened
-from edversion.compare.leaderboard import Leaderboard, Standing, rank_versions
+from edversion.compare.leaderboard import OTHER_NAMES, Leaderboard, Standing, rank_versions
 from edversion.compare.robustness import Robust, Robustness, group_versions
 from edversion.compare.subjects import labels_of
 
 __all__ = [
+    "OTHER_NAMES",
     "PARTS",
     "Leaderboard",
     "Robust",

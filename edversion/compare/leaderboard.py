@@ -13,9 +13,24 @@ from edversion.compare.words import counted, listed, sentences
 from edversion.errors import InvalidInputError, NotFoundError
 from edversion.model import CellKind, Metric, Section, Version
 
-__all__ = ["Leaderboard", "Standing", "better_or_refuse", "by_version", "rank_versions"]
+__all__ = [
+    "OTHER_NAMES",
+    "Leaderboard",
+    "Standing",
+    "better_or_refuse",
+    "by_version",
+    "rank_versions",
+]
 
 _TEST = "test"
+OTHER_NAMES: Mapping[str, str] = {
+    "auc": "roc_auc",
+    "roc_auc": "auc",
+    "recall": "tpr",
+    "tpr": "recall",
+}
+"""What scikit-learn calls a metric, by what we call it, and the other way round."""
+
 _WAYS: Mapping[str, Better] = {"higher": "higher", "lower": "lower"}
 
 
@@ -238,12 +253,20 @@ def _standings(
 
 def _worst(found: Mapping[Place, Metric], chosen: Place, better: Better) -> Metric | None:
     """Find the group with the worst value, of those measured on the same data."""
-    groups = [metric for place, metric in found.items() if place.slice and place[:3] == chosen[:3]]
     worst: Metric | None = None
-    for each in groups:
+    for each in _by_group(found, chosen):
         if worst is None or is_better(worst.value, each.value, better):
             worst = each
     return worst
+
+
+def _by_group(found: Mapping[Place, Metric], chosen: Place) -> list[Metric]:
+    """Give the values of groups, under the one name of the metric or the other."""
+    for key in filter(None, (chosen.key, OTHER_NAMES.get(chosen.key))):
+        place = chosen._replace(key=key)[:3]
+        if groups := [each for at, each in found.items() if at.slice and at[:3] == place]:
+            return groups
+    return []
 
 
 def _overlap(one: Metric, two: Metric) -> bool:

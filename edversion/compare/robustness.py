@@ -19,6 +19,8 @@ __all__ = ["Robust", "Robustness", "group_versions"]
 
 _SEEDS = frozenset({"seed", "random_state", "random_seed"})
 _UNKNOWN = "made with none"
+_MEASURED = frozenset({"evaluated_on", "measured_on"})
+_JUDGEMENTS = frozenset({"attribution", "evaluation"})  # made of what they measured on
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +152,20 @@ def group_versions(
 def _made_with(version: Version, type: str, source: Source) -> str:
     """Give the upstream versions of a type; only the nearest of each collection count."""
     nearest: dict[tuple[str, str], str] = {}
-    for edge in source.lineage(version):
-        if edge.source.type == type:
-            key = (edge.source.project, edge.source.name)
-            nearest.setdefault(key, edge.source.reference)
+    for each in _makers(version, source):
+        if each.type == type:
+            nearest.setdefault((each.project, each.name), each.reference)
     return ", ".join(sorted(nearest.values()))
+
+
+def _makers(version: Version, source: Source) -> tuple[Version, ...]:
+    """Give what a version was made with, nearest first: not what it was measured on."""
+    reached = {version: None}  # a dict keeps the order
+    for edge in source.lineage(version):
+        measured = edge.relation in _MEASURED and edge.target.type not in _JUDGEMENTS
+        if edge.target in reached and not measured:
+            reached.setdefault(edge.source)
+    return tuple(reached)[1:]
 
 
 def _seed(version: Version) -> str:
@@ -238,7 +249,7 @@ def _notes(groups: Mapping[str, Sequence[_Member]], type: str) -> list[str]:
 
 
 def _nothing_upstream(versions: Sequence[Version], type: str, source: Source) -> NotFoundError:
-    types = sorted({edge.source.type for each in versions for edge in source.lineage(each)})
+    types = sorted({maker.type for each in versions for maker in _makers(each, source)})
     hint = f"upstream there are: {', '.join(types)}" if types else "no lineage is recorded"
     return NotFoundError(
         f"no version was made with a {type}; {hint}", code="nothing_upstream", type=type

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from edversion.compare import (
+    OTHER_NAMES,
     Leaderboard,
     Robustness,
     compare_versions,
@@ -150,7 +151,8 @@ class Comparing(Finding, Serving):
         found = self.catalog.metrics(key=key)
         wanted = {version.reference for version in versions}
         if any(each.version in wanted for each in found):
-            return found
+            other = OTHER_NAMES.get(key)  # under which groups may have been measured
+            return found if other is None else (*found, *self.catalog.metrics(key=other))
         return tuple(
             each for version in versions[:50] for each in self.catalog.metrics(version=version)
         )

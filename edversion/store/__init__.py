@@ -44,6 +44,7 @@ from edversion.store.sharing import Base
 from edversion.store.splitting import LARGE
 from edversion.store.stats import Stat, coarse_now, surely_settled
 from edversion.store.transfer import HashAhead, copying
+from edversion.store.workers import Worker
 
 __all__ = [
     "FORMAT",
@@ -65,6 +66,7 @@ __all__ = [
     "Store",
     "StoredFile",
     "StoredManifest",
+    "Worker",
     "check_reference",
     "coarse_now",
     "collector_paused",
@@ -86,7 +88,7 @@ __all__ = [
 MARKER = "edversion.json"
 """The object that makes a folder a store."""
 
-_KEPT_FILES = 100_000  # of a manifest that stays in memory: some 40 MB
+_KEPT = 100_000  # files and segments of a manifest that stays in memory: some 40 MB
 
 
 class Store:
@@ -176,7 +178,7 @@ class Store:
         data, generation = encode_manifest(stored), time.time_ns() // 1_000
         while not self.backend.create(manifest_key(stored.digest, generation), data):
             generation += 1
-        few = len(stored.placement) <= _KEPT_FILES
+        few = len(stored.placement) + sum(map(len, stored.placement)) <= _KEPT
         self._written = (stored.digest, generation, stored) if few else None
         return generation
 
@@ -190,8 +192,9 @@ class Store:
         IntegrityError
             It is missing or damaged.
         """
-        if self._written is not None and self._written[:2] == (digest, generation):
-            return self._written[2]
+        written = self._written  # another thread may log meanwhile
+        if written is not None and written[:2] == (digest, generation):
+            return written[2]
         return self.read_manifest(digest, generation)
 
     def has_manifest(self, digest: str, generation: int) -> bool:

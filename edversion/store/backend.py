@@ -18,6 +18,7 @@ from edversion.store.failures import storage_errors
 
 __all__ = ["Backend", "LocalBackend", "ObjectBackend", "open_backend"]
 
+_WRITTEN_AT_ONCE = 256 << 10
 _NO_LINKS = {1, 95, 38, 45}  # EPERM, EOPNOTSUPP, ENOSYS, ENOTSUP: file systems without hard links
 
 
@@ -256,10 +257,14 @@ def open_backend(url: str) -> Backend:
 
 
 def write_fully(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of the bytes, however often the system call stops short."""
+    """Write all of the bytes, however often the system call stops short.
+
+    A few pages at once: asked for megabytes, the kernel looks for memory in larger pieces, and
+    takes up to four times as long.
+    """
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        view = view[os.write(descriptor, view[:_WRITTEN_AT_ONCE]) :]
 
 
 def read_exactly(descriptor: int, offset: int, length: int) -> bytes:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from edversion.store.backend import write_fully
+from edversion.store.workers import Worker
 
 __all__ = ["WriteBehind"]
 
@@ -30,7 +31,7 @@ class WriteBehind:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._pool: ThreadPoolExecutor | None = None
+        self._worker: Worker | None = None
         self._waiting: deque[Future[None]] = deque()
         self._unsynced = 0
 
@@ -42,11 +43,20 @@ class WriteBehind:
         OSError
             An earlier block could not be written.
         """
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="edversion-write")
-        if len(self._waiting) >= _AHEAD:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(self._write, block))
+        self._submit(self._write, block)
+
+    def sync_after(self, size: int) -> None:
+        """Take note of bytes that the caller wrote; the disk takes them behind its back.
+
+        Raises
+        ------
+        OSError
+            The disk could not take earlier ones.
+        """
+        self._unsynced += size
+        if self._unsynced >= _SYNC_EVERY:
+            self._unsynced = 0
+            self._submit(os.fsync, self._descriptor)
 
     def finish(self, block: Sequence[bytes | memoryview] = ()) -> None:
         """Write a last block, if any, wait until all are written, and end the thread.
@@ -66,10 +76,17 @@ class WriteBehind:
 
     def abandon(self) -> None:
         """End the thread; what it has not begun to write is not written."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        if self._worker is not None:
+            self._worker.close(abandon=True)
+            self._worker = None
         self._waiting.clear()
+
+    def _submit(self, work: Callable[..., None], *arguments: object) -> None:
+        if self._worker is None:
+            self._worker = Worker("edversion-write")
+        if len(self._waiting) >= _AHEAD:
+            self._waiting.popleft().result()
+        self._waiting.append(self._worker.submit(work, *arguments))
 
     def _write(self, block: Sequence[bytes | memoryview]) -> None:
         data = b"".join(block)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edversion.digests import Hasher, checksum, digest_of_bytes, digests_of
-from edversion.errors import EdversionError
+from edversion.store.backend import read_exactly
 from edversion.store.compression import pays
 from edversion.store.failures import storage_errors
+from edversion.store.finding import Finder, fine_units
 from edversion.store.manifests import Segments
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
-from edversion.store.reading import Reader
 from edversion.store.sharing import Base
 from edversion.store.splitting import WINDOW, cut_points, windows
 from edversion.store.transfer import HashAhead, copying
@@ -30,7 +30,9 @@ INLINE_LIMIT = 16 << 10
 """Bytes of new content up to which a version keeps them in its manifest object."""
 
 _PROBES = 3
+_ASKED, _HEAVY = 32, 64 << 10
 _SAMPLE = 64 << 10
+_WORTH_TRYING = 512  # bytes from which compressing a file may pay
 _OPEN_PACKS = 16
 
 Split = Callable[[Path, int], Sequence[int] | None]
@@ -109,11 +111,10 @@ class Ingest:
         digests = digests_of(contents)
         self._progress(sum(map(len, contents)))
         taken, places = self._fresh, self._base.places
-        new = {
-            digest: (data, name)
-            for digest, data, name in zip(digests, contents, names, strict=True)
-            if digest not in taken and digest not in places
-        }
+        new: dict[str, tuple[bytes, str]] = {}
+        for digest, data, name in zip(digests, contents, names, strict=True):
+            if digest not in taken and digest not in places:
+                new.setdefault(digest, (data, name))
         for digest, segment in zip(new, self._add_all(list(new.values())), strict=True):
             taken[digest] = (segment,) if segment.length else ()
         return digests, [taken[each] if each in taken else places[each] for each in digests]
@@ -136,8 +137,13 @@ class Ingest:
         ------
         EOFError
             The file became shorter meanwhile.
+
+        Notes
+        -----
+        A file of a known size is digested first: it may be stored elsewhere. Not so the next
+        version of a path: checkpoints have one size, and what is equal is found unit by unit.
         """
-        if self._base.size_known(size):
+        if name not in self._base.large and self._base.size_known(size):
             digest = _digest_of(descriptor, size)
             known = self._known(digest, size)
             if known is not None:
@@ -184,7 +190,8 @@ class Ingest:
 
     def _add_all(self, files: Sequence[tuple[bytes, str]]) -> list[Segment]:
         """Add small files; those that stay as they are go into the pack together."""
-        if self._inline is not None or not self._stay_plain(name for _, name in files):
+        probed = (name for data, name in files if len(data) >= _WORTH_TRYING)
+        if self._inline is not None or not self._stay_plain(probed):
             return [self._add_small(data, name) for data, name in files]
         contents = [data for data, _ in files]
         segments: list[Segment] = []
@@ -217,7 +224,7 @@ class Ingest:
 
     def _worth(self, name: str, data: bytes) -> bool:
         """Probe the first few files of each suffix, and trust that the rest are alike."""
-        if len(data) < 512:
+        if len(data) < _WORTH_TRYING:
             return False
         answers = self._probes.setdefault(_suffix(name), [])
         if len(answers) < _PROBES:
@@ -233,8 +240,9 @@ class Ingest:
         writer = self._writer()
         self._open.append(writer)
         if len(self._open) > _OPEN_PACKS:  # a folder may have more files than may be open at once
-            self.packs.extend(filter(None, [self._open.pop(0).close()]))
-        if compressed or self._base.units:
+            self.packs.extend(filter(None, [self._open[0].close()]))
+            del self._open[0]  # not before: what cannot be closed is discarded
+        if compressed or (self._base.units and self._may_share(descriptor, ends)):
             digest, segments = self._stream(descriptor, size, ends, writer, compressed=compressed)
         else:
             digest, segments = self._copy(descriptor, size, ends, writer)
@@ -244,6 +252,21 @@ class Ingest:
             writer.discard()
             return digest, known
         return digest, segments
+
+    def _may_share(self, descriptor: int, ends: Sequence[int] | None) -> bool:
+        """Tell whether any of some units is stored; a file that shares nothing is copied faster.
+
+        Of a training that changes every tensor no unit ever is. Asked are a few units all over
+        the file; where units follow from the content, it would have to be read for that.
+        """
+        if ends is None:
+            return True
+        units = [(start, end - start) for start, end in pairwise([0, *ends])]
+        heavy = [unit for unit in units if unit[1] >= _HEAVY] or units
+        return any(
+            (size, checksum(read_exactly(descriptor, start, size))) in self._base.units
+            for start, size in heavy[:: len(heavy) // _ASKED + 1]
+        )
 
     def _refine(self, name: str, size: int) -> None:
         """Cut older versions of a file by content, if that was not done when they were stored.
@@ -258,7 +281,7 @@ class Ingest:
             path = self._store.backend.local_path(pack_key(segments[0].pack))
             assert path is not None
             with suppress(OSError, EOFError), open(path, "rb", buffering=0) as file:
-                self._base.units.update(_fine_units(file.fileno(), segments))
+                self._base.units.update(fine_units(file.fileno(), segments))
 
     def _copy(
         self, descriptor: int, size: int, ends: Sequence[int] | None, writer: PackWriter
@@ -298,7 +321,7 @@ class Ingest:
         def read_at(view: memoryview, offset: int) -> int:
             return os.preadv(descriptor, [view], offset)
 
-        with HashAhead() as ahead, _Sharing(self._base, self._store) as sharing:
+        with HashAhead() as ahead, Finder(self._base, self._store) as sharing:
             for units in ahead.feed(windows(read_at, size, ends)):
                 self._progress(sum(map(len, units)))
                 for unit in units:
@@ -309,59 +332,6 @@ class Ingest:
                     segments.append(segment)
             digest = ahead.digest
         return digest, tuple(segments)
-
-
-class _Sharing:
-    """Find a unit among those stored; on a local store its bytes are compared too."""
-
-    def __init__(self, base: Base, store: Store) -> None:
-        self._units = base.units
-        self._store = store
-        self._buffer = memoryview(bytearray(WINDOW if base.units and store.local else 0))
-        self._packs: dict[str, int] = {}
-
-    def __enter__(self) -> _Sharing:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for descriptor in self._packs.values():
-            os.close(descriptor)
-
-    def find(self, unit: memoryview, mark: str) -> Segment | None:
-        """Give the segment that holds just these bytes, if one does."""
-        segment = self._units.get((len(unit), mark))
-        if segment is None or not self._store.local:
-            return segment
-        with suppress(OSError, EdversionError):  # gone or damaged: the unit is stored again
-            if same_bytes(unit, self._bytes(segment)):
-                return segment
-        return None
-
-    def _bytes(self, segment: Segment) -> memoryview:
-        """Read a segment into the one buffer: it is compared, then never needed again."""
-        if segment.codec is not None:
-            return memoryview(Reader(self._store.backend, b"").raw(segment, ""))
-        descriptor = self._packs.get(segment.pack)
-        if descriptor is None:
-            path = self._store.backend.local_path(pack_key(segment.pack))
-            assert path is not None
-            descriptor = self._packs[segment.pack] = os.open(path, os.O_RDONLY)
-        view = self._buffer[: segment.length]
-        return view[: os.preadv(descriptor, [view], segment.offset)]
-
-
-def _fine_units(descriptor: int, segments: Segments) -> Iterator[tuple[tuple[int, str], Segment]]:
-    """Cut by content what lies in one piece of a pack."""
-    pack, place = segments[0].pack, segments[0].offset
-
-    def read_at(view: memoryview, offset: int) -> int:
-        return os.preadv(descriptor, [view], segments[0].offset + offset)
-
-    for window in windows(read_at, sum(segment.length for segment in segments), None):
-        for unit in window.units:
-            mark, length = checksum(unit), len(unit)
-            yield (length, mark), Segment(pack, place, length, mark, None, length, mark)
-            place += length
 
 
 def _suffix(name: str) -> str:
@@ -375,14 +345,6 @@ def _most(answers: Sequence[bool]) -> bool:
 
 def _silent(count: int) -> None:
     """Take note of nothing."""
-
-
-def same_bytes(left: memoryview, right: memoryview) -> bool:
-    """Compare buffers eight bytes at a time: `memoryview` compares item by item."""
-    if len(left) != len(right):
-        return False
-    whole = len(left) // 8 * 8
-    return left[:whole].cast("Q") == right[:whole].cast("Q") and left[whole:] == right[whole:]
 
 
 def _digest_of(descriptor: int, size: int) -> str:

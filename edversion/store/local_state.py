@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS verified (
 _MAX_FOLDERS = 100_000
 _USE_SECONDS = 60
 _STAT = struct.Struct("<qQqqq")  # in the order of `Stat`
+_TOGETHER = 256
+_MANY_STATS = struct.Struct("<" + "qQqqq" * _TOGETHER)
 _ROW = (str, str, bytes)
 _BETWEEN_NAMES, _BETWEEN_DIGESTS = "/", " "  # what neither can hold
 
@@ -82,8 +84,19 @@ class Listing(NamedTuple):
 
 
 def _packed(stats: Iterable[tuple[int, ...]]) -> bytes:
-    fields = list(chain.from_iterable(stats))
-    return struct.pack("<" + "qQqqq" * (len(fields) // len(Stat._fields)), *fields)
+    """Write stats as bytes, many at once.
+
+    Not all at once: Python would keep the format of every length it saw, megabytes for each.
+    """
+    rows = list(stats)
+    rest = len(rows) - len(rows) % _TOGETHER
+    together = (rows[at : at + _TOGETHER] for at in range(0, rest, _TOGETHER))
+    return b"".join(
+        [
+            *(_MANY_STATS.pack(*chain.from_iterable(block)) for block in together),
+            *starmap(_STAT.pack, rows[rest:]),
+        ]
+    )
 
 
 class LocalState:
@@ -172,12 +185,13 @@ class LocalState:
             self._connection = None
 
     def _write(self, statements: list[tuple[str, tuple[object, ...]]]) -> None:
-        with self._lock, suppress(sqlite3.Error, OSError, UnicodeError):
+        with self._lock, suppress(sqlite3.Error, OSError):
             connection = self._connected()
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 for statement, values in statements:
-                    connection.execute(statement, values)
+                    with suppress(UnicodeError):  # a name that is no text
+                        connection.execute(statement, values)
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection; a forked child makes its own."""

@@ -134,7 +134,7 @@ class StoredManifest:
     def is_small(self, index: int) -> bool:
         """Tell a stored file that is read as a whole: of one segment, and not large."""
         row = self.rows[index]
-        return len(row) == 3 and row[1] < LARGE and len(self.placement[index]) == 1
+        return len(row) == 3 and (row[1] or 0) < LARGE and len(self.placement[index]) == 1
 
     def small_files(self, indexes: Iterable[int]) -> list[SmallFile]:
         """Give what it takes to read those files; each of them is small."""

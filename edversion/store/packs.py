@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import accumulate, repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -104,6 +105,7 @@ class PackWriter:
         self._path = scratch / self.id
         self._waiting: list[bytes | memoryview] = []
         self._waiting_bytes = 0
+        self._handed_on = False
         with storage_errors(f"writing to {scratch}"):
             scratch.mkdir(parents=True, exist_ok=True)
             self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
@@ -139,12 +141,14 @@ class PackWriter:
         """Append a unit out of a buffer that will be used again: written at once."""
         if compressed:
             return self.add(bytes(unit), compressed=True)
-        self._write_out()
+        if self._waiting or self._handed_on:  # what came before lies before it in the pack
+            self._write_out()
         segment = Segment(
             self.id, self.size, len(unit), raw_checksum, None, len(unit), raw_checksum
         )
         with storage_errors("writing a pack"):
             write_fully(self.descriptor, unit)
+            self._behind.sync_after(len(unit))
         self.size += len(unit)
         return segment
 
@@ -160,18 +164,22 @@ class PackWriter:
             return None
         with storage_errors("writing a pack"):
             os.fsync(self.descriptor)
-            os.close(self.descriptor)
-            self.descriptor = -1
+            self._let_go()
             self._backend.publish(self._path, pack_key(self.id))
         return NewPack(self.id, self.size)
 
     def discard(self) -> None:
         """Remove the file under way."""
         self._behind.abandon()
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        with suppress(OSError):  # such as a failure to write what is not wanted any more
+            self._let_go()
         self._path.unlink(missing_ok=True)
+
+    def _let_go(self) -> None:
+        """Close the file, once; the descriptor is free even where that fails."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _take_note(self, size: int) -> None:
         """Count bytes that wait; once they are many, they are written behind the work."""
@@ -180,10 +188,12 @@ class PackWriter:
         if self._waiting_bytes >= _FLUSH:
             with storage_errors("writing a pack"):
                 self._behind.write(self._waiting)
+            self._handed_on = True
             self._waiting, self._waiting_bytes = [], 0
 
     def _write_out(self) -> None:
         """Write all that waits, and wait until it is written."""
         with storage_errors("writing a pack"):
             self._behind.finish(self._waiting)
+        self._handed_on = False
         self._waiting, self._waiting_bytes = [], 0

@@ -223,19 +223,24 @@ def _place(file: SmallFile) -> tuple[str, int]:
 
 
 def _neighbours(ordered: list[SmallFile]) -> Iterator[list[SmallFile]]:
-    """Group files that one read fetches: same pack, small gaps, a window together."""
+    """Group files that one read fetches: same pack, small gaps, a window together.
+
+    A window of stored bytes, and of decoded ones too, which may be a thousand times as many.
+    """
     group: list[SmallFile] = []
-    pack, start, end = "", 0, 0
+    pack, start, end, decoded = "", 0, 0, 0
     for file in ordered:
         segment = file.segment
         near = segment.pack == pack and segment.offset - end <= _GAP
-        if group and not (near and segment.offset + segment.length - start <= _WINDOW):
+        span = max(segment.offset + segment.length - start, decoded + segment.raw_length)
+        if group and not (near and span <= _WINDOW):
             yield group
             group = []
         if not group:
-            pack, start = segment.pack, segment.offset
+            pack, start, decoded = segment.pack, segment.offset, 0
         group.append(file)
         end = segment.offset + segment.length
+        decoded += segment.raw_length
     if group:
         yield group
 

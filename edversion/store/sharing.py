@@ -26,6 +26,8 @@ class Base:
         Segments by raw length and raw checksum.
     places : mapping of str to Segments
         By digest, where the bytes of files are.
+    large : set of str
+        Paths of the files whose units are offered.
     coarse : mapping of str to Segments
         By path, files whose units are windows of one size; see `Ingest`.
 
@@ -44,6 +46,7 @@ class Base:
     ) -> None:
         self.packs: dict[str, int] = {}
         self.units: dict[tuple[int, str], Segment] = {}
+        self.large: set[str] = set()
         self.coarse: dict[str, Segments] = {}
         self.places: dict[str, Segments] = {}
         self._sizes_known = sizes_known
@@ -57,6 +60,7 @@ class Base:
             return
         for row, segments in zip(stored.rows, stored.placement, strict=True):
             if len(segments) > 1 or (row[1] or 0) >= LARGE:
+                self.large.add(row[0])
                 for segment in segments:
                     key = segment.raw_length, segment.raw_checksum
                     self.units.setdefault(key, segment)

@@ -12,11 +12,12 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 from edversion.digests import Hasher
 from edversion.store.splitting import Window
+from edversion.store.workers import Worker
 
 __all__ = ["BackgroundCopy", "HashAhead", "copying"]
 
@@ -45,12 +46,15 @@ class BackgroundCopy:
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
         jobs = [self._copy, self._sync] if durable else [self._copy]
-        self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+        self._threads = {threading.Thread(target=job, daemon=True): job for job in jobs}
 
     def start(self) -> None:
-        """Let the threads run."""
-        for thread in self._threads:
-            thread.start()
+        """Let the threads run; where none may start, their work is done before this returns."""
+        for thread, job in self._threads.items():
+            try:
+                thread.start()
+            except RuntimeError:
+                job()
 
     def read_at(self, view: memoryview, offset: int) -> int:
         """Fill a buffer from the copy, as soon as the bytes are there."""
@@ -149,7 +153,7 @@ class HashAhead:
 
     def __init__(self) -> None:
         self._hasher = Hasher()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="edversion-digest")
+        self._worker = Worker("edversion-digest")
         self._before: Future[None] | None = None
         self._last: Future[None] | None = None
 
@@ -157,13 +161,13 @@ class HashAhead:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._pool.shutdown(wait=True)
+        self._worker.close()
 
     def feed(self, windows: Iterator[Window]) -> Iterator[list[memoryview]]:
         """Give each window's units while its fresh bytes are being digested."""
         for window in windows:
             self._before = self._last
-            self._last = self._pool.submit(self._hasher.update, window.fresh)
+            self._last = self._worker.submit(self._hasher.update, window.fresh)
             yield window.units
             if self._before is not None:
                 self._before.result()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -123,8 +124,9 @@ class Victims:
     def kill_at_line(self, line: int, *arguments: str) -> bool:
         """Start a victim that kills itself before the n-th line of edversion it runs.
 
-        Counted from ``ready()`` on, in the thread that called it. Where `kill_after` mostly
-        hits the long waits for the disk, this hits the moments between them.
+        Counted from ``ready()`` on, in the thread that called it and those that start later.
+        Where `kill_after` mostly hits the long waits for the disk, this hits the moments
+        between them.
 
         Returns
         -------
@@ -234,7 +236,7 @@ def _live(space: dict[str, object], order: dict[str, object], writing: int) -> N
 
 
 def _die_at(wanted: str, count: int) -> None:
-    """Kill this process before this thread runs the n-th line, or call, of edversion."""
+    """Kill this process before its n-th line, or call, of edversion from now on."""
     import edversion
 
     package = str(Path(edversion.__file__).parent)
@@ -257,4 +259,5 @@ def _die_at(wanted: str, count: int) -> None:
         pass_by(frame.f_code.co_name)
         return local if wanted == "line" else None
 
+    threading.settrace(trace)  # type: ignore[arg-type]
     sys.settrace(trace)  # type: ignore[arg-type]

@@ -85,9 +85,10 @@ _OPTIONS: list[Callable[[Any], Any]] = [
 
 
 def _attribute(session: Any, /, old: str, new: str, log: bool, **options: Any) -> None:
-    """Say whether the model or the data moved a score: both models on both data sets.
+    """Say whether the model or the data moved a score.
 
-    The answer is one verdict, with sentences, the numbers behind them, and their intervals.
+    Both models are asked about both data sets. The answer is one verdict, with sentences, the
+    numbers behind them, and their intervals.
     """
     texts = {key: session.full(options.pop(key)) for key in ("old_data", "new_data")}
     models = session.full(old), session.full(new)
@@ -164,7 +165,7 @@ def _show(screen: Any, found: Attribution, reference: str | None) -> None:
     screen.line(f"Verdict: {found.verdict}", "bold")
     _lines(screen, found.sentences)
     rows = [
-        (name, *(f"{number:.4f}" for number in (part.value, part.low, part.high)))
+        (name, *(f"{number:z.4f}" for number in (part.value, part.low, part.high)))
         for name, part in found.parts().items()
     ]
     columns = ("part", "value", "low", "high")

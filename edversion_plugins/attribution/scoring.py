@@ -10,6 +10,7 @@ import numpy as np
 
 from edversion import InvalidInputError
 from edversion_plugins.evaluation.arrays import Floats, as_array, as_floats
+from edversion_plugins.evaluation.delong import pairs_won
 from edversion_plugins.evaluation.emotions import refuse_emotions
 from edversion_plugins.evaluation.inputs import Label, Sample, read_sample
 from edversion_plugins.evaluation.losses import row_values
@@ -91,7 +92,7 @@ class RowMetric:
         if self.wants == "scores":
             assert sample.score is not None
             sides = np.split(np.arange(sample.size), [sample.size if old is None else old])
-            return np.concatenate([_pairs_won(sample.true[at], sample.score[at]) for at in sides])
+            return np.concatenate([_area_parts(sample.true[at], sample.score[at]) for at in sides])
         if not sample.is_probability:
             raise InvalidInputError(
                 f"{self.name} needs probabilities, between 0 and 1", column="y_score"
@@ -162,7 +163,7 @@ def _row_values(name: str, sample: Sample) -> Floats:
     return row_values(inner, sample.true, sample.predicted, sample.score)
 
 
-def _pairs_won(true: Any, score: Floats) -> Floats:
+def _area_parts(true: Any, score: Floats) -> Floats:
     """Give what each row adds to the area under the ROC curve of its data set.
 
     Of a row of the positive class that is the share of negatives that it is ranked above, of a
@@ -175,8 +176,6 @@ def _pairs_won(true: Any, score: Floats) -> Floats:
     E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson (1988). Comparing the Areas under Two or
     More Correlated Receiver Operating Characteristic Curves. Biometrics 44, 837–845.
     """
-    from scipy.stats import rankdata
-
     positive = np.asarray(true == 1)
     counts = np.array([np.count_nonzero(~positive), np.count_nonzero(positive)])
     if not counts.all():
@@ -185,12 +184,7 @@ def _pairs_won(true: Any, score: Floats) -> Floats:
             f"{counts[1]} of the positive class among {len(positive)}",
             code="one_class",
         )
-    ranks = rankdata(score)
-    wins = np.empty(len(score))
-    for rows, others in ((positive, counts[0]), (~positive, counts[1])):
-        below = ranks[rows] - rankdata(score[rows])  # rows of the other class, ties by half
-        wins[rows] = below / others
-    wins[~positive] = 1 - wins[~positive]
+    wins = pairs_won(positive, score)
     area = wins[positive].mean()
     weights = len(score) / np.where(positive, counts[1], counts[0])
     return np.asarray(area + weights * (wins - area))

@@ -48,8 +48,7 @@ def changes(joined: Joined) -> tuple[tuple[Changes, ...], int]:
     """
     before, after = right(joined.old), right(joined.new)
     groups, hidden = shown_groups(joined)
-    everyone = Grouping((), ((),), np.ones(joined.size, dtype=np.uint16), 0)
-    found = _counted(everyone, before, after, joined.units)
+    found = _counted(Grouping.of_all(joined.size), before, after, joined.units)
     for grouping in groups:
         found += _counted(grouping, before, after, joined.units)
     return tuple(found), hidden

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edversion import Section, Version, hookimpl
 from edversion_plugins.evaluation.gates import edversion_check_promotion
 from edversion_plugins.evaluation.newest import Key, key_of, newest_evaluations
+from edversion_plugins.evaluation.reading import read_content
 
 if TYPE_CHECKING:
     from edversion_plugins.evaluation.evaluating import Evaluation
@@ -47,7 +48,6 @@ def edversion_compare(versions: Sequence[Version]) -> list[Section] | None:
 
 def _gaps(evaluations: Sequence[Version]) -> Iterator[Section]:
     from edversion_plugins.evaluation.gap_sections import gap_section
-    from edversion_plugins.evaluation.reading import read_content
 
     each_once = list(dict.fromkeys(evaluations))
     models = [str(each.metadata.get("model") or each.reference) for each in each_once]

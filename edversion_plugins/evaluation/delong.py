@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from edversion_plugins.evaluation.arrays import Floats, Ints
+from edversion_plugins.evaluation.arrays import Bools, Floats, Ints
 from edversion_plugins.evaluation.columns import Column
 from edversion_plugins.evaluation.curves import Ranking, Roc
 from edversion_plugins.evaluation.groups import Grouping
 from edversion_plugins.evaluation.intervals import Uncertainty
 from edversion_plugins.evaluation.units import Units
 
-__all__ = ["auc_intervals"]
+__all__ = ["auc_intervals", "pairs_won"]
 
 _STEPS = 60
 
@@ -54,6 +54,31 @@ def auc_intervals(
             ends[:, place] = _interval(curve, parts, unit, uncertainty.z)
     method = "DeLong, logit" if units.codes is None else "Obuchowski by learner, logit"
     return replace(column, low=ends[0], high=ends[1], method=method)
+
+
+def pairs_won(positive: Bools, score: Floats) -> Floats:
+    """Give for each row the share of the rows of the other class that it is ranked rightly to.
+
+    A tie counts one half. Over the rows of either class the mean is the area under the curve.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n_samples,)
+        Whether a row is of the positive class; both classes occur.
+    score : ndarray of shape (n_samples,)
+        Its score.
+    """
+    wins = np.empty(len(score))
+    for rows, sign in ((positive, 1), (~positive, -1)):
+        others = np.sort(sign * score[~rows])
+        own = sign * score[rows]
+        # finding sorted values is ten times faster than finding them as they come
+        order = np.argsort(own)
+        ends = (np.searchsorted(others, own[order], side=side) for side in ("left", "right"))
+        found = np.empty(len(own))
+        found[order] = sum(ends) / (2 * len(others))
+        wins[rows] = found
+    return wins
 
 
 @dataclass(frozen=True, slots=True, eq=False)

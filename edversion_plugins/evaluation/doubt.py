@@ -20,6 +20,7 @@ from edversion_plugins.evaluation.intervals import (
     wilson_column,
 )
 from edversion_plugins.evaluation.measures import Measures, families
+from edversion_plugins.evaluation.rankings import ranking_metric
 from edversion_plugins.evaluation.rates import PROPORTIONS, proportion
 from edversion_plugins.evaluation.resampling import Resampler
 from edversion_plugins.evaluation.units import Pairs, Units
@@ -93,7 +94,7 @@ class Doubt:
             return auc_intervals(
                 column, found.rocs, self.ranking, found.grouping, self.units, self.uncertainty
             )
-        if name in PROPORTIONS:
+        if name in PROPORTIONS or _is_hit_rate(name):
             if pairs is None:
                 return wilson_column(column, self.uncertainty)
             counted, among = proportion(name, self.sample.true, self.sample.predicted)
@@ -101,5 +102,12 @@ class Doubt:
         low, high = percentiles(draws[name], self.uncertainty.level)
         alone = found.grouping.sizes if pairs is None else pairs.by_group(np.ones(pairs.group.size))
         few = (alone < 2) | (column.n < 2) | np.isnan(column.values)
+        few |= low == high  # all resamples agree: nothing says how sure that is
         low, high = (np.where(few, np.nan, each) for each in (low, high))
         return replace(column, low=low, high=high, method="bootstrap")
+
+
+def _is_hit_rate(name: str) -> bool:
+    """Say whether a metric of rankings is a share: of learners, of whom each counts or not."""
+    ranking = ranking_metric(name)
+    return ranking is not None and ranking.family == "hit_rate"

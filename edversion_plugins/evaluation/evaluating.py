@@ -257,7 +257,7 @@ def _log_metrics(
     data: Version | None,
     split: str | None,
 ) -> None:
-    """Record the metrics of the model, also by group, and of the evaluation."""
+    """Record the metrics, also by group, of the model and of the evaluation."""
     overall = {
         name: {key: part for key, part in each.metric().items() if key != "n" or each.n}
         for name, each in answer.metrics.items()
@@ -266,6 +266,6 @@ def _log_metrics(
     gaps = {} if answer.report is None else answer.report.metrics()
     for about in (model, evaluation):
         run.log_metrics(overall | gaps, version=about, dataset=data, split=split)
-    slices = {} if answer.report is None else answer.report.slices()
-    for group, values in slices.items():
-        run.log_metrics(values, version=model, dataset=data, split=split, slice=group)
+        slices = {} if answer.report is None else answer.report.slices()
+        for group, values in slices.items():
+            run.log_metrics(values, version=about, dataset=data, split=split, slice=group)

@@ -18,6 +18,7 @@ __all__ = ["CROSS", "MISSING", "Codes", "Grouping", "cross", "read_column", "rea
 Codes = npt.NDArray[np.integer[Any]]
 MISSING = "missing"
 """Name of the group of learners whose attribute is not known, where it is asked for."""
+_NO_VALUE = f"{MISSING} (no value)"
 CROSS = "×"
 _WHOLE = re.compile(r"-?[0-9]+")
 
@@ -43,6 +44,11 @@ class Grouping:
     keys: tuple[tuple[str, ...], ...]
     codes: Codes
     unknown: int
+
+    @classmethod
+    def of_all(cls, rows: int) -> Grouping:
+        """Give one group, of all rows, by no attribute."""
+        return cls((), ((),), np.ones(rows, dtype=np.uint16), 0)
 
     @property
     def name(self) -> str:
@@ -121,8 +127,9 @@ def read_grouping(array: Array, name: str, *, missing: bool = False) -> Grouping
     name : str
         Its name.
     missing : bool
-        Whether rows without a value are a group of their own, named ``missing``; else they
-        are left out and counted.
+        Whether rows without a value are a group of their own, named ``missing``, or
+        ``missing (no value)`` where a group is called missing; else they are left out and
+        counted.
 
     Raises
     ------
@@ -132,10 +139,11 @@ def read_grouping(array: Array, name: str, *, missing: bool = False) -> Grouping
     values, codes = distinct(array, name)
     texts = [None if is_missing(value) else _label(value, name) for value in values]
     known = sorted({text for text in texts if text is not None}, key=_natural)
-    if missing and None in texts and MISSING not in known:
-        known.append(MISSING)
+    apart = missing and None in texts
+    if apart:
+        known.append(MISSING if MISSING not in known else _NO_VALUE)
     place = {text: at for at, text in enumerate(known, 1)}
-    absent = place[MISSING] if missing and None in texts else 0
+    absent = len(known) if apart else 0
     code_of = np.array([absent if text is None else place[text] for text in texts], dtype=np.intp)
     row_codes = code_of[codes]
     left_out = int(np.count_nonzero(row_codes == 0))

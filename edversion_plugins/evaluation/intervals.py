@@ -60,6 +60,11 @@ class Uncertainty:
         return round(1 - self.level, 12)
 
     @property
+    def percent(self) -> str:
+        """The level as people read it, not rounded up to certainty: ``99.5%``."""
+        return f"{100 * self.level:.6g}%"
+
+    @property
     def z(self) -> float:
         """Quantile of the normal distribution at the upper end of an interval."""
         return NormalDist().inv_cdf((1 + self.level) / 2)

@@ -40,13 +40,25 @@ __all__ = [
     "next_step_auc",
 ]
 
+_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("roc_auc", "rocauc", "roc_auc_score", "auroc"), "auc"),
+    **dict.fromkeys(("recall", "recall_score", "sensitivity"), "tpr"),
+    **dict.fromkeys(("f1_score", "f_score"), "f1"),
+    "accuracy_score": "accuracy",
+    "precision_score": "precision",
+    "brier_score": "brier",
+    "brier_score_loss": "brier",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+}
+"""What other libraries call a metric, and what it is called here."""
+
 NEXT_STEP = "next_step_auc"
 
 
 def measure_all(sample: Sample, units: Units, uncertainty: Uncertainty) -> dict[str, Measured]:
     """Give every measure that fits a sample, over all of its rows, with its interval."""
-    rows = np.ones(sample.size, dtype=np.uint16)
-    everyone = Grouping((), ((),), rows, 0)
+    everyone = Grouping.of_all(sample.size)
     ranking = None if sample.score is None else Ranking.of(sample.true, sample.score)
     doubt = Doubt.of(sample, ranking, units, uncertainty)
     found = measure_groups(sample, ranking, everyone)
@@ -131,6 +143,8 @@ def _unfit(name: Any, sample: Sample) -> InvalidInputError:
         why, code = f"{name} {why_absent(name, sample)}", "metric_does_not_fit"
     elif name == NEXT_STEP:
         why, code = f'{name} needs task="knowledge-tracing"', "metric_does_not_fit"
+    elif name in _ELSEWHERE:
+        why, code = f"unknown metric {name!r}; it is {_ELSEWHERE[name]} here", "unknown_metric"
     else:
         near = difflib.get_close_matches(str(name), [*MEASURES, NEXT_STEP], n=3, cutoff=0.4)
         hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(MEASURES)}"

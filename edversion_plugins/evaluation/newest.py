@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from edversion import NotFoundError, Version
-from edversion_plugins.evaluation.reading import TYPE
+from edversion_plugins.evaluation.reading import TYPE, is_evaluation
 
 if TYPE_CHECKING:
     from edversion import Repository
@@ -23,7 +23,7 @@ def newest_evaluations(version: Version) -> dict[Key, Version]:
     An evaluation that has been deleted counts no longer.
     """
     if version.type == TYPE:
-        return {key_of(version): version}
+        return {key_of(version): version} if is_evaluation(version) else {}
     from edversion import Repository
 
     repository = version.source
@@ -36,7 +36,7 @@ def newest_evaluations(version: Version) -> dict[Key, Version]:
         for edge in edges
         if edge.target.type == TYPE and edge.target.metadata.get("model") == version.reference
     }
-    live = [each for each in made if _is_live(repository, each)]
+    live = [each for each in made if _is_live(repository, each) and is_evaluation(each)]
     live.sort(key=lambda each: (measured_at(each), each.number))
     return {key_of(each): each for each in live}
 

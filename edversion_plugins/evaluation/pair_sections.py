@@ -48,7 +48,7 @@ def paired_sections(joined: Joined, title: str, names: tuple[str, str]) -> Itera
 def _measures(
     title: str, found: Sequence[PairedDifference], joined: Joined, names: tuple[str, str]
 ) -> Section:
-    ends = f"{joined.uncertainty.level:.0%}"
+    ends = joined.uncertainty.percent
     return Section(
         title,
         ("metric", "first", "other", "difference", f"{ends} from", f"{ends} to", "p", "n",
@@ -70,7 +70,7 @@ def _measures(
 def _groups(
     title: str, found: Sequence[GroupDifference], joined: Joined, names: tuple[str, str]
 ) -> Section:
-    ends = f"{joined.uncertainty.level:.0%}"
+    ends = joined.uncertainty.percent
     return Section(
         f"For whom. {title}",
         ("group", "metric", "first", "other", "difference", f"{ends} from", f"{ends} to", "p",

@@ -77,7 +77,7 @@ def of_measures(
     if len(others) > 1:
         yield (
             f"{len(found):,} measures were compared, each with an interval of its own: at "
-            f"{joined.uncertainty.level:.0%} some may seem to differ by chance."
+            f"{joined.uncertainty.percent} some may seem to differ by chance."
         )
 
 

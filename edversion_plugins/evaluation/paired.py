@@ -10,6 +10,7 @@ import numpy as np
 
 from edversion_plugins.evaluation.arrays import Bools, Floats, Ints
 from edversion_plugins.evaluation.columns import Column
+from edversion_plugins.evaluation.delong import pairs_won
 from edversion_plugins.evaluation.groups import Grouping
 from edversion_plugins.evaluation.inputs import Sample
 from edversion_plugins.evaluation.intervals import Uncertainty, percentiles
@@ -117,7 +118,7 @@ def _of_sums(joined: Joined) -> Iterator[PairedDifference]:
     """Compare the other measures, by the same resamples of the rows for both models."""
     if joined.old.task == "ranking" or joined.old.classes != joined.new.classes:
         return
-    everyone = _everyone(joined.size)
+    everyone = Grouping.of_all(joined.size)
     resampler = Resampler.of(joined.units, joined.uncertainty)
     old, new = (_measured(each, everyone, resampler) for each in (joined.old, joined.new))
     method = f"paired bootstrap by {_unit(joined.units)}"
@@ -131,10 +132,6 @@ def _of_sums(joined: Joined) -> Iterator[PairedDifference]:
         low, high = _ends(drawn - draws, joined.uncertainty.level)
         alpha = joined.uncertainty.alpha
         yield PairedDifference(name, first, second, joined.size, low, high, None, method, alpha)
-
-
-def _everyone(rows: int) -> Grouping:
-    return Grouping((), ((),), np.ones(rows, dtype=np.uint16), 0)
 
 
 def _measured(
@@ -269,7 +266,7 @@ def _bootstrapped(
     if not apart.any():
         return None, None
     terms = (Term(weight=apart), Term())
-    sums = Resampler.of(units, uncertainty).sums(terms, _everyone(len(apart)))[:, 0]
+    sums = Resampler.of(units, uncertainty).sums(terms, Grouping.of_all(len(apart)))[:, 0]
     low, high = percentiles((sums[:, 0] / sums[:, 1])[:, None], uncertainty.level)
     return float(low[0]), float(high[0])
 
@@ -297,7 +294,7 @@ def auc_difference(
     positive = true == 1
     if positive.all() or not positive.any():
         return None
-    before, after = _wins(positive, old), _wins(positive, new)
+    before, after = pairs_won(positive, old), pairs_won(positive, new)
     auc = float(before[positive].mean()), float(after[positive].mean())
     error = math.sqrt(_variance(after - before, positive, units))
     low = high = p = None
@@ -309,24 +306,6 @@ def auc_difference(
         p = 1.0 if auc[0] == auc[1] else None
     method = "DeLong, paired" if units.codes is None else "DeLong, paired, by learner"
     return PairedDifference("auc", *auc, len(true), low, high, p, method, uncertainty.alpha)
-
-
-def _wins(positive: Bools, score: Floats) -> Floats:
-    """Give for each row the share of the rows of the other class that it is ranked rightly to.
-
-    A tie counts one half.
-    """
-    wins = np.empty(len(score))
-    for rows, sign in ((positive, 1), (~positive, -1)):
-        others = np.sort(sign * score[~rows])
-        own = sign * score[rows]
-        # finding sorted values is ten times faster than finding them as they come
-        order = np.argsort(own)
-        ends = (np.searchsorted(others, own[order], side=side) for side in ("left", "right"))
-        found = np.empty(len(own))
-        found[order] = sum(ends) / (2 * len(others))
-        wins[rows] = found
-    return wins
 
 
 def _variance(parts: Floats, positive: Bools, units: Units) -> float:

@@ -10,11 +10,16 @@ from edversion import InvalidInputError
 if TYPE_CHECKING:
     from edversion import Version
 
-__all__ = ["FILE", "FORMAT", "TYPE", "read_content"]
+__all__ = ["FILE", "FORMAT", "TYPE", "is_evaluation", "read_content"]
 
 TYPE = "evaluation"
 FILE = "evaluation.json"
 FORMAT = 1
+
+
+def is_evaluation(version: Version) -> bool:
+    """Tell whether `evaluate` made a version; people may call theirs evaluations too."""
+    return version.type == TYPE and any(file.path == FILE for file in version.files())
 
 
 def read_content(version: Version) -> dict[str, Any]:

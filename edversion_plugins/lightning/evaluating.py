@@ -102,7 +102,7 @@ def record_evaluation(
         known.record(split, for_all=False)
         with tracker.guarded(f"record the evaluation of {version.reference}"):
             if all(each.id != run.id for each in version.logged_by()):
-                run.use_artifact(version)  # of its own run it would seem a source of the others
+                run.use_artifact(version, relation="evaluates")  # its own run made it
             for dataset in known.versions.values():
                 run.repository.relate(version, dataset, "evaluated_on")
             step = version.metadata.get("step")

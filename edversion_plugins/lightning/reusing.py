@@ -45,7 +45,12 @@ class Reused:
                 each.last_model_path = self.path
 
     def take_back(self, trainer: Any) -> None:
-        """Before another fit: a ModelCheckpoint removes the files that it takes for its own."""
+        """Before another fit: undo what `load_version` and `tell` did.
+
+        A ModelCheckpoint removes the files that it takes for its own, and Lightning before 2.5
+        would still be asked to stop.
+        """
+        trainer.should_stop = False
         known = {self.path, *(path for path, _ in self.best.values())}
         for each in trainer.checkpoint_callbacks:
             for name in ("best_model_path", "last_model_path"):

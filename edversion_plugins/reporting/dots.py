@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edversion_plugins.reporting.charts import SERIES, Chart, axis, frame, series
 from edversion_plugins.reporting.findings import Findings, Found, Value
+from edversion_plugins.reporting.pairs import pairs_of
 from edversion_plugins.reporting.tables import Table, table
 from edversion_plugins.reporting.words import visible, word_of
 
@@ -101,37 +102,61 @@ def change_charts(findings: Findings) -> Iterator[Chart]:
 def _change_chart(findings: Findings, like: Found, rows: Sequence[Found]) -> Chart:
     word, labels = word_of(like.metric), findings.labels
     title = f"Change in {word.name} by group of learners, {labels[0]} to {labels[-1]}"
-    values = [
-        {"name": row.group, "series": "", "value": row.values[-1].value - row.values[0].value}
-        for row in rows
-        if row.values[0] is not None and row.values[-1] is not None
-    ]
+    pairs = pairs_of(findings, like)
+    known = {} if pairs is None else pairs.by_group()
+    changes = {row.group: known.get(row.group) or _change(row) for row in rows}
+    sure = any(each.sure for each in changes.values())
     better = f" {_capital(like.better)} is better." if like.better else ""
+    values = [_datum(group, "", each) for group, each in changes.items()]
     return Chart(
         title=title,
-        reading=f"Right of zero: {labels[-1]} has the higher value; left of it, the lower.{better}",
+        reading=f"Right of zero: {labels[-1]} has the higher value; left of it, the lower.{better} "
+        + _change_doubt(findings.learners, sure=sure),
         spec=_change_spec(values[:_GROUPS], f"{labels[-1]} less {labels[0]}"),
-        table=table(
-            f"{title}, as numbers{_where(like)}",
-            [("group", "text"), ("change", "difference")],
-            [(each["name"], each["value"]) for each in values],
-        ),
+        table=_change_table(f"{title}, as numbers{_where(like)}", changes, sure=sure),
         kind="change",
     )
+
+
+def _change_doubt(learners: str, *, sure: bool) -> str:
+    if not sure:
+        return "How sure a change is was not measured; small ones may be chance."
+    return (
+        f"The line is the range that is likely: both versions were tried on the same {learners}. "
+        "Where it holds zero, the data cannot tell whether anything changed for the group."
+    )
+
+
+def _change_table(caption: str, changes: Mapping[str, Value], *, sure: bool) -> Table:
+    columns = [("group", "text"), ("change", "difference")]
+    if not sure:
+        return table(caption, columns, [(group, each.value) for group, each in changes.items()])
+    columns += [("likely from", "difference"), ("to", "difference"), ("n", "number")]
+    rows = [(group, each.value, each.low, each.high, each.n) for group, each in changes.items()]
+    return table(caption, columns, rows)
+
+
+def _change(row: Found) -> Value:
+    """Give how a group's value changed, of which nothing more is known."""
+    first, last = row.values[0], row.values[-1]
+    assert first is not None
+    assert last is not None
+    return Value(last.value - first.value)
 
 
 def _change_spec(values: Sequence[dict[str, Any]], title: str) -> dict[str, Any]:
     y = _names([each["name"] for each in values], "")
     x = {"field": "value", "type": "quantitative", "axis": axis(title, grid=True, tickCount=4)}
-    tips = [_tip("name", "group"), _tip("value", "change", "+.3f")]
+    tips = [_tip("name", "group"), _tip("value", "change", "+.3f"), _tip("about", "likely")]
     layers = [
         {
             "mark": {"type": "rule", "color": "var(--rule, #667085)"},
             "encoding": {"x": {"datum": 0}},
         },
         {
+            "transform": [{"filter": "isValid(datum.low)"}],
             "mark": {"type": "rule", "strokeWidth": 2, "color": "var(--series-1)"},
-            "encoding": {"y": y, "x": x, "x2": {"datum": 0}},
+            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
         },
         {
             "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
@@ -160,7 +185,7 @@ def _dots(
         "axis": axis(title, grid=True, tickCount=4),
     }
     shared = {"y": y, "yOffset": offset}
-    tips = [_tip("name", ""), _tip("value", title, ".3f"), _tip("about", "likely")]
+    tips = [_tip("name", ""), _tip("value", "value", ".3f"), _tip("about", "likely")]
     colour = {"color": {**series(names)["color"]}}
     layers = [
         {
@@ -197,6 +222,7 @@ def _names(order: Sequence[str], title: str) -> dict[str, Any]:
 
 
 def _tip(field: str, title: str, format: str | None = None) -> dict[str, Any]:
+    """Give a line of a tooltip; its title becomes code, and so must be none that people named."""
     kind = "nominal" if format is None else "quantitative"
     shown = {} if format is None else {"format": format}
     return {"field": field, "type": kind, "title": title or field, **shown}

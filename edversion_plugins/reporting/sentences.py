@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edversion_plugins.reporting.findings import Findings, Found, Value
+from edversion_plugins.reporting.pairs import Pairs, pairs_of
 from edversion_plugins.reporting.words import OF, frequency, listed, number, word_of
 
 __all__ = ["plain_sentences"]
@@ -149,6 +150,43 @@ def _how_sure(findings: Findings) -> str:
             "The versions were not measured on the same data, so that their numbers must not be "
             "set against each other."
         )
+    pairs = pairs_of(findings, found)
+    return (pairs and _of_pairs(findings, found, pairs)) or _of_ranges(findings, found, first, last)
+
+
+def _of_pairs(findings: Findings, found: Found, pairs: Pairs) -> str:
+    """Tell the difference on the same learners; empty where pairs do not tell of the metric."""
+    known = pairs.difference()
+    if known is None:
+        return ""
+    first, last = findings.labels[0], findings.labels[-1]
+    start = f"Both versions were tried on the same {known.n:,} {findings.learners}"
+    if known.low is None or known.high is None:
+        return f"{start}, and too few of them tell the versions apart to say which is better."
+    sure = "chance alone hardly explains" if known.told else "chance may explain"
+    between = _between(found, known.low, known.high)
+    return (
+        f"{start}: with others of the same kind, the number for {last} would likely be {between} "
+        f"than that for {first}, so that {sure} the difference."
+    )
+
+
+def _between(found: Found, low: float, high: float) -> str:
+    """Say in words from where to where a change is: ``12 to 56 higher``."""
+    sides = ["lower" if end < 0 else "higher" for end in (low, high)]
+    ends = [_amount(found, abs(end)) for end in (low, high)]
+    if sides[0] != sides[1]:
+        return f"between {ends[0]} lower and {ends[1]} higher"
+    near, far = ends if high > 0 else ends[::-1]
+    return f"{near} to {far} {sides[0]}"
+
+
+def _amount(found: Found, size: float) -> str:
+    return frequency(size) if word_of(found.metric).among else number(size)
+
+
+def _of_ranges(findings: Findings, found: Found, first: Value, last: Value) -> str:
+    """Tell the ranges of both versions, where nothing is known of the same learners."""
     if not first.sure or not last.sure:
         return "How sure these numbers are was not measured: the difference may be chance."
     ranges = f"{_range(found, last)} for {findings.labels[-1]} and {_range(found, first)} for "
@@ -165,6 +203,4 @@ def _how_sure(findings: Findings) -> str:
 def _range(found: Found, value: Value) -> str:
     assert value.low is not None
     assert value.high is not None
-    share = bool(word_of(found.metric).among)
-    shown = frequency if share else number
-    return f"{shown(value.low)} to {shown(value.high)}"
+    return f"{_amount(found, value.low)} to {_amount(found, value.high)}"

@@ -17,7 +17,7 @@ scikit-learn is patched.
     canonical → persistence             the model as bytes, always the same ones
     delegation → estimator              the wrapper
     searches, recording                 what is recorded of a fit
-    scoring → evaluating                what is measured, and recorded of it
+    scoring, keeping → evaluating       what is measured, and recorded of it
     loading                             from and to versions, without the wrapper
 """
 

@@ -187,6 +187,7 @@ class Versioned(Delegating):
         sample_weight: Any = None,
         split: str = "test",
         dataset: str | None = None,
+        keep_predictions: bool = False,
     ) -> Evaluation:
         """Measure the model on data, overall and by group of learners, and log what comes out.
 
@@ -206,6 +207,11 @@ class Versioned(Delegating):
             What the data are: ``"test"``, ``"validation"``, …
         dataset : str, optional
             Reference of the dataset version that the data come from.
+        keep_predictions : bool
+            Whether the evaluation becomes a version too, with the prediction of each row (by
+            the index of X, where it is a frame), intervals and tests, as
+            `edversion_plugins.evaluation.evaluate` makes it; two models that were evaluated
+            so are compared in pairs. Needs the extra ``evaluation``.
 
         Returns
         -------
@@ -218,7 +224,7 @@ class Versioned(Delegating):
         return evaluate(
             fitted, self._settings(), self.__dict__.get("version_"), X, y,
             groups=groups, sample_weight=sample_weight, split=split, dataset=dataset,
-            monitor=self.monitor,
+            monitor=self.monitor, keep_predictions=keep_predictions,
         )  # fmt: skip
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 import edversion
 from edversion_plugins.evaluation import Fairness, FairnessReport
+from edversion_plugins.sklearn.keeping import keeper
 from edversion_plugins.sklearn.recording import FRAMEWORK, joined_run
 from edversion_plugins.sklearn.scoring import deciding, measure, predictions_of
 from edversion_plugins.tracking import Monitor, Settings, Tracker
@@ -36,6 +37,8 @@ class Evaluation:
         What the data are.
     version, dataset : str or None
         References of what was measured, and on what; None where they are no versions.
+    predictions : str or None
+        Reference of the evaluation that holds them; None where none was asked for.
     """
 
     metrics: Mapping[str, float]
@@ -43,6 +46,7 @@ class Evaluation:
     split: str
     version: str | None
     dataset: str | None
+    predictions: str | None = None
 
     @property
     def passes(self) -> bool | None:
@@ -63,9 +67,23 @@ class Evaluation:
             rows += [(name, f"{each['value']:.4f}") for name, each in report.metrics().items()]
         width = max((len(name) for name, _ in rows), default=0)
         lines += [f"  {name:<{width}}  {value}" for name, value in rows]
+        if self.predictions is not None:
+            lines.append(f"  intervals, tests and predictions: {self.predictions}")
+        lines += [line for report in self.reports for line in _groups_of(report)]
         if self.passes is not None:
             lines.append("  all fairness bounds hold" if self.passes else "  not a candidate:")
         return "\n".join([*lines, *(f"    {each}" for each in self.failures)])
+
+
+def _groups_of(report: FairnessReport) -> Iterator[str]:
+    """Say which groups were measured, which are not shown, and why."""
+    for each in report.attributes:
+        sizes = (f"{group.label} ({group.n:,})" for group in each.groups)
+        yield f"  {each.name}: {', '.join(sizes) or 'no group is shown'}"
+        if each.skipped:
+            yield f"    not shown, too small or giving away a small one: {len(each.skipped)}"
+        if each.unknown:
+            yield f"    {each.unknown:,} of unknown group"
 
 
 def evaluate(
@@ -80,6 +98,7 @@ def evaluate(
     split: str = "test",
     dataset: str | edversion.Version | None = None,
     monitor: str | Monitor | None = None,
+    keep_predictions: bool = False,
 ) -> Evaluation:
     """Measure a fitted estimator, and record it for the version that it became.
 
@@ -91,7 +110,7 @@ def evaluate(
         Where the version is, and the fairness that is asked for.
     reference : str or None
         The version; None where there is none, and nothing is recorded.
-    X, y, groups, sample_weight, split, dataset
+    X, y, groups, sample_weight, split, dataset, keep_predictions
         As for `Versioned.evaluate`.
     monitor
         As for `Versioned`.
@@ -99,8 +118,9 @@ def evaluate(
     Raises
     ------
     InvalidInputError
-        y has missing values, a column of groups does not exist, lengths differ, or the rows
-        of a frame of groups are in another order than the data's. Nothing is recorded then.
+        y has missing values, a column of groups does not exist, lengths differ, the rows of a
+        frame of groups are in another order than the data's, or predictions cannot be kept.
+        Nothing is recorded then.
     """
     monitors = deciding(monitor)
     _check_known(y)
@@ -108,20 +128,25 @@ def evaluate(
     overall = measure(estimator, predictions, X, y, sample_weight)
     columns = _columns(groups, X, settings.fairness)
     _check_rows(groups, X if hasattr(X, "iloc") else y)
+    keep = None
+    if keep_predictions:
+        keep = keeper(predictions, X, y, sample_weight, columns, settings.fairness)
     score = predictions.scores if predictions.kind == "classifier" else None
     reports = tuple(
         each.measure(y, predictions.predicted, score, groups=columns)
         for each in _fairness(settings.fairness, columns)
     )
-    version, data = reference, None
+    version, data, kept = reference, None, None
     if reference is None:
         _log.warning("what was measured is recorded nowhere: the model became no version")
     else:
         given = {"X": X, "y": y, "groups": columns, "sample_weight": sample_weight}
         parts = {name: value for name, value in given.items() if value is not None}
-        data = _record(settings, reference, monitors, overall, reports, split, dataset or parts)
+        data, kept = _record(
+            settings, reference, monitors, overall, reports, split, dataset or parts, keep
+        )
     values = {name: float(each["value"]) for name, each in overall.items()}
-    return Evaluation(values, reports, split, version, data)
+    return Evaluation(values, reports, split, version, data, kept)
 
 
 def _record(
@@ -132,8 +157,10 @@ def _record(
     reports: tuple[FairnessReport, ...],
     split: str,
     data: Any,
-) -> str | None:
-    """Record an evaluation; give the reference of the data."""
+    keep: Callable[..., str] | None,
+) -> tuple[str | None, str | None]:
+    """Record an evaluation; give the references of the data and of the predictions."""
+    kept = None
     measured = {*overall, *(name for each in reports for name in each.metrics())}
     decides = [monitor for monitor in monitors if monitor.name in measured][:1]
     tracker = Tracker(settings, framework=FRAMEWORK, monitors=decides)
@@ -143,9 +170,12 @@ def _record(
         version = run.repository.version(reference)
         measured_on = tracker.dataset(data, "evaluated_on", split=split)
         tracker.judge(version, overall, reports=reports, split=split, dataset=measured_on)
+        if keep is not None:
+            with tracker.guarded("keep the predictions"):
+                kept = keep(run=run, version=version, dataset=measured_on, split=split)
         tracker.finish()
-        return None if measured_on is None else measured_on.reference
-    return None
+        return (None if measured_on is None else measured_on.reference), kept
+    return None, kept
 
 
 @contextmanager
@@ -208,7 +238,8 @@ def _check_known(y: Any) -> None:
 
 def _check_rows(groups: Any, data: Any) -> None:
     """Refuse groups whose rows are those of the data in another order: they go by position."""
-    own, known = (getattr(each, "index", None) for each in (groups, data))
+    own: Any = getattr(groups, "index", None)
+    known: Any = getattr(data, "index", None)
     if not hasattr(own, "equals") or not hasattr(known, "equals") or own.equals(known):
         return
     if len(own) == len(known) and known.is_unique and known.isin(own).all():

@@ -21,7 +21,6 @@ Format = Literal["skops", "joblib"]
 
 Trusted = Iterable[str | type]
 
-_FACTS = "model"
 _UNNAMED = ("<lambda>", "<locals>")
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -51,13 +51,16 @@ def library_versions(*names: str) -> dict[str, str]:
         installed is left out.
     """
     wanted = names or [each for module, each in _LIBRARIES.items() if module in sys.modules]
-    found = {}
-    for name in sorted(wanted):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: _installed(name) for name in sorted(wanted)}
+    return {name: known for name, known in found.items() if known is not None}
+
+
+@cache  # asked for every checkpoint; what is installed is loaded by then
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def plain(value: Any, depth: int = _DEPTH) -> Any:

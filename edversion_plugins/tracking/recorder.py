@@ -11,6 +11,7 @@ import edversion
 from edversion_plugins.tracking.aliases import Aliases
 from edversion_plugins.tracking.bounds import about, bounded, fairness_of, passes
 from edversion_plugins.tracking.checkpoints import Checkpoint
+from edversion_plugins.tracking.environment import library_versions
 from edversion_plugins.tracking.failures import tell
 from edversion_plugins.tracking.keeping import prune
 from edversion_plugins.tracking.settings import Monitor, Settings
@@ -265,7 +266,8 @@ class Recorder:
             "epoch": checkpoint.epoch,
             "weights": checkpoint.identity,
             **self._news({}, checkpoint.step, monitors),
-            "libraries": dict(self._facts.libraries),
+            # with those that saving has loaded, or a first fit would name fewer than a second
+            "libraries": {**self._facts.libraries, **library_versions()},
         }
         own = {key: value for key, value in own.items() if value is not None}
         given = {**self._settings.metadata, **checkpoint.metadata}

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Tracker"]
 
-_MODEL = "model"
 Relation = Literal["trained_on", "evaluated_on"]
 
 
@@ -342,7 +341,7 @@ class Tracker(Lifecycle):
             name or f"{settings.name}-{split or 'data'}",
             mode=settings.datasets,
             limit=settings.dataset_limit,
-            relation=relation,
+            relation=relation or "measured_on",
         )
         if version is not None and (split is not None or relation == "evaluated_on"):
             self._data[split] = version

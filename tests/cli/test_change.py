@@ -133,7 +133,8 @@ def test_edit_does_not_lose_what_it_does_not_name(work, call):
     [
         (["scores"], 2, "to say what changes"),
         (["scores", "--replace", "--unset", "rows"], 2, "leave --unset out"),
-        (["scores", "--unset", "nothing"], 1, "the metadata has no 'nothing'"),
+        (["scores", "--unset", "nothing"], 1, "no 'nothing'; there it has rows, by"),
+        (["scores", "--unset", "by.age"], 1, "the metadata has no 'by.age'; there it has sex"),
         (["scores", "--unset", "rows.deeper"], 1, "the metadata has no 'rows.deeper'"),
         (["nothing", "--meta", "a=1"], 1, "there is no collection"),
     ],

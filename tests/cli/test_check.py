@@ -123,6 +123,7 @@ def test_verify_wrong_usage(work, call, arguments):
 def test_doctor_finds_nothing_wrong(work, call):
     answer = call("doctor")
     assert (answer.code, answer.text) == (0, "nothing is wrong\n")
+    assert answer.err == "no bytes were read; 'edversion verify' reads and proves them all\n"
     assert call("doctor", "--json").json == {"findings": [], "mended": 0, "left": 0}
 
 

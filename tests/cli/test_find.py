@@ -27,6 +27,25 @@ def test_ls_of_a_type_and_of_a_project(work, call):
     assert call("--project", "other", "ls", "--json").json == []
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--type", "modell"], "there is no collection of type 'modell'; "),
+        (["--project", "other"], "there is no collection in project 'other'; "),
+        (
+            ["--type", "model", "--project", "other"],
+            "there is no collection of type 'model' in project 'other'; ",
+        ),
+    ],
+)
+def test_ls_of_nothing_that_was_asked_for_does_not_say_that_nothing_is_there(
+    work, call, options, said
+):
+    answer = call("ls", *options)
+    assert (answer.code, answer.out) == (0, b"")
+    assert answer.err == f"{said}'edversion ls' without it lists all\n"
+
+
 def test_ls_of_nothing_says_how_to_log(empty, call):
     call("init")
     answer = call("ls")

@@ -58,6 +58,23 @@ def test_open_of_a_file_that_is_not_there(work, call):
     assert "did you mean weights.bin?" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["open", "scores:v0", "notes"], "has no file 'notes'; it is a folder, with 1 file"),
+        (["open", "model", "x"], "has no file 'x'; it has "),
+        (
+            ["get", "scores:v0", "--path", "x"],
+            "file or folder 'x'; it has notes/größe.txt, scores.csv",
+        ),
+    ],
+)
+def test_what_is_there_instead_of_a_file_is_told(work, call, command, said):
+    answer = call(*command)
+    assert answer.code == 1
+    assert said in answer.err
+
+
 def test_damaged_bytes_are_not_written(work, call):
     for manifest in (work / ".edversion" / "manifests").rglob("*.*"):
         manifest.chmod(0o644)

@@ -11,6 +11,7 @@ import pytest
 
 from edversion.cli import values
 from edversion.cli.parameters import PAIR, merged, without
+from edversion.cli.tables import tags_text
 from edversion.errors import NotFoundError
 
 
@@ -109,3 +110,17 @@ def test_without_changes_no_argument():
     assert base == {"a": {"b": 1, "c": 2}, "d": 3}
     with pytest.raises(NotFoundError):
         without(base, ["a.x"])
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What `tags_text` asks of a screen."""
+
+    terminal: bool
+
+
+def test_a_terminal_counts_a_large_family_of_tags():
+    tags = ("exam", *(f"fairness:{each}" for each in "abcd"), "sex:f", "sex:m")
+    assert tags_text(Shown(terminal=True), tags) == "exam, fairness:… (4), sex:f, sex:m"
+    assert tags_text(Shown(terminal=False), tags) == ", ".join(tags)
+    assert tags_text(Shown(terminal=True), ()) == ""

@@ -438,6 +438,23 @@ def test_a_leaderboard(ranked: Bench, repository: Repository) -> None:
     assert [each.version.version for each in lowest] == ["v1", "v0", "v2"]
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [("auc", "roc_auc"), ("tpr", "recall")])
+def test_the_worst_group_is_found_under_another_name_of_the_metric(
+    bench: Bench, models: Any, repository: Repository, ours: str, theirs: str
+) -> None:
+    where = {"dataset": "exams:v0", "split": "test"}
+    bench.measure(models[0], {theirs: 0.8}, **where)
+    bench.measure(models[0], {ours: 0.7}, slice="sex=f", **where)
+    bench.measure(models[0], {ours: 0.6}, slice="sex=m", dataset="exams:v1", split="test")
+    (first,) = repository.leaderboard("m", theirs).standings
+    assert first.worst is not None
+    assert (first.worst.key, first.worst.slice, first.worst.value) == (ours, "sex=f", 0.7)
+    bench.measure(models[0], {theirs: 0.75}, slice="sex=f", **where)
+    (first,) = repository.leaderboard("m", theirs).standings
+    assert first.worst is not None
+    assert (first.worst.key, first.worst.value) == (theirs, 0.75)
+
+
 def test_a_leaderboard_of_other_data(ranked: Bench, repository: Repository) -> None:
     board = repository.leaderboard("p/m", "auc", dataset="exams:v1")
     assert [each.version.version for each in board.standings] == ["v3"]
@@ -500,6 +517,21 @@ def test_by_pipeline(bench: Bench, repository: Repository) -> None:
     assert (second.versions, second.seeds, second.spread) == (1, 1, None)
     assert found.notes == ("p/clean:v1 has one seed only: nobody can tell its luck from skill.",)
     json.dumps(found.section().as_json(), allow_nan=False)
+
+
+def test_by_data_means_what_versions_were_made_with_not_measured_on(
+    bench: Bench, repository: Repository
+) -> None:
+    for name, count in (("train", 2), ("exams", 2)):
+        for number in range(count):
+            bench.log(name, {"x": bytes([number])}, type="dataset")
+    for number, train in enumerate((0, 0, 1)):
+        model = bench.log("m", {"w": bytes([number])}, made_from=(f"train:v{train}",))
+        exam = repository.version(f"p/exams:v{number % 2}")
+        repository.relate(model, exam, "evaluated_on")
+        bench.measure(model, {"auc": 0.8}, dataset=exam.reference)
+    found = {row.made_with: row.versions for row in repository.compare_by("dataset", "m").rows}
+    assert found == {"p/train:v0": 2, "p/train:v1": 1}
 
 
 def test_by_something_that_is_not_upstream(

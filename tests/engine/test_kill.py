@@ -191,6 +191,18 @@ def test_a_kill_before_each_step(victims: Victims, tmp_path: Path, kind: str, st
         scene.check()
 
 
+@pytest.mark.parametrize("step", ["_write_out", "_write", "_let_go", "publish"])
+def test_a_kill_while_a_thread_puts_the_pack_on_the_disk(
+    victims: Victims, tmp_path: Path, step: str
+) -> None:
+    """Before the manifest that names it, beside that, or after it."""
+    scene = Scene(tmp_path, "again")
+    for count in range(3):
+        assert victims.kill_at_call(step, 0, *scene.arguments(count))
+        scene.kills += 1
+        scene.check()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_hundreds_of_kills(victims: Victims, tmp_path: Path, kind: str) -> None:

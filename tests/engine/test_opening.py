@@ -126,7 +126,8 @@ def test_the_settings_work_end_to_end(empty_folder: Path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [("store = ", "cannot be read"), ("shop = 's'", "'shop' is not a setting"),
-     ("store = 3", "'store' is not a setting"), ("[store]\nx = 1", "'store' is not a setting"),
+     ("store = 3", "'store' must be a text in quotes, not 3"),
+     ("[store]\nx = 1", "'store' must be a text in quotes"), ("project = 'a b'", "illegal project"),
      ("\x80", "cannot be read")],
 )  # fmt: skip
 def test_broken_settings_are_told(empty_folder: Path, text: str, fault: str) -> None:

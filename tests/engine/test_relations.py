@@ -76,6 +76,23 @@ def test_what_a_run_evaluates_leads_to_evaluations_alone(repository: Repository)
     assert {edge[0] for edge in told(repository, evaluation)} == {"first", "second"}
 
 
+def test_data_that_one_version_was_measured_on_are_not_of_all_that_the_run_made(
+    repository: Repository,
+) -> None:
+    with start_run(repository, project="p") as run:
+        train, test = (run.log_artifact(draft_of(name)) for name in ("train", "test"))
+        run.use_artifact(train, relation="trained_on")
+        models = [run.log_artifact(draft_of("model", each)) for each in (b"1", b"2")]
+        run.use_artifact(test, relation="measured_on")
+        repository.relate(models[1], test, "evaluated_on")
+    trained = ("train", "model", True, "trained_on")
+    assert told(repository, models[0]) == [trained]
+    assert told(repository, models[1]) == [trained, ("test", "model", False, "evaluated_on")]
+    assert told(repository, test) == []
+    assert told(repository, test, direction="down") == [("test", "model", False, "evaluated_on")]
+    assert {edge[1] for edge in told(repository, train, direction="down")} == {"model"}
+
+
 def test_an_illegal_relation_records_nothing(run: Run, data: edversion.Version) -> None:
     for relation in ("trained on", "", 5):
         with pytest.raises(InvalidInputError, match="relation"):

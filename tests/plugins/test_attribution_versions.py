@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -340,6 +341,8 @@ def test_the_command_answers_in_sentences_and_a_table(store: Path) -> None:
     assert "The new data are harder" in answer.output
     assert "model effect" in answer.output
     assert "Also clear: model improvement." in answer.output
+    same = call(store, "pass:v0", "pass:v0", *DATA, "--metric", "brier").output
+    assert re.search(r"model effect +0\.0000 +0\.0000 +0\.0000\n", same)
 
 
 def test_the_command_answers_in_json_and_keeps_the_answer(store: Path) -> None:

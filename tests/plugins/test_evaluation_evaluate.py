@@ -59,6 +59,39 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield Bench(run)
 
 
+def test_evaluations_are_compared_by_group_as_their_models_are(bench: Bench) -> None:
+    first = bench.evaluate()
+    second = bench.evaluate(y_score=np.clip(bench.score * 0.9, 0, 1))
+    repository = bench.run.repository
+
+    def by_group(version: edversion.Version) -> dict[tuple[str, str | None], float]:
+        found = repository.metrics(version)
+        return {(row.key, row.slice): row.value for row in found if row.slice}
+
+    assert by_group(second.version) == by_group(bench.model)  # of which the second is the newer
+    assert {slice for _, slice in by_group(first.version)} == set(first.content["slices"])
+    comparison = repository.compare(first.version, second.version)
+    assert "groups" in {section.name for section in comparison.sections}
+    worst = repository.leaderboard("dropout-evaluation", "auc").standings[0].worst
+    assert worst is not None
+    assert worst.slice in first.content["slices"]
+
+
+def test_lines_for_people_say_what_is_hidden_and_which_class_is_the_positive(
+    bench: Bench,
+) -> None:
+    groups = bench.groups["gender"].fillna("female").mask(np.arange(ROWS) < 3, "other")
+    said = bench.evaluate(groups={"gender": groups}, y_true=np.where(bench.y, "stays", "goes"))
+    lines = str(said).splitlines()
+    assert "The positive class is stays." in lines
+    assert (
+        "2 groups are not shown: fewer than 10 learners, or such a group would follow from it."
+    ) in lines
+    plain = str(bench.evaluate())
+    assert "not shown" not in plain
+    assert "positive" not in plain
+
+
 def test_an_evaluation_is_a_version_of_its_own(bench: Bench) -> None:
     found = bench.evaluate()
     assert found.version.reference == "test/dropout-evaluation:v0"
@@ -251,6 +284,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"groups": {"y_pred": ["f"] * ROWS}}, r"an attribute cannot be called 'y_pred'"),
     ({"groups": ["f"] * ROWS}, r"groups must be a mapping or a data frame"),
     ({"metrics": ["mae"]}, r"mae does not fit a binary task"),
+    ({"metrics": ["roc_auc"]}, r"unknown metric 'roc_auc'; it is auc here"),
     ({"metrics": ["acuracy"]}, r"unknown metric 'acuracy'; did you mean accuracy"),
     ({"metrics": ["next_step_auc"]}, r'next_step_auc needs task="knowledge-tracing"'),
     ({"metrics": []}, r"metrics is empty"),
@@ -295,6 +329,14 @@ def test_emotion_recognition_is_refused_with_the_reason(bench: Bench, name: str)
 @pytest.mark.parametrize("name", ["treatment_effect", "confusion", "interface_time", "remoodled"])
 def test_other_names_are_not_taken_for_it(bench: Bench, name: str) -> None:
     assert bench.evaluate(metrics={name: 0.9}).metrics[name].value == 0.9
+
+
+def test_learners_of_unknown_group_are_not_those_of_a_group_called_missing(bench: Bench) -> None:
+    group = np.array(["missing", "known"], dtype=object)[np.arange(ROWS) % 2]
+    group[:30] = None
+    slices = bench.evaluate(groups={"g": group}).content["slices"]
+    sizes = {name: each["n"] for name, each in slices.items()}
+    assert sizes == {"g=known": 185, "g=missing": 185, "g=missing (no value)": 30}
 
 
 def test_groups_of_every_kind_can_be_stored(bench: Bench) -> None:

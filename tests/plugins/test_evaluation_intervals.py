@@ -59,6 +59,12 @@ def test_wilson_equals_statsmodels(counts: tuple[int, int], level: float) -> Non
     assert [float(each[0]) for each in ours] == pytest.approx(theirs, abs=1e-12)
 
 
+def test_a_level_is_never_said_to_be_certain() -> None:
+    levels = (0.5, 0.95, 0.99, 0.995, 0.9999)
+    said = [Uncertainty(level=level).percent for level in levels]
+    assert said == ["50%", "95%", "99%", "99.5%", "99.99%"]
+
+
 def test_wilson_is_nothing_without_rows() -> None:
     low, high = wilson(np.array([np.nan, 0.5]), np.array([0.0, 4.0]), Z)
     assert np.isnan([low[0], high[0]]).all()

@@ -109,7 +109,8 @@ def test_every_metric_is_the_mean_over_learners(bench: Bench) -> None:
     assert list(made.metrics) == METRICS
     for name, each in made.metrics.items():
         assert each.value == pytest.approx(expected[name]), name
-        assert (each.n, each.method) == (LEARNERS - 2, "bootstrap")
+        method = "Wilson" if name == "hit_rate@1" else "bootstrap"  # the one that is a share
+        assert (each.n, each.method) == (LEARNERS - 2, method)
         assert each.low is not None
         assert each.high is not None
         assert each.low < each.value < each.high
@@ -214,6 +215,14 @@ def test_what_was_not_recommended_counts_as_missed(bench: Bench) -> None:
     made = bench.evaluate(**rows)
     values = {name: each.value for name, each in made.metrics.items()}
     assert values == {"recall@3": 0.25, "mrr": 0.5, "precision@2": 0.25}  # nothing for w
+
+
+def test_a_hit_for_everybody_is_not_certain(bench: Bench) -> None:
+    made = bench.evaluate(skill=100.0, metrics=["hit_rate@12", "mrr"])
+    rate, rank = made.metrics["hit_rate@12"], made.metrics["mrr"]
+    assert (rate.value, rate.high, rate.method) == (1, 1, "Wilson")
+    assert rate.low == pytest.approx(0.938, abs=5e-4)  # of 58
+    assert (rank.value, rank.low, rank.high) == (1, None, None)  # no resample says how sure
 
 
 def test_nobody_with_a_relevant_item_is_not_estimable(bench: Bench) -> None:

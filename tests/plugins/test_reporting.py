@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -26,8 +27,9 @@ pytest.importorskip("vl_convert")
 from edversion_plugins.reporting import find_evaluations, html_report
 from edversion_plugins.reporting.charts import SERIES
 from edversion_plugins.reporting.curves import _heights
-from edversion_plugins.reporting.findings import Findings
-from edversion_plugins.reporting.sentences import plain_sentences
+from edversion_plugins.reporting.dots import change_charts
+from edversion_plugins.reporting.findings import Findings, Found
+from edversion_plugins.reporting.sentences import _between, plain_sentences
 
 _TAGS = {
     *("html", "head", "meta", "title", "style", "body", "script", "header", "main", "footer"),
@@ -85,10 +87,78 @@ def test_three_sentences_tell_frequencies_and_no_p(
     old, new = (round(each.metrics["accuracy"].value * 1000) for each in found)
     assert good == f"Of 1,000 learners, v1 judges {new} rightly and v0 {old}."
     assert re.search(r"of 1,000 learners, v1 judges \d+ rightly in the group \w+", whom)
-    assert re.search(r"\d+ to \d+ for v1 and \d+ to \d+ for v0 would be likely", sure)
+    assert sure.startswith("Both versions were tried on the same 600 learners: with others ")
+    paired = compared.section("paired")
+    assert paired is not None
+    (row,) = (row for row in paired.rows if row[0] == "accuracy")
+    low, high = (round(end * 1000) for end in row[4:6])
+    assert 0 < low < high
+    assert (
+        f"v1 would likely be {low} to {high} higher than that for v0, so that chance alone" in sure
+    )
     first = html[: html.index('id="details"')]
     assert not re.search(r"\bp\s*[=<]|p-value|\bp by Holm", Page(first).text)
     assert "p by Holm" in Page(html).text
+
+
+def test_a_change_has_the_interval_of_pairs(
+    repository: edversion.Repository, compared: Comparison
+) -> None:
+    found = find_evaluations(repository, compared.versions)
+    (chart,) = change_charts(Findings(compared, found))
+    drawn = {each["name"]: each for each in chart.spec["data"]["values"]}
+    assert set(drawn) == {"gender=female", "gender=male", "gender=other", "income=high",
+                          "income=low"}  # fmt: skip
+    groups = found[0].predictions.groups["income"] == "low"
+    apart = _right(found[1])[groups].astype(float) - _right(found[0])[groups]
+    low = drawn["income=low"]
+    assert low["value"] == pytest.approx(apart.mean())
+    half = 1.96 * apart.std() / len(apart) ** 0.5
+    ends = apart.mean() - half, apart.mean() + half
+    assert (low["low"], low["high"]) == pytest.approx(ends, abs=0.02)  # of a hundred draws
+    assert [column.name for column in chart.table.columns] == [
+        "group", "change", "likely from", "to", "n",
+    ]  # fmt: skip
+    assert "tried on the same learners" in chart.reading
+
+
+def test_without_pairs_nothing_is_told_of_how_sure_a_change_is(compared: Comparison) -> None:
+    findings = Findings(compared)
+    (chart,) = change_charts(findings)
+    assert not any("low" in each for each in chart.spec["data"]["values"])
+    assert "How sure a change is was not measured" in chart.reading
+    *_, sure = plain_sentences(findings)
+    assert re.search(r"\d+ to \d+ for v1 and \d+ to \d+ for v0 would be likely", sure)
+
+
+def test_a_small_group_is_not_in_the_changes(tmp_path: Path) -> None:
+    build(tmp_path / "store", rows=120)
+    with edversion.open(tmp_path / "store", project="course") as opened:
+        compared = opened.compare("passing:v0", "passing:v1")
+        (chart,) = change_charts(Findings(compared, find_evaluations(opened, compared.versions)))
+    shown = {each["name"] for each in chart.spec["data"]["values"]}
+    assert shown == {row.group for row in Findings(compared).grouped if row.metric == "accuracy"}
+    assert "gender=other" not in shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.012, 0.056, "12 to 56 higher"),
+        (-0.056, -0.012, "12 to 56 lower"),
+        (-0.012, 0.056, "between 12 lower and 56 higher"),
+    ],
+)
+def test_a_range_of_changes_in_words(low: float, high: float, told: str) -> None:
+    accuracy = Found("accuracy", "", "", "", "higher", ())
+    assert _between(accuracy, low, high) == told
+    mae = Found("mae", "", "", "", "lower", ())
+    assert _between(mae, -0.25, -0.125) == "0.125 to 0.250 lower"
+
+
+def _right(evaluation: Any) -> Any:
+    rows = evaluation.predictions
+    return (rows.y_score >= 0.5) == rows.y_true
 
 
 def test_without_measured_values_the_page_says_so(repository: edversion.Repository) -> None:
@@ -139,7 +209,9 @@ def test_tables_have_captions_and_scopes(html: str) -> None:
         assert re.search(r"<thead>.*?</thead>", table, re.DOTALL)
         heads = re.findall(r"<th[ >]", table)
         assert len(heads) == table.count("scope=")
-    assert re.search(r'<td class="right"><span>[+−]0\.\d{3}</span> <strong class="mark">', html)
+    cell = r'<td class="right"><span>[+−]0\.\d{3}</span> <strong class="mark%s</strong>'
+    assert re.search(cell % ' good">better', html)
+    assert re.search(cell % '">worse', html)
 
 
 def test_small_groups_stay_hidden(tmp_path: Path) -> None:
@@ -232,6 +304,19 @@ def test_nothing_that_people_named_acts(
     _check_harmless(html_report(hostile))
 
 
+@pytest.mark.parametrize("name", ["a\nb", '\\" + 1 + "', "\u2028", "a\\"])
+def test_a_metric_of_any_name_is_drawn(compared: Comparison, name: str) -> None:
+    sections = []
+    for known in ("metrics", "groups"):
+        section = compared.section(known)
+        assert section is not None
+        rows = [row for row in section.rows if row[0] == "accuracy"]
+        sections.append(dataclasses.replace(section, rows=tuple((name, *row[1:]) for row in rows)))
+    page = Page(html_report(Comparison(compared.versions, tuple(sections), ())))
+    drawn = [tag for tag, _ in page.tags if tag == "svg"]
+    assert len(drawn) == 4  # by version, of the changes, by gender and by income
+
+
 def _luminance(colour: str) -> float:
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
@@ -249,7 +334,7 @@ def test_text_and_pictures_stand_out_in_every_scheme() -> None:
     assert len(schemes) == 3  # light, dark, paper
     for scheme in schemes:
         colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", scheme))
-        for text in ("ink", "quiet", "link", "mark"):
+        for text in ("ink", "quiet", "link", "mark", "good"):
             for ground in ("paper", "panel"):
                 assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
         for line in ("rule", *(f"series-{place + 1}" for place in range(SERIES))):

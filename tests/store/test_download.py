@@ -315,7 +315,7 @@ def test_a_full_disk_leaves_what_was_there(version: Version, root: Path) -> None
 
 @pytest.fixture
 def crowd() -> dict[str, bytes]:
-    """Give so many small files that two threads write them."""
+    """Give so many small files that several reads fetch them."""
     return {f"{i % 3}/{i}.bin": secrets.token_bytes(60_000) for i in range(200)}
 
 

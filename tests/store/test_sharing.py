@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
-import shutil
-import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,12 +12,10 @@ import pytest
 from safetensors.numpy import save_file
 
 import edversion
-from edversion.commit import CommitOptions
 from edversion.model import Version
 from edversion.repository import Repository
 from edversion.run import Run
-from edversion.store import Listing, Stat
-from edversion.testing import object_keys, settle, write_file
+from edversion.testing import object_keys, write_file
 
 KB, MB = 1 << 10, 1 << 20
 
@@ -143,6 +137,38 @@ def test_tensors_that_stay_are_stored_once(run: Run, tmp_path: Path) -> None:
     assert run.repository.version("model").read_bytes("model.safetensors") == path.read_bytes()
 
 
+def test_a_training_that_changes_all_tensors_is_copied_and_still_shared_later(
+    run: Run, tmp_path: Path
+) -> None:
+    """What lies in one piece is given without a copy; its units can be shared all the same."""
+    path = tmp_path / "model.safetensors"
+    tensors = {name: np.random.default_rng(0).bytes(2 * MB) for name in "abcdef"}
+
+    def save(names: str) -> Version:
+        for name in names:
+            tensors[name] = secrets.token_bytes(2 * MB)
+        save_file({k: np.frombuffer(v, dtype=np.uint8) for k, v in tensors.items()}, path)
+        return run.log_artifact(path, type="model")
+
+    save("")
+    second = save("abcdef")
+    assert second.path("model.safetensors").parent.parent.name == "packs"
+    assert 2 * MB <= growth(run.repository, lambda: save("c")) < 2 * MB + 100 * KB
+    assert growth(run.repository, lambda: save("abdef")) < 10 * MB + 100 * KB
+
+
+def test_a_checkpoint_of_the_same_content_under_its_own_name_is_stored_once(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"a": np.random.default_rng(0).random((1024, 1024))}, path)
+    first = run.log_artifact(path, type="model")
+    other = tmp_path / "again" / path.name
+    write_file(other, path.read_bytes())
+    assert growth(run.repository, lambda: run.log_artifact(other, name="model")) == 0
+    assert run.repository.version("model") == first
+
+
 def test_a_crafted_checksum_shares_nothing_it_should_not(run: Run, monkeypatch) -> None:
     """xxh3 can be made to collide; on a local store the bytes themselves decide."""
     monkeypatch.setattr("edversion.store.ingest.checksum", lambda data: "0" * 32)
@@ -204,177 +230,3 @@ def test_small_files_fill_one_pack_after_the_other(run: Run, monkeypatch) -> Non
     log_bytes(run, {f"{i}.bin": secrets.token_bytes(30 * KB) for i in range(10)})
     sizes = [size for _, size in run.repository.store.packs()]
     assert sorted(sizes) == [60 * KB, 120 * KB, 120 * KB]
-
-
-# The stat cache
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Give a folder whose files are older than the tick of the clock."""
-    made = tmp_path / "in"
-    made.mkdir()
-    for i in range(5):
-        (made / f"{i}.bin").write_bytes(secrets.token_bytes(50 * KB))
-    return settle(made)
-
-
-@pytest.fixture
-def bytes_read(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
-    """Note which of the folder's files are opened."""
-    opened: list[str] = []
-    really = os.open
-
-    def noting(path, *arguments, **named):
-        file = folder / str(path) if "dir_fd" in named else Path(str(path))
-        if file.parent == folder and file.is_file():
-            opened.append(file.name)
-        return really(path, *arguments, **named)
-
-    monkeypatch.setattr(os, "open", noting)
-    return opened
-
-
-def test_digests_are_remembered_folder_by_folder(run: Run, folder: Path) -> None:
-    run.log_artifact(folder, name="data")
-    listing = run.repository.store.state.known([str(folder), "/nowhere"])[str(folder)]
-    files = run.repository.version("data").files()
-    digests, stats = listing.read()
-    assert digests == {entry.path: entry.digest for entry in files}
-    now = {path.name: Stat.of(path.stat()) for path in sorted(folder.iterdir())}
-    assert stats == {name: tuple(stat) for name, stat in now.items()}
-    assert Listing.of(digests, stats) == listing
-    assert listing.unchanged(list(now), list(now.values())) == list(digests.values())
-
-
-def test_a_folder_is_unchanged_only_where_every_stat_and_name_is(run: Run, folder: Path) -> None:
-    run.log_artifact(folder, name="data")
-    (listing,) = run.repository.store.state.known([str(folder)]).values()
-    digests, stats = listing.read()
-    names, fields = list(stats), list(stats.values())
-    assert listing.unchanged(names, fields) == list(digests.values())
-    assert listing.unchanged(names[1:], fields[1:]) is None
-    assert listing.unchanged(["other", *names[1:]], fields) is None
-    for place in range(5):
-        first = [*fields[0]]
-        first[place] += 1
-        assert listing.unchanged(names, [tuple(first), *fields[1:]]) is None
-
-
-def test_folders_between_files_do_not_hide_what_is_known(
-    run: Run, folder: Path, bytes_read: list[str]
-) -> None:
-    """Sorted by path, the files of a folder and those of the folders in it take turns."""
-    write_file(folder / "1" / "x.txt", b"x")
-    write_file(folder / "3" / "4" / "y.txt", b"y")
-    settle(folder)
-    first = run.log_artifact(folder, name="data")
-    assert sorted(bytes_read) == [f"{i}.bin" for i in range(5)]
-    bytes_read.clear()
-    write_file(folder / "3" / "4" / "y.txt", b"changed")
-    settle(folder)
-    second = run.log_artifact(folder, name="data")
-    assert bytes_read == []
-    assert second.read_bytes("3/4/y.txt") == b"changed"
-    assert second.read_bytes("4.bin") == first.read_bytes("4.bin")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
-def test_a_folder_whose_name_is_no_text_is_logged_and_only_not_remembered(
-    run: Run, tmp_path: Path
-) -> None:
-    folder = os.fsencode(tmp_path) + b"/\xff"
-    os.mkdir(folder)
-    with open(folder + b"/a.txt", "wb") as file:
-        file.write(b"a")
-    settle(Path(os.fsdecode(folder)))
-    first = run.log_artifact(os.fsdecode(folder), name="data")
-    assert run.log_artifact(os.fsdecode(folder), name="data") == first
-    assert first.read_bytes("a.txt") == b"a"
-
-
-def test_a_time_that_cannot_be_remembered_is_no_trouble(run: Run, folder: Path) -> None:
-    state, beyond = run.repository.store.state, 1 << 70
-    listing = Listing.of({"x": "d"}, {"x": (1, 2, 3, 4, 5)})
-    state.remember({"/b": listing}, 0)
-    assert state.known(["/a", "/b"]) == {"/b": listing}
-    assert listing.unchanged(["x"], [(1, 2, 3, beyond, 5)]) is None
-    with pytest.raises(struct.error):
-        Listing.of({"x": "d"}, {"x": (1, 2, 3, beyond, 5)})
-
-
-def test_an_unchanged_folder_is_not_read_again(
-    run: Run, folder: Path, bytes_read: list[str]
-) -> None:
-    first = run.log_artifact(folder, name="data")
-    assert sorted(bytes_read) == [f"{i}.bin" for i in range(5)]
-    bytes_read.clear()
-    assert run.log_artifact(folder, name="data") == first
-    assert bytes_read == []
-    (folder / "3.bin").write_bytes(b"changed")
-    settle(folder)
-    assert run.log_artifact(folder, name="data").number == 1
-    assert bytes_read == ["3.bin"]
-
-
-def test_rehash_reads_everything(run: Run, folder: Path, bytes_read: list[str]) -> None:
-    first = run.log_artifact(folder, name="data")
-    bytes_read.clear()
-    draft = edversion.Artifact("data", first.type)
-    draft.add_dir(folder)
-    options = CommitOptions(run.project, run.id, "me", rehash=True)
-    assert run.repository.commit(draft, options).version == first
-    assert sorted(bytes_read) == [f"{i}.bin" for i in range(5)]
-
-
-def test_young_files_are_never_trusted(run: Run, folder: Path, bytes_read: list[str]) -> None:
-    """Written within the same tick of the clock, with the same size."""
-    for turn in range(10):
-        path = folder / "0.bin"
-        path.write_bytes(struct.pack("<Q", turn) * 100)
-        assert run.log_artifact(folder, name="data").read_bytes("0.bin") == path.read_bytes()
-
-
-def test_a_changed_file_is_read_whatever_its_mtime(run: Run, folder: Path) -> None:
-    run.log_artifact(folder, name="data")
-    path = folder / "2.bin"
-    before = path.stat()
-    new = bytes(before.st_size)
-    path.write_bytes(new)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    settle(folder)
-    assert run.log_artifact(folder, name="data").read_bytes("2.bin") == new
-
-
-def test_a_moved_file_is_not_taken_for_the_one_before(run: Run, folder: Path) -> None:
-    run.log_artifact(folder, name="data")
-    (folder / "0.bin").replace(folder / "keep")
-    (folder / "1.bin").replace(folder / "0.bin")
-    (folder / "keep").replace(folder / "1.bin")
-    settle(folder)
-    version = run.log_artifact(folder, name="data")
-    for name in ("0.bin", "1.bin"):
-        assert version.read_bytes(name) == (folder / name).read_bytes()
-
-
-@pytest.mark.parametrize("harm", ["removed", "damaged", "empty", "read-only"])
-def test_the_cache_may_go_at_any_time(tmp_path: Path, folder: Path, harm: str) -> None:
-    store = tmp_path / "store"
-    with edversion.init("p", store=store) as run:
-        first = run.log_artifact(folder, name="data")
-        first.path("0.bin")
-    state = store / "cache" / "state.db"
-    assert state.exists()
-    for suffix in ("-wal", "-shm"):
-        Path(f"{state}{suffix}").unlink(missing_ok=True)
-    if harm == "removed":
-        shutil.rmtree(store / "cache")
-    elif harm == "read-only":
-        state.chmod(0o400)
-    else:
-        state.write_bytes(b"" if harm == "empty" else b"no database" * 1000)
-    with edversion.init("p", store=store) as run:
-        assert run.log_artifact(folder, name="data") == first
-        assert run.repository.version("data").path("0.bin").exists()
-        (folder / "0.bin").write_bytes(b"new")
-        assert run.log_artifact(folder, name="data").read_bytes("0.bin") == b"new"

@@ -77,7 +77,6 @@ def test_each_trial_of_a_search_is_a_run(
 
 @pytest.mark.slow
 def test_a_search_by_optuna(tmp_path: Path, store: str, repository: Repository) -> None:
-    pytest.importorskip("optuna")
     made = tracked(
         tiny.trainer(tmp_path / "own", max_steps=1, **EACH_STEP),
         store,

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 import edversion
-from edversion_plugins.evaluation import Fairness
+from edversion_plugins.evaluation import Fairness, load_evaluation
 from edversion_plugins.sklearn import Versioned, log_model
 from edversion_plugins.tracking import Monitor
 
@@ -201,8 +201,19 @@ def test_it_prints_as_a_small_table(learners: Any, place: dict[str, str]) -> Non
     lines = str(model.evaluate(learners.X, learners.y, groups=learners.groups)).splitlines()
     assert lines[0] == "test/risk:v0 on test/risk-test:v0"
     assert any(line.split()[0] == "roc_auc" for line in lines)
+    sizes = learners.groups["gender"].value_counts()
+    assert f"  gender: f ({sizes['f']}), m ({sizes['m']})" in lines
     assert lines[-2].strip() == "not a candidate:"
     assert "abroca of gender" in lines[-1]
+
+
+def test_it_says_how_many_groups_are_not_shown(learners: Any, place: dict[str, str]) -> None:
+    of = np.where(np.arange(200) < 3, "o", learners.groups["gender"])
+    lines = str(trained(learners, place).evaluate(learners.X, learners.y, groups={"gender": of}))
+    assert "\n    not shown, too small or giving away a small one: 2" in lines
+    unknown = np.where(np.arange(200) < 30, None, learners.groups["ses"])
+    lines = str(trained(learners, place).evaluate(learners.X, learners.y, groups={"ses": unknown}))
+    assert "\n    30 of unknown group" in lines
 
 
 def test_a_colleague_can_repeat_it(
@@ -252,3 +263,66 @@ def test_a_missing_group_column_is_told_with_those_that_are_there(
     model = trained(learners, place, fairness=FAIR, on_error="raise")
     with pytest.raises(edversion.InvalidInputError, match=r"'gender'.*'sex'"):
         model.evaluate(learners.X, learners.y, groups={"sex": learners.groups["gender"]})
+
+
+@pytest.mark.parametrize(
+    ("estimator", "outcome", "measured"),
+    [
+        (LogisticRegression(), {0: "goes", 1: "stays"}, {"auc", "accuracy", "brier"}),
+        (LinearSVC(), {0: "stays", 1: "goes"}, {"auc", "accuracy"}),
+        (DummyClassifier(), {0: 2, 1: 5}, {"auc", "accuracy"}),
+        (LinearRegression(), None, {"mae", "rmse"}),
+    ],
+)
+def test_an_evaluation_may_be_a_version_with_its_predictions(
+    learners: Any, place: dict[str, str], estimator: Any, outcome: Any, measured: set[str]
+) -> None:
+    y = learners.X["maths"] if outcome is None else learners.y.map(outcome)
+    model = Versioned(estimator, "risk", **place).fit(learners.X, y)
+    part = learners.X.index[::-2]
+    found = model.evaluate(
+        learners.X.loc[part], y.loc[part], groups=learners.groups.loc[part], keep_predictions=True
+    )
+    assert found.predictions == "test/risk-evaluation:v0"
+    assert f"  intervals, tests and predictions: {found.predictions}" in str(found).splitlines()
+    with edversion.open(place["store"], project="test") as repository:
+        kept = load_evaluation(repository.version(found.predictions))
+        assert kept.content["model"]["reference"] == "test/risk:v0"
+        assert kept.content["dataset"]["reference"] == found.dataset
+        assert kept.content["positive"] == (None if outcome is None else str(max(y)))
+        assert list(kept.predictions.sample_id) == list(part)
+        assert measured <= set(kept.metrics)
+        rows = [each for each in repository.metrics("risk:v0") if each.slice is None]
+    for name in measured & set(found.metrics):
+        ours, theirs = [each for each in rows if each.key == name]  # first without an interval
+        assert ours.value == pytest.approx(theirs.value)
+        assert (ours.low, theirs.low is None) == (None, False)
+
+
+def test_two_models_evaluated_so_are_compared_in_pairs(
+    learners: Any, place: dict[str, str]
+) -> None:
+    for strength in (1.0, 0.01):
+        model = Versioned(LogisticRegression(C=strength), "risk", **place).fit(
+            learners.X, learners.y
+        )
+        model.evaluate(learners.X, learners.y, groups=learners.groups, keep_predictions=True)
+    with edversion.open(place["store"], project="test") as repository:
+        sections = repository.compare("risk:v0", "risk:v1").sections
+    (paired,) = [each for each in sections if each.name == "paired"]
+    assert "both evaluations have the same 200 rows" in paired.note
+
+
+def test_what_cannot_be_kept_is_refused_and_records_nothing(
+    learners: Any, place: dict[str, str], repository: edversion.Repository
+) -> None:
+    weights = np.ones(200)
+    with pytest.raises(edversion.InvalidInputError, match="leave out sample_weight"):
+        trained(learners, place).evaluate(
+            learners.X, learners.y, sample_weight=weights, keep_predictions=True
+        )
+    groups = Versioned(KMeans(2, n_init=1), "kinds", **place).fit(learners.X)
+    with pytest.raises(edversion.InvalidInputError, match="needs a classifier or a regressor"):
+        groups.evaluate(learners.X, learners.y, keep_predictions=True)
+    assert repository.metrics() == ()
+    assert {each.type for each in repository.collections()} == {"model", "dataset"}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import logging
+import subprocess
+import sys
+from importlib.metadata import version as installed
 from typing import Any
 
 import numpy as np
@@ -23,10 +26,29 @@ import edversion
 from edversion_plugins.sklearn import Versioned, load, log_model
 
 GRID = {"estimator__C": [0.01, 1.0]}
+TWO_FITS = """
+import sys
+from sklearn.linear_model import LogisticRegression
+from edversion_plugins.sklearn import Versioned
+assert "skops" not in sys.modules
+for strength in (1.0, 2.0):
+    model = Versioned(LogisticRegression(C=strength), "risk", project="test", store=sys.argv[1])
+    model.fit([[0.0], [1.0]], [0, 1])
+"""
 
 
 def counts(repository: edversion.Repository) -> dict[str, int]:
     return {found.name: found.version_count for found in repository.collections(type="model")}
+
+
+def test_the_first_fit_of_a_process_names_the_libraries_that_the_second_names(
+    place: dict[str, str], repository: edversion.Repository
+) -> None:
+    """Saving loads skops, and skops loads what it finds."""
+    subprocess.run([sys.executable, "-c", TWO_FITS, place["store"]], check=True)
+    first, second = (repository.version(f"risk:v{number}") for number in range(2))
+    assert first.metadata["libraries"] == second.metadata["libraries"]
+    assert first.metadata["libraries"]["skops"] == installed("skops")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -148,7 +170,7 @@ def test_a_fit_says_what_it_was(
     assert version.tags == ("a",)
     assert version.metadata["by"] == "me"
     assert version.metadata["framework"] == "scikit-learn"
-    assert "scikit-learn" in version.metadata["libraries"]
+    assert {"scikit-learn", "skops"} <= set(version.metadata["libraries"])
     assert version.metadata["config"]["params"]["C"] == 2
     (run,) = version.logged_by()
     assert (run.status, run.config["params"]["C"]) == ("finished", 2)
