@@ -11,6 +11,7 @@ from benchmarks.adapters import adapters
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
+from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
 from benchmarks.versions import many_versions, start_up
 
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "small-files": small_files,
     "checkpoints": checkpoints,
     "versions": many_versions,
+    "lineage": lineage,
     "adapters": adapters,
     "evaluation": evaluations,
     "compare": compare_manifests,

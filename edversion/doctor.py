@@ -13,7 +13,7 @@ from edversion.catalog import Catalog
 from edversion.errors import EdversionError, IntegrityError
 from edversion.store import Store, receipt_name
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "examine", "leftovers", "unheard_of"]
 
 _STORE_ID = "store_id"
 _LEFTOVER_SECONDS = 60
@@ -65,13 +65,22 @@ def examine(store: Store, catalog: Catalog, *, actor: str, mend: bool) -> tuple[
         nothing that a live process may be writing.
     """
     findings = []
-    for look in (_lost_catalog, _old_catalog, _crashed_runs, _unused, _receipts, _damage, _events):
+    for look in _LOOKS:
         for finding, repair in look(_Case(store, catalog, actor)):
             mended = mend and repair is not None
             if mend and repair is not None:
                 repair()
             findings.append(replace(finding, mended=mended))
     return tuple(findings)
+
+
+def leftovers(
+    store: Store, catalog: Catalog, *, actor: str
+) -> Iterator[tuple[Finding, Callable[[], object]]]:
+    """Give what was written for no version by processes that are gone, and how to remove it."""
+    for finding, repair in _unused(_Case(store, catalog, actor)):
+        if repair is not None:
+            yield finding, repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,10 @@ def _lost_catalog(case: _Case) -> _Found:
 
     def rebuild() -> None:
         catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
+        catalog.restore_retentions(store.records.retentions())
+        catalog.restore_policies(store.records.policies())
+        manifests = {(digest, generation) for digest, generation, _ in store.manifests()}
+        catalog.note_gone(manifests, {pack for pack, _ in store.packs()})
         catalog.set_setting(_STORE_ID, store.id)
         catalog.set_setting(_REBUILT, str(time.time_ns() // 1_000))
 
@@ -123,7 +136,7 @@ def _unused(case: _Case) -> _Found:
     packs, manifests = sorted(store.packs()), sorted(store.manifests())
     leftovers = list(store.leftovers())
     live = catalog.live_runs()
-    if catalog.setting(_STORE_ID) is None or _unheard_of(case):
+    if catalog.setting(_STORE_ID) is None or unheard_of(case.store, case.catalog):
         return  # the catalog does not know all of this store, so nothing may be judged by it
     known, committed = catalog.pack_sizes(), catalog.named_manifests()
     rebuilt = int(catalog.setting(_REBUILT) or 0)
@@ -203,6 +216,16 @@ def _receipts(case: _Case) -> _Found:
             yield finding, partial(records.delete_receipt, name, generation)
 
 
+def _policies(case: _Case) -> _Found:
+    """Policies of promotion that a rebuilt catalog would not know of."""
+    records = case.store.records
+    for record in case.catalog.policy_records():
+        if not records.has_policy(record):
+            subject = "{project}/{collection}:{pattern} #{number}".format_map(record)
+            message = "the store lacks this policy, which a lost catalog would be rebuilt from"
+            yield Finding("missing-policy", subject, message), partial(records.write_policy, record)
+
+
 def _unusable(subject: str, *, there: bool) -> Finding:
     if there:
         message = "its receipt in the store is damaged; it is written anew from the catalog"
@@ -219,7 +242,7 @@ def _old_catalog(case: _Case) -> _Found:
     """
     if case.catalog.setting(_STORE_ID) is None:
         return  # it was lost, and is told of as such
-    for name, generation in _unheard_of(case):
+    for name, generation in unheard_of(case.store, case.catalog):
         if not case.store.records.is_readable(name, generation):
             message = (
                 "it is damaged, and the catalog does not know its version, whose bytes are kept: "
@@ -235,10 +258,10 @@ def _old_catalog(case: _Case) -> _Found:
         yield Finding("old-catalog", f"{name}.{generation}.json", message), None
 
 
-def _unheard_of(case: _Case) -> list[tuple[str, int]]:
+def unheard_of(store: Store, catalog: Catalog) -> list[tuple[str, int]]:
     """Give receipts that are newer than the catalog; they are listed before it is asked."""
-    present = sorted(case.store.records.receipt_names())
-    known = {receipt_name(*key): number for key, number in case.catalog.receipt_generations()}
+    present = sorted(store.records.receipt_names())
+    known = {receipt_name(*key): number for key, number in catalog.receipt_generations()}
     return [(name, number) for name, number in present if number > known.get(name, 0)]
 
 
@@ -274,3 +297,15 @@ def _events(case: _Case) -> _Found:
 
 def _nothing() -> None:
     """Mend what the repair of another finding has mended already."""
+
+
+_LOOKS = (
+    _lost_catalog,
+    _old_catalog,
+    _crashed_runs,
+    _unused,
+    _receipts,
+    _policies,
+    _damage,
+    _events,
+)

@@ -20,9 +20,15 @@ _GIT_SECONDS = 5
 
 
 def actor() -> str:
-    """Give who acts: ``EDVERSION_ACTOR``, or the login name."""
+    """Give who acts: ``EDVERSION_ACTOR``, else login name and host as ``ada@lab``."""
     named = os.environ.get("EDVERSION_ACTOR")
-    return named or _login()
+    return named or _user_at_host()
+
+
+@cache
+def _user_at_host() -> str:
+    host = platform.node()
+    return f"{_login()}@{host}" if host else _login()
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from edversion.model import Json, Section, Verdict, Version
+from edversion.model import Json, Promotion, Section, Verdict, Version
 
 if TYPE_CHECKING:
     from edversion.artifact import Artifact
@@ -57,13 +57,13 @@ def edversion_compare(versions: Sequence[Version]) -> Section | Sequence[Section
 
 @hookspec
 def edversion_check_promotion(
-    version: Version, alias: str, current: Version | None
-) -> Verdict | None:
+    version: Version, alias: str, current: Version | None, policy: Mapping[str, Any]
+) -> Verdict | Sequence[Verdict] | None:
     """Judge whether `alias` may move from `current` to `version`; None has no opinion."""
 
 
 @hookspec
-def edversion_after_promote(promotion: Mapping[str, Any]) -> None:
+def edversion_after_promote(promotion: Promotion) -> None:
     """Learn of an alias that a promotion moved."""
 
 

@@ -17,7 +17,7 @@ import pluggy
 from edversion import hookspecs
 from edversion.digests import canonical_json
 from edversion.errors import HookError, InvalidInputError, PluginWarning, RefusedError
-from edversion.model import Json, Section, Version
+from edversion.model import Json, Promotion, Section, Verdict, Version
 
 if TYPE_CHECKING:
     from edversion.artifact import Artifact
@@ -76,7 +76,8 @@ class Plugins:
             except Exception as error:  # noqa: BLE001 - a broken plugin must not break the engine
                 self._warn(point.name, "import", error)
                 continue
-            self._manager.register(plugin, point.name)
+            if not self._manager.is_registered(plugin):  # nor handed over under another name
+                self._manager.register(plugin, point.name)
 
     def names(self) -> tuple[str, ...]:
         """Give the names of the plugins that are heard, sorted."""
@@ -153,6 +154,33 @@ class Plugins:
                 sections.append(Section(f"{name}: failed", (), (), note, "failed"))
         return tuple(sections)
 
+    def add(self, name: str, plugin: object) -> None:
+        """Register a plugin of the engine's own, unless it is there or was turned off by name."""
+        if not self._manager.is_blocked(name) and not self._manager.has_plugin(name):
+            self._manager.register(plugin, name)
+
+    def check_promotion(
+        self, version: Version, alias: str, current: Version | None, policy: Mapping[str, Any]
+    ) -> tuple[Verdict, ...]:
+        """Hear every gate; one that breaks, or answers what is no verdict, refuses."""
+        verdicts: list[Verdict] = []
+        arguments = {"version": version, "alias": alias, "current": current, "policy": policy}
+        for name, ask in self._implementations("edversion_check_promotion", **arguments):
+            try:
+                verdicts += _checked_verdicts(ask())
+            except Exception as error:  # noqa: BLE001 - what could not be checked has not passed
+                message = f"the plugin {name} could not judge it: {error}"
+                verdicts.append(Verdict(name, False, message, {"error": type(error).__name__}))
+        return tuple(verdicts)
+
+    def after_promote(self, promotion: Promotion) -> None:
+        """Tell every plugin of an alias that a promotion moved."""
+        for name, ask in self._implementations("edversion_after_promote", promotion=promotion):
+            try:
+                ask()
+            except Exception as error:  # noqa: BLE001 - the others are still told
+                self._warn(name, "edversion_after_promote", error)
+
     def retain(self, version: Version) -> tuple[str, ...]:
         """Ask for reasons to keep a version.
 
@@ -217,6 +245,22 @@ def _checked_offsets(offsets: Sequence[int], size: int) -> Sequence[int]:
             raise InvalidInputError(f"offset {offset} is out of order or beyond {size} bytes")
         previous = offset
     return offsets
+
+
+def _checked_verdicts(answer: Verdict | Sequence[Verdict] | None) -> list[Verdict]:
+    """Give a gate's verdicts, whose evidence can be written as JSON.
+
+    Raises
+    ------
+    InvalidInputError
+        It gave something else.
+    """
+    found = [answer] if isinstance(answer, Verdict) else list(answer or ())
+    for verdict in found:
+        if not isinstance(verdict, Verdict) or not isinstance(verdict.passed, bool):
+            raise InvalidInputError(f"{verdict!r} is no Verdict")
+        canonical_json([verdict.gate, verdict.message, dict(verdict.evidence)])
+    return found
 
 
 def _checked_sections(answer: Section | Sequence[Section] | None) -> list[Section]:

@@ -34,7 +34,10 @@ class Damage:
 
 
 def verify_versions(
-    versions: Iterable[Version], store: Store, progress: Callable[[int], None] | None = None
+    versions: Iterable[Version],
+    store: Store,
+    progress: Callable[[int], None] | None = None,
+    now: Callable[[Version], Version | None] | None = None,
 ) -> Iterator[Damage]:
     """Re-read every byte of versions; bytes that they share are read once.
 
@@ -46,6 +49,9 @@ def verify_versions(
         Where the bytes are.
     progress : callable, optional
         Told the bytes of every version done.
+    now : callable, optional
+        Gives a version as it is now, or None where it was deleted: somebody may delete it, or
+        move its bytes, while it is read, and neither is damage.
 
     Yields
     ------
@@ -54,15 +60,28 @@ def verify_versions(
     """
     proved: set[tuple[str | None, Segments]] = set()
     for version in versions:
-        try:
-            stored = store.read_manifest(version.digest, version.generation)
-        except EdversionError as error:
-            yield Damage(version.reference, None, str(error))
-            continue
-        for entry, fault in _faults(stored, store, proved):
-            yield Damage(version.reference, entry.path, str(fault))
+        found = list(_damages(version, store, proved))
+        if found and now is not None:
+            present = now(version)
+            if present is None:
+                found = []
+            elif present.generation != version.generation:
+                found = list(_damages(present, store, proved))
+        yield from found
         if progress is not None:
             progress(version.size)
+
+
+def _damages(
+    version: Version, store: Store, proved: set[tuple[str | None, Segments]]
+) -> Iterator[Damage]:
+    try:
+        stored = store.read_manifest(version.digest, version.generation)
+    except EdversionError as error:
+        yield Damage(version.reference, None, str(error))
+        return
+    for entry, fault in _faults(stored, store, proved):
+        yield Damage(version.reference, entry.path, str(fault))
 
 
 def verify_stored(stored: StoredManifest, store: Store) -> None:

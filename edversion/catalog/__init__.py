@@ -4,7 +4,12 @@ Only this room knows SQLAlchemy.
 """
 
 from edversion.catalog.catalog import Catalog
+from edversion.catalog.collecting import MANIFEST, PACK, Collected, Removal
 from edversion.catalog.database import Outdated
+from edversion.catalog.moves import MoveRequest
+from edversion.catalog.policies import NewPolicy, governing
+from edversion.catalog.promotions import Proposal
+from edversion.catalog.repacking import Erasing, Sharer, Swap
 from edversion.catalog.requests import (
     CommitRequest,
     CommitResult,
@@ -15,16 +20,31 @@ from edversion.catalog.requests import (
     Resumption,
     Revision,
 )
+from edversion.catalog.retaining import RetentionRecord
+from edversion.catalog.reviving import DeletedVersion
 
 __all__ = [
+    "MANIFEST",
+    "PACK",
     "Catalog",
+    "Collected",
     "CommitRequest",
     "CommitResult",
+    "DeletedVersion",
+    "Erasing",
     "LargeFile",
+    "MoveRequest",
+    "NewPolicy",
     "NewRun",
     "Origin",
     "Outdated",
     "PackRow",
+    "Proposal",
+    "Removal",
     "Resumption",
+    "RetentionRecord",
     "Revision",
+    "Sharer",
+    "Swap",
+    "governing",
 ]

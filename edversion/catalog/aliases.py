@@ -10,13 +10,22 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction
 from edversion.catalog.finding import collection_place
+from edversion.catalog.moves import PAST, Passage, record_move
+from edversion.catalog.policies import refuse_protected
 from edversion.catalog.reading import Place, numbered
 from edversion.catalog.tables import aliases, versions
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
 from edversion.model import Alias
 from edversion.reference import LATEST, check_alias
 
-__all__ = ["Aliases", "aliases_of", "clear_alias", "move_aliases"]
+__all__ = [
+    "Aliases",
+    "aliases_of",
+    "clear_alias",
+    "compare_revision",
+    "existing_alias",
+    "move_aliases",
+]
 
 _ROWS = (
     select(aliases, versions.c.number)
@@ -44,7 +53,7 @@ class Aliases(Area):
         """
         with self._database.read() as connection:
             place = collection_place(connection, project, name)
-            return _to_alias(place, _existing(connection, place, alias))
+            return _to_alias(place, existing_alias(connection, place, alias))
 
     def aliases(self, project: str, name: str) -> tuple[Alias, ...]:
         """Give the aliases of a collection, by name."""
@@ -76,6 +85,8 @@ class Aliases(Area):
             Somebody moved the alias meanwhile (code ``alias_moved``).
         NotFoundError
             There is no such version.
+        RefusedError
+            A policy protects the alias (code ``protected_alias``).
         """
         check_alias(alias)
         with self._database.write() as transaction:
@@ -83,9 +94,9 @@ class Aliases(Area):
             place = collection_place(connection, project, name)
             target = numbered(connection, place.key(number))
             if expected_revision is not None:
-                _compare(connection, place, alias, expected_revision)
+                compare_revision(connection, place, alias, expected_revision)
             move_aliases(transaction, place, [alias], (target.id, number), actor, reason)
-            return _to_alias(place, _existing(connection, place, alias))
+            return _to_alias(place, existing_alias(connection, place, alias))
 
     def remove_alias(
         self, project: str, name: str, alias: str, *, actor: str, reason: str | None = None
@@ -98,6 +109,8 @@ class Aliases(Area):
             It is ``latest``, which follows the versions by itself.
         NotFoundError
             The collection has no such alias.
+        RefusedError
+            A policy protects the alias (code ``protected_alias``).
         """
         if alias == LATEST:
             raise InvalidInputError(
@@ -106,7 +119,8 @@ class Aliases(Area):
             )
         with self._database.write() as transaction:
             place = collection_place(transaction.connection, project, name)
-            row = _existing(transaction.connection, place, alias)
+            row = existing_alias(transaction.connection, place, alias)
+            refuse_protected(transaction.connection, place, [alias])
             clear_alias(transaction, place, row, actor, reason)
 
 
@@ -122,28 +136,38 @@ def move_aliases(
     target: tuple[int, int],
     actor: str,
     reason: str | None = None,
+    passage: Passage = PAST,
 ) -> dict[str, int]:
     """Point aliases at the version with this id and number; one event for each that moves.
 
     Gives the revisions of those that moved.
+
+    Raises
+    ------
+    RefusedError
+        A policy protects one of them, and the passage is past the gates.
     """
     version_id, number = target
     moved: dict[str, int] = {}
     known = _named(transaction.connection, place, names)
-    for name in names:
+    moving = [name for name in names if name not in known or known[name].version_id != version_id]
+    if passage.kind == PAST.kind:
+        refuse_protected(transaction.connection, place, moving)
+    for name in moving:
         row = known.get(name)
-        if row is not None and row.version_id == version_id:
-            continue
         values = {"version_id": version_id, "left_id": None}
         moved[name] = _write(transaction, place, name, row, values, actor)
         transaction.tell(
-            "alias.moved",
+            passage.action,
             place.subject(name),
             actor=actor,
             before=_shown(row),
-            after=f"v{number}",
+            after=passage.told(number),
             reason=reason,
         )
+        if name != LATEST:
+            change = (None if row is None else row.version_id, version_id)
+            record_move(transaction, (place.id, name, moved[name]), change, passage, actor, reason)
         transaction.changed(version_id, place.key(number))
         # `latest` leaves a version at every commit. That version's receipt may go on
         # naming it: of two receipts, the one with the higher revision holds.
@@ -157,7 +181,10 @@ def clear_alias(
 ) -> None:
     """Let an alias point nowhere."""
     values = {"version_id": None, "left_id": row.version_id}
-    _write(transaction, place, row.name, row, values, actor)
+    revision = _write(transaction, place, row.name, row, values, actor)
+    if row.name != LATEST:
+        change, removal = (row.version_id, None), Passage("removed")
+        record_move(transaction, (place.id, row.name, revision), change, removal, actor, reason)
     transaction.tell(
         "alias.removed",
         place.subject(row.name),
@@ -191,7 +218,14 @@ def _named(connection: Connection, place: Place, names: Collection[str]) -> dict
     return {row.name: row for row in rows}
 
 
-def _existing(connection: Connection, place: Place, alias: str) -> Row[Any]:
+def existing_alias(connection: Connection, place: Place, alias: str) -> Row[Any]:
+    """Find the row of an alias that points somewhere.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message says which there are.
+    """
     row = _named(connection, place, [alias]).get(alias)
     if row is None or row.version_id is None:
         names = ", ".join(row.name for row in aliases_of(connection, place)) or "none"
@@ -203,7 +237,14 @@ def _existing(connection: Connection, place: Place, alias: str) -> Row[Any]:
     return row
 
 
-def _compare(connection: Connection, place: Place, alias: str, expected: int) -> None:
+def compare_revision(connection: Connection, place: Place, alias: str, expected: int) -> None:
+    """Refuse to go on where an alias has another revision; 0 where it points nowhere.
+
+    Raises
+    ------
+    ConflictError
+        It was moved meanwhile (code ``alias_moved``).
+    """
     row = _named(connection, place, [alias]).get(alias)
     listed = row is not None and row.version_id is not None
     revision = row.revision if row is not None else 0

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 
 from edversion.catalog.aliases import Aliases
+from edversion.catalog.ancestry import Ancestry
+from edversion.catalog.collecting import Collecting
 from edversion.catalog.committing import Commits
 from edversion.catalog.database import Database
 from edversion.catalog.dialect import SqliteFile, dialect_of
@@ -15,8 +17,13 @@ from edversion.catalog.journal import Journal
 from edversion.catalog.metrics import Metrics
 from edversion.catalog.origins import Origins
 from edversion.catalog.packs import Packs
+from edversion.catalog.policies import Policies
+from edversion.catalog.promotions import Promotions
 from edversion.catalog.receipts import Receipts
+from edversion.catalog.repacking import Repacking
 from edversion.catalog.restoring import Restoring
+from edversion.catalog.retaining import Retaining
+from edversion.catalog.reviving import Reviving
 from edversion.catalog.runs import Runs
 from edversion.catalog.schema import prepare
 from edversion.catalog.upkeep import Upkeep
@@ -29,12 +36,19 @@ class Catalog(
     Commits,
     Upkeep,
     Aliases,
+    Policies,
+    Promotions,
     Editing,
     Edges,
     Origins,
+    Ancestry,
     Metrics,
     Journal,
     Packs,
+    Collecting,
+    Reviving,
+    Retaining,
+    Repacking,
     Receipts,
     Restoring,
 ):

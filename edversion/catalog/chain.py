@@ -20,7 +20,7 @@ from edversion.digests import canonical_json, digest_of_bytes
 from edversion.errors import IntegrityError
 from edversion.model import Event, Json
 
-__all__ = ["Draft", "append", "listing", "start", "verify"]
+__all__ = ["Draft", "append", "following", "listing", "start", "verify"]
 
 _END = select(chain.c.sequence, chain.c.digest).where(chain.c.id == 1)
 _MOVE_END = update(chain).where(chain.c.id == 1)
@@ -90,6 +90,13 @@ def listing(connection: Connection, subject: str | None, limit: int | None) -> t
     if subject is not None:
         query = query.where(events.c.subject == subject)
     return tuple(_event(row) for row in connection.execute(query))
+
+
+def following(connection: Connection, sequence: int) -> tuple[Event, ...]:
+    """Give some events after one, oldest first; none where it is the last."""
+    query = select(events).where(events.c.sequence > sequence)
+    rows = connection.execute(query.order_by(events.c.sequence).limit(_BATCH))
+    return tuple(_event(row) for row in rows)
 
 
 def _event(row: Row[Any]) -> Event:

@@ -71,6 +71,7 @@ _REVIVE_PACK = (
     .where(packs.c.id == bindparam("pack"))
     .values(size=bindparam("bytes"), condemned_at=None, removed_at=None)
 )
+_RESCUE_PACK = update(packs).where(packs.c.id == bindparam("pack")).values(condemned_at=None)
 
 
 class Commits(Area):
@@ -94,7 +95,7 @@ class Commits(Area):
         ------
         ConflictError
             The collection has another type (code ``other_type``), or a reused pack is
-            unknown or about to be removed (code ``pack_gone``, attribute ``pack``), or the
+            unknown or was removed (code ``pack_gone``, attribute ``pack``), or the
             content had to exist and does not (code ``version_gone``).
         NotFoundError
             There is no such run, or a version it derives from does not exist.
@@ -232,7 +233,7 @@ def _insert(transaction: Transaction, place: Place, number: int, request: Commit
 def _write_packs(
     transaction: Transaction, version_id: int, request: CommitRequest
 ) -> dict[str, int]:
-    """Record new packs, demand that the reused ones are live, and connect the version.
+    """Record new packs, rescue the reused ones that are condemned, and connect the version.
 
     Gives the stored bytes of all of them.
     """
@@ -243,12 +244,14 @@ def _write_packs(
     known = _known_packs(transaction.connection, [*brought, *reused])
     for pack in reused:
         row = known.get(pack)
-        if row is None or row.condemned_at is not None or row.removed_at is not None:
+        if row is None or row.removed_at is not None:
             raise ConflictError(
-                f"pack {pack} is being removed or is unknown; its bytes have to be stored again",
+                f"pack {pack} was removed or is unknown; its bytes have to be stored again",
                 code="pack_gone",
                 pack=pack,
             )
+        if row.condemned_at is not None:  # nobody needed it until now
+            transaction.execute(_RESCUE_PACK, {"pack": pack})
     for pack in brought.keys() & known.keys():  # the bytes were just written once more
         transaction.execute(_REVIVE_PACK, {"pack": pack, "bytes": brought[pack].size})
     fresh = [pack for pack in brought.values() if pack.id not in known]

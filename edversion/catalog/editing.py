@@ -20,7 +20,7 @@ from edversion.errors import RefusedError
 from edversion.model import Json, Version
 from edversion.reference import LATEST, check_tag
 
-__all__ = ["Editing", "add_tags", "change_tags", "revise", "revisions_of"]
+__all__ = ["Editing", "add_tags", "change_tags", "leave_live", "revise", "revisions_of"]
 
 _TAGS = select(tags.c.name).where(tags.c.version_id == bindparam("version"))
 _ADD_TAGS = insert(tags)
@@ -105,16 +105,25 @@ class Editing(Area):
         """
         with self._database.write() as transaction:
             row = located(transaction.connection, version)
-            place = collection_place(transaction.connection, row.project, row.collection)
-            pointing = [
-                alias
-                for alias in aliases_of(transaction.connection, place)
-                if alias.version_id == row.id
-            ]
-            _refuse_aliased(row, pointing)
-            _mark_deleted(transaction, row, actor, reason)
-            for alias in pointing:
-                _leave(transaction, place, alias, actor, reason)
+            leave_live(transaction, row, actor, reason)
+
+
+def leave_live(transaction: Transaction, row: Row[Any], actor: str, reason: str | None) -> None:
+    """Mark a row of `VERSIONS` deleted, and move ``latest`` away from it.
+
+    Raises
+    ------
+    RefusedError
+        Another alias points at it.
+    """
+    place = collection_place(transaction.connection, row.project, row.collection)
+    pointing = [
+        alias for alias in aliases_of(transaction.connection, place) if alias.version_id == row.id
+    ]
+    _refuse_aliased(row, pointing)
+    _mark_deleted(transaction, row, actor, reason)
+    for alias in pointing:
+        _leave(transaction, place, alias, actor, reason)
 
 
 def change_tags(

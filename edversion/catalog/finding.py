@@ -61,7 +61,9 @@ _NO_BOUND = (1 << 62) - 1
 class Finding(Area):
     """Everything that finds versions."""
 
-    def resolve(self, reference: Reference, *, project: str | None = None) -> Version:
+    def resolve(
+        self, reference: Reference, *, project: str | None = None, deleted: bool = False
+    ) -> Version:
         """Find the version that a reference names.
 
         Parameters
@@ -70,6 +72,8 @@ class Finding(Area):
             Its project, where it has one, is the only one looked at.
         project : str, optional
             Looked at first where the reference has no project.
+        deleted : bool
+            Whether a deleted version will do.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class Finding(Area):
             row = _target(connection, place, reference)
             if row is None:
                 raise _no_target(connection, place, reference)
-            if row.deleted_at is not None:
+            if row.deleted_at is not None and not deleted:
                 raise deleted_error(row)
             return to_version(connection, row, self.source)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import bindparam, delete, insert, select
 
 from edversion.catalog import chain
@@ -40,6 +42,17 @@ class Journal(Area):
         """
         with self._database.read() as connection:
             return chain.listing(connection, subject, limit)
+
+    def each_event(self) -> Iterator[Event]:
+        """Give every event, oldest first, a batch at a time."""
+        last = 0
+        while True:
+            with self._database.read() as connection:
+                batch = chain.following(connection, last)
+            yield from batch
+            if not batch:
+                return
+            last = batch[-1].sequence
 
     def verify_events(self) -> int:
         """Prove the whole chain of events; give how many there are.

@@ -81,10 +81,13 @@ class Packs(Area):
         return found
 
     def packs_of(self, version: Version) -> dict[str, int]:
-        """Give the packs that a version's bytes lie in, with their sizes in bytes."""
+        """Give the packs that a version's bytes lie in, with their sizes in bytes.
+
+        Of a deleted version too: who logs its content again meanwhile is told so by `commit`.
+        """
         query = select(packs.c.id, packs.c.size).join(version_packs)
         with self._database.read() as connection:
-            row = located(connection, version)
+            row = located(connection, version, deleted=True)
             named = query.where(version_packs.c.version_id == row.id)
             return {pack.id: pack.size for pack in connection.execute(named)}
 

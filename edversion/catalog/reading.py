@@ -204,7 +204,9 @@ def keys_of(connection: Connection, ids: Iterable[int]) -> dict[int, VersionKey]
 
 
 def deleted_error(row: Row[Any]) -> NotFoundError:
-    """Say that a version was deleted, when, by whom and why."""
+    """Say that a version was deleted or erased, when, by whom and why."""
+    if row.erased_at is not None:
+        return _erased_error(row)
     why = f": {row.deleted_reason}" if row.deleted_reason else ""
     return NotFoundError(
         f"{subject_of(row)} was deleted on {row.deleted_at:%Y-%m-%d %H:%M} UTC by "
@@ -213,6 +215,19 @@ def deleted_error(row: Row[Any]) -> NotFoundError:
         reference=subject_of(row),
         deleted_at=row.deleted_at,
         reason=row.deleted_reason,
+    )
+
+
+def _erased_error(row: Row[Any]) -> NotFoundError:
+    return NotFoundError(
+        f"{subject_of(row)} was erased on {row.erased_at:%Y-%m-%d %H:%M} UTC by {row.erased_by}: "
+        f"{row.erased_reason} (legal basis: {row.erased_basis}). Its bytes were destroyed; its "
+        "digest, lineage and events stay",
+        code="version_erased",
+        reference=subject_of(row),
+        erased_at=row.erased_at,
+        reason=row.erased_reason,
+        legal_basis=row.erased_basis,
     )
 
 

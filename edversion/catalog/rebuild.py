@@ -14,6 +14,7 @@ from edversion.catalog.database import Transaction, VersionKey
 from edversion.catalog.edges import NO_RELATION
 from edversion.catalog.leaves import write_leaves
 from edversion.catalog.metrics import write_metrics
+from edversion.catalog.promotion_tables import approvals, moves
 from edversion.catalog.runs import project_id
 from edversion.catalog.tables import (
     aliases,
@@ -121,6 +122,26 @@ class Rebuild:
         self._add(version_sources, version_id, known)
         write_metrics(self._transaction, [self._metric(one, receipt) for one in receipt["metrics"]])
 
+    def add_promotions(self, receipt: Receipt) -> None:
+        """Write what gates and people said of a version; all versions must be there.
+
+        Stores of earlier programs say nothing of it.
+        """
+        version_id = self._versions[key_of_receipt(receipt)]
+        given = ({**one, "at": _time(one["at"])} for one in receipt.get("approvals", ()))
+        self._add(approvals, version_id, given)
+        place = key_of_receipt(receipt)[:2]
+        told = (
+            {key: value for key, value in one.items() if key != "before"}
+            | {
+                "collection_id": self._places[place],
+                "at": _time(one["at"]),
+                "before_id": self._versions.get((*place, one["before"])),
+            }
+            for one in receipt.get("promotions", ())
+        )
+        self._add(moves, version_id, told)
+
     def add_aliases(self, claims: Iterable[AliasClaim], actor: str) -> None:
         """Point the aliases, and keep the revisions of those that were removed."""
         for claim in claims:
@@ -162,6 +183,7 @@ class Rebuild:
             "deleted_at": _time(deleted["at"]),
             "deleted_by": deleted["actor"],
             "deleted_reason": deleted["reason"],
+            **_erased(receipt),
         }
         return self._id_of(insert(versions), row)
 
@@ -214,6 +236,22 @@ class Rebuild:
         made = self._transaction.execute(statement, row).inserted_primary_key
         assert made is not None
         return int(made[0])
+
+
+def _erased(receipt: Receipt) -> dict[str, Any]:
+    """Give when and why a version was erased, where it was; its bytes are no longer needed."""
+    told = receipt.get("erased")
+    if told is None:
+        return {}
+    at = _time(told["at"])
+    return {
+        "condemned_at": at,
+        "purged_at": at,
+        "erased_at": at,
+        "erased_by": told["actor"],
+        "erased_reason": told["reason"],
+        "erased_basis": told["legal_basis"],
+    }
 
 
 def _time(text: str | None) -> Any:

@@ -15,6 +15,8 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 from edversion.catalog.area import Area
 from edversion.catalog.editing import revisions_of
 from edversion.catalog.metrics import metrics_of
+from edversion.catalog.moves import promotions_to
+from edversion.catalog.promotions import approvals_of
 from edversion.catalog.reading import keys_of, located
 from edversion.catalog.runs import find_run, to_run
 from edversion.catalog.tables import (
@@ -110,8 +112,17 @@ def _own(row: Row[Any]) -> dict[str, Json]:
         "metadata": row.metadata,
         "facts": row.facts,
         "deleted": None if row.deleted_at is None else deleted,
+        **_erased(row),
     })  # fmt: skip
     return own
+
+
+def _erased(row: Row[Any]) -> dict[str, Any]:
+    """Give what is told of an erasure; nothing is added to the receipts of other versions."""
+    if row.erased_at is None:
+        return {}
+    told = {"at": row.erased_at, "actor": row.erased_by, "reason": row.erased_reason}
+    return {"erased": told | {"legal_basis": row.erased_basis}}
 
 
 def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:
@@ -138,7 +149,20 @@ def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:
         "revisions": [asdict(revision) for revision in revisions_of(connection, row)],
         "metrics": [asdict(metric) for metric in measured],
     })  # fmt: skip
-    return around
+    return around | _promoted(connection, row)
+
+
+def _promoted(connection: Connection, row: Row[Any]) -> dict[str, Json]:
+    """Give what gates and people said of a version; nothing where they were never asked."""
+    told: dict[str, Json] = plain({
+        "approvals": [
+            {name: getattr(given, name) for name in ("alias", "at", "actor", "reason", "digest")}
+            | {"evidence": evidence}
+            for given, evidence in approvals_of(connection, row)
+        ],
+        "promotions": promotions_to(connection, row.id),
+    })  # fmt: skip
+    return {name: value for name, value in told.items() if value}
 
 
 def plain(value: Any) -> Any:

@@ -57,6 +57,7 @@ class Restoring(Area):
                 rebuild.add_version(receipt)
             for receipt in settled:
                 rebuild.connect(receipt)
+                rebuild.add_promotions(receipt)
             rebuild.add_aliases(_claims(settled), actor)
             rebuild.count_on()
             after = {"versions": len(settled)}

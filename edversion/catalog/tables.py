@@ -173,6 +173,14 @@ versions = Table(
     Column("deleted_at", Instant),
     Column("deleted_by", Text),
     Column("deleted_reason", Text),
+    # Of a deleted version: since when its bytes wait for their removal, and when they went.
+    Column("condemned_at", Instant),
+    Column("purged_at", Instant),
+    # Of one whose bytes were destroyed because the law asked for it.
+    Column("erased_at", Instant),
+    Column("erased_by", Text),
+    Column("erased_reason", Text),
+    Column("erased_basis", Text),
     UniqueConstraint("collection_id", "number"),
 )
 # The same content is live once in a collection; deleted versions keep their number.
@@ -261,11 +269,13 @@ run_versions = Table(
     "run_versions",
     schema,
     Column("run_id", String(128), ForeignKey("runs.id"), primary_key=True),
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True, index=True),
+    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
     Column("direction", String(8), primary_key=True),
     # Empty where none was said: a key holds no NULL.
     Column("relation", String(128), primary_key=True),
     Column("at", Instant, nullable=False),
+    # With the direction: lineage asks who logged what ten thousand runs have used.
+    Index("ix_run_versions_version_id_direction", "version_id", "direction"),
 )
 
 version_sources = Table(

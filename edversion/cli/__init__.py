@@ -11,9 +11,14 @@ from edversion.cli.check import doctor, verify
 from edversion.cli.compare import compare, diff, leaderboard
 from edversion.cli.completion import PROGRAM, VARIABLE, register_bash
 from edversion.cli.find import ls, search, show
-from edversion.cli.history import events, lineage, metrics, runs
+from edversion.cli.history import events, metrics, runs
+from edversion.cli.lineage import lineage
 from edversion.cli.log import log
+from edversion.cli.policy import policy
+from edversion.cli.promote import approve, history, pending, promote, rollback
 from edversion.cli.read import cat, get, open_command
+from edversion.cli.reproduce import reproduce
+from edversion.cli.retain import erase, gc, restore, retain
 from edversion.cli.setup import completion, init, status, version
 
 __all__ = ["cli", "main"]
@@ -36,8 +41,10 @@ def cli() -> None:
 
 cli.add_section("Log and read", [init, log, get, open_command, cat])
 cli.add_section("Find", [ls, show, search, metrics])
-cli.add_section("Compare", [compare, diff, leaderboard])
-cli.add_section("Change facts", [alias, tag, edit, delete])
+cli.add_section("Compare", [compare, diff, leaderboard, reproduce])
+cli.add_section("Change facts", [alias, tag, edit])
+cli.add_section("Promote", [promote, policy, approve, pending, rollback, history])
+cli.add_section("Remove", [delete, restore, retain, erase, gc])
 cli.add_section("What happened", [runs, lineage, events])
 cli.add_section("Check and set up", [status, verify, doctor, completion, version])
 

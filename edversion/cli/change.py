@@ -202,12 +202,13 @@ def _show_edited(screen: Screen, reference: str, facts: Mapping[str, str]) -> No
 def delete(session: Session, reference: str, reason: str, yes: bool) -> None:
     """Delete a version; its number is never used again.
 
-    Refused while an alias other than 'latest' points at it.
+    Refused while an alias other than 'latest' points at it. It can be restored until
+    'edversion gc' has removed its bytes.
     """
     with session.repository() as repository:
         version = repository.version(session.full(reference))
         if not yes:
-            click.confirm(f"Delete {version.reference} for ever?", abort=True, err=True)
+            click.confirm(f"Delete {version.reference}?", abort=True, err=True)
         repository.delete(version, reason=reason)
     document = {"deleted": version.reference, "reason": reason}
     session.answer(document, lambda screen: screen.line(f"{version.reference} deleted"))

@@ -12,6 +12,7 @@ from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut, show_files, show_metrics, show_runs, tags_text
 from edversion.cli.values import (
+    counted,
     document,
     full_time,
     json_text,
@@ -177,6 +178,7 @@ def show(session: Session, reference: str, files: bool) -> None:
         logged, uses = version.logged_by(), repository.catalog.uses_of(version)
         origins = repository.lineage(version, depth=1)
         metrics = repository.metrics(version)
+        erased = [origin.reference for origin in repository.erased_origins(version)]
     answer = document(
         version,
         files=entries,
@@ -191,6 +193,7 @@ def show(session: Session, reference: str, files: bool) -> None:
             for edge in origins
         ],
         metrics=metrics,
+        trained_on_since_erased=erased,
     )
 
     def shown(screen: Screen) -> None:
@@ -199,6 +202,9 @@ def show(session: Session, reference: str, files: bool) -> None:
         if origins:
             rows = [(edge.source.reference, said_of(edge)) for edge in origins]
             screen.table(("version", "how"), rows, title="Made from")
+        if erased:
+            title = f"Came of what was erased since: {counted(len(erased), 'version')}"
+            screen.table(("version",), [(name,) for name in erased], title=title)
         _show_history(screen, logged, uses, metrics)
 
     session.answer(answer, shown)

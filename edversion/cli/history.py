@@ -1,34 +1,34 @@
-"""Commands that tell what happened: runs, events, lineage, metrics."""
+"""Commands that tell what happened: runs, events, metrics."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion.cli.output import note
+from edversion.cli.output import note, write_bytes
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut, show_metrics, show_runs, took
 from edversion.cli.values import (
+    counted,
     document,
     full_time,
     json_text,
     plain,
     run_summary,
-    said_of,
     short_time,
 )
+from edversion.digests import canonical_json
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
-    from edversion.lineage import LineageEdge
     from edversion.model import Event, Json, RunInfo, Version
     from edversion.repository import Repository
 
-__all__ = ["events", "lineage", "metrics", "runs", "show_events"]
+__all__ = ["events", "metrics", "runs", "show_events"]
 
 _CHANGE_SHOWN = 120
 
@@ -125,13 +125,28 @@ def _show_run(
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most."
 )
+@click.option(
+    "--export",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write all events as JSON lines, oldest first; - is the standard output.",
+)
 @pass_session
-def events(session: Session, subject: str | None, limit: int) -> None:
+def events(session: Session, subject: str | None, limit: int, export: Path | None) -> None:
     """List who changed what, when and why, newest first.
 
     SUBJECT is a version or an alias, e.g. dropout:v3 or dropout:champion, also one that was
     deleted; a name alone means its alias 'latest'.
+
+    Events are a chain: 'edversion verify --events' proves that none was changed, removed or
+    moved. With --export each line holds the event's digest, by which the file can be proved
+    too; FORMAT.md says how.
     """
+    if export is not None:
+        if subject is not None:
+            raise click.UsageError("--export writes the events of everything; leave SUBJECT out.")
+        _export(session, export)
+        return
     with session.repository() as repository:
         text = None if subject is None else _full_subject(repository, session.full(subject))
         found = repository.events(subject=text, limit=limit + 1)
@@ -144,6 +159,31 @@ def events(session: Session, subject: str | None, limit: int) -> None:
         say_cut(found, limit)
 
     session.answer(plain(found[:limit]), show)
+
+
+def _export(session: Session, path: Path) -> None:
+    """Write every event; a file takes its name only when it is whole."""
+    with session.repository() as repository:
+        if str(path) == "-":
+            for event in repository.each_event():
+                write_bytes(canonical_json(event.as_json()) + b"\n")
+            return
+        count, part = 0, path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as file:
+                for event in repository.each_event():
+                    file.write(canonical_json(event.as_json()) + b"\n")
+                    count += 1
+            part.replace(path)
+        except OSError as error:
+            raise click.FileError(str(path), error.strerror) from error
+        finally:
+            part.unlink(missing_ok=True)
+    session.answer({"file": str(path), "events": count}, lambda _: note(_written(count, path)))
+
+
+def _written(count: int, path: Path) -> str:
+    return f"wrote {counted(count, 'event')} to {path}"
 
 
 def _full_subject(repository: Repository, text: str) -> str:
@@ -187,52 +227,6 @@ def _side(value: Json) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={json_text(item)}" for key, item in value.items())
     return "" if value is None else json_text(value)
-
-
-@click.command(cls=Command)
-@click.argument("reference", type=REFERENCE)
-@click.option("--down", is_flag=True, help="What was made from it, not what it was made from.")
-@pass_session
-def lineage(session: Session, reference: str, down: bool) -> None:
-    """Draw what a version was made from, and by which runs."""
-    with session.repository() as repository:
-        version = repository.version(session.full(reference))
-        edges = repository.lineage(version, "down" if down else "up")
-    answer = {
-        "version": version.reference,
-        "direction": "down" if down else "up",
-        "edges": [_edge(edge) for edge in edges],
-    }
-
-    def show(screen: Screen) -> None:
-        screen.tree(version.reference, _branches(edges, down=down))
-        if not edges:
-            note("nothing was made from it" if down else "no run recorded what it was made from")
-
-    session.answer(answer, show)
-
-
-def _branches(edges: Sequence[LineageEdge], *, down: bool) -> dict[str, list[tuple[str, str]]]:
-    """Give what hangs below each version, with all that is said of the two in one remark."""
-    told: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for edge in edges:
-        here, there = edge.target.reference, edge.source.reference
-        if down:
-            here, there = there, here
-        told[here][there].append(said_of(edge))
-    return {
-        here: [(there, "; ".join(said)) for there, said in below.items()]
-        for here, below in told.items()
-    }
-
-
-def _edge(edge: LineageEdge) -> dict[str, Any]:
-    return {
-        "source": edge.source.reference,
-        "target": edge.target.reference,
-        "relation": edge.relation,
-        "run": None if edge.run is None else run_summary(edge.run),
-    }
 
 
 @click.command(cls=Command)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.repository import Repository
 
-__all__ = ["Command", "Session", "common_options", "pass_session"]
+__all__ = ["Command", "Group", "Session", "common_options", "pass_session"]
 
 
 @dataclass
@@ -119,3 +119,14 @@ class Command(click.Command):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+class Group(Command, click.Group):
+    """Commands under one name, such as ``edversion policy set``."""
+
+    command_class = Command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands first, as they are what there is to choose."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)

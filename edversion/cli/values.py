@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edversion.model import Alias, RunInfo, Version
 
 if TYPE_CHECKING:
-    from edversion.lineage import LineageEdge
+    from edversion.model import LineageEdge
 
 __all__ = [
     "alias_document",

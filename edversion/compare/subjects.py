@@ -11,7 +11,7 @@ from edversion.model import Metric, RunInfo, Version
 from edversion.store import StoredManifest
 
 if TYPE_CHECKING:
-    from edversion.lineage import LineageEdge
+    from edversion.model import LineageEdge
 
 __all__ = ["Place", "Source", "Subjects", "labels_of", "newest"]
 

@@ -5,6 +5,17 @@ repository that made it, through the small protocol :class:`VersionSource`.
 """
 
 from edversion.model.comparison import Cell, CellKind, Comparison, Section
+from edversion.model.lazy import LazyFacts
+from edversion.model.lineage import Direction, Lineage, LineageEdge
+from edversion.model.promotion import (
+    AliasMove,
+    Approval,
+    MoveKind,
+    PendingPromotion,
+    Policy,
+    Promotion,
+    PromotionReport,
+)
 from edversion.model.values import (
     Alias,
     CollectionInfo,
@@ -23,17 +34,28 @@ from edversion.model.version import Version, VersionSource
 
 __all__ = [
     "Alias",
+    "AliasMove",
+    "Approval",
     "Cell",
     "CellKind",
     "CollectionInfo",
     "Comparison",
+    "Direction",
     "Event",
     "ExternalReference",
     "FileEntry",
     "FilePart",
     "Json",
+    "LazyFacts",
+    "Lineage",
+    "LineageEdge",
     "Manifest",
     "Metric",
+    "MoveKind",
+    "PendingPromotion",
+    "Policy",
+    "Promotion",
+    "PromotionReport",
     "RunInfo",
     "RunStatus",
     "Section",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 __all__ = [
@@ -260,6 +260,21 @@ class Event:
     after: Json
     reason: str | None
     digest: str
+
+    def as_json(self) -> dict[str, Json]:
+        """Give the event as JSON has it; without its digest, that is what the digest covers."""
+        at = self.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+        return {
+            "sequence": self.sequence,
+            "at": f"{at}Z",
+            "actor": self.actor,
+            "action": self.action,
+            "subject": self.subject,
+            "before": self.before,
+            "after": self.after,
+            "reason": self.reason,
+            "digest": self.digest,
+        }
 
 
 @dataclass(frozen=True, slots=True)

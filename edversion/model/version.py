@@ -13,6 +13,7 @@ from edversion.model.values import FileEntry, FilePart, Json, RunInfo
 
 if TYPE_CHECKING:
     from edversion.artifact import Artifact
+    from edversion.model.lineage import Direction, Lineage
 
 __all__ = ["Version", "VersionSource"]
 
@@ -44,6 +45,9 @@ class VersionSource(Protocol):
         self, version: Version, direction: Literal["logged", "used"]
     ) -> tuple[RunInfo, ...]:
         """Give the runs that made or used a version."""
+
+    def lineage_of(self, version: Version, direction: Direction, depth: int | None) -> Lineage:
+        """Give all that a version came from, or that came of it."""
 
     def draft_of(self, version: Version) -> Artifact:
         """Make a draft that starts with the content of a version."""
@@ -216,6 +220,50 @@ class Version:
     def used_by(self) -> tuple[RunInfo, ...]:
         """Give the runs that used this version, oldest first."""
         return self.source.runs_of(self, "used")
+
+    def ancestors(self, *, depth: int | None = None) -> Lineage:
+        """Give every version and run that this version came from, however far.
+
+        Parameters
+        ----------
+        depth : int, optional
+            How many steps at most; all of them where left out.
+
+        Returns
+        -------
+        Lineage
+            Its ``versions``, ``runs`` and ``edges``, nearest first.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     data = run.log_artifact(edversion.Artifact("pupils", type="dataset"))
+        ...     draft = edversion.Artifact("knn", type="model")
+        ...     draft.add_source(data, "trained_on")
+        ...     model = run.log_artifact(draft)
+        ...     found = model.ancestors()
+        ...     print(found.versions[0], found.edges[0].relation, found.runs[0].id == run.id)
+        demo/pupils:v0 trained_on True
+        >>> folder.cleanup()
+        """
+        return self.source.lineage_of(self, "up", depth)
+
+    def descendants(self, *, depth: int | None = None) -> Lineage:
+        """Give every version and run that came of this version, however far.
+
+        Parameters
+        ----------
+        depth : int, optional
+            How many steps at most; all of them where left out.
+
+        Returns
+        -------
+        Lineage
+            Its ``versions``, ``runs`` and ``edges``, nearest first.
+        """
+        return self.source.lineage_of(self, "down", depth)
 
     def new_draft(self) -> Artifact:
         """Make a draft that starts with this version's files, metadata and description."""

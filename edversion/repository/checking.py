@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from edversion import doctor
 from edversion.environment import actor
-from edversion.errors import IntegrityError
+from edversion.errors import IntegrityError, NotFoundError
 from edversion.model import (
     Version,
 )
@@ -44,9 +44,19 @@ class Checking(Area):
         """
         chosen: Iterator[Version] = iter([self.version(item) for item in references])
         found = verify_versions(
-            chosen if references else self.catalog.all_versions(), self.store, progress
+            chosen if references else self.catalog.all_versions(),
+            self.store,
+            progress,
+            self._now,
         )
         return tuple(found) + (self._broken_events() if events else ())
+
+    def _now(self, version: Version) -> Version | None:
+        """Give a version as it is now; None where it was deleted."""
+        try:
+            return self.version(version)
+        except NotFoundError:
+            return None
 
     def _broken_events(self) -> tuple[Damage, ...]:
         try:

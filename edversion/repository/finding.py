@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
 
-from edversion import lineage
 from edversion.metadata import check_limit, check_text, check_whole
 from edversion.model import (
     CollectionInfo,
+    Direction,
     Event,
+    LineageEdge,
     Metric,
     RunInfo,
     RunStatus,
@@ -16,6 +17,7 @@ from edversion.model import (
 )
 from edversion.reference import parse_reference
 from edversion.repository.parts import Area, Subject
+from edversion.store import collector_paused
 
 __all__ = ["Finding"]
 
@@ -114,11 +116,13 @@ class Finding(Area):
     def lineage(
         self,
         reference: Subject,
-        direction: Literal["up", "down"] = "up",
+        direction: Direction = "up",
         *,
         depth: int | None = None,
-    ) -> tuple[lineage.LineageEdge, ...]:
+    ) -> tuple[LineageEdge, ...]:
         """Give what a version was made from (``up``), or what was made from it (``down``).
+
+        `Version.ancestors` and `Version.descendants` give the versions and runs as well.
 
         Parameters
         ----------
@@ -130,9 +134,26 @@ class Finding(Area):
             How many steps at most; all of them where left out.
         """
         steps = check_whole(depth, "depth")
-        return lineage.trace(self.version(reference), self.catalog, direction, depth=steps)
+        with collector_paused():
+            return self.catalog.lineage(self.version(reference), direction, depth=steps).edges
 
     def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
         """Give what changed, newest first; `subject` is a full reference."""
         about = check_text(subject, "subject")
         return self.catalog.events(subject=about, limit=check_limit(limit))
+
+    def each_event(self) -> Iterator[Event]:
+        """Give every event of the repository, oldest first, without holding them all.
+
+        Examples
+        --------
+        >>> import edversion, json, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     _ = run.log_artifact(edversion.Artifact("pupils", type="dataset"))
+        ...     lines = [json.dumps(event.as_json()) for event in run.repository.each_event()]
+        >>> len(lines), json.loads(lines[0])["action"]
+        (2, 'version.logged')
+        >>> folder.cleanup()
+        """
+        return self.catalog.each_event()

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 from edversion import checkout, verify
 from edversion.artifact import Artifact
 from edversion.catalog import Catalog
+from edversion.errors import IntegrityError
 from edversion.location import Location
+from edversion.metadata import check_whole
 from edversion.model import (
+    Direction,
     FileEntry,
     FilePart,
+    Lineage,
     RunInfo,
     Version,
 )
 from edversion.plugins import Plugins
 from edversion.repository.parts import Area
-from edversion.store import Store, StoredManifest
+from edversion.store import Store, StoredManifest, collector_paused
 
 __all__ = ["Serving"]
 
 _MANIFESTS_HELD = 4
+
+T = TypeVar("T")
 
 
 class Serving(Area):
@@ -42,7 +48,7 @@ class Serving(Area):
 
     def path_of(self, version: Version, path: str) -> Path:
         """Give a local path of one file."""
-        return checkout.local_path(self.store, self.stored(version), path)
+        return self._reading(version, lambda stored: checkout.local_path(self.store, stored, path))
 
     def open_file(self, version: Version, path: str) -> BinaryIO:
         """Open one file."""
@@ -63,7 +69,10 @@ class Serving(Area):
         target = (
             Path("artifacts", f"{version.name}-v{version.number}") if root is None else Path(root)
         )
-        return checkout.download(self.store, self.stored(version), target, paths, progress)
+        return self._reading(
+            version,
+            lambda stored: checkout.download(self.store, stored, target, paths, progress),
+        )
 
     def verify_copy(self, version: Version, root: str | Path | None) -> None:
         """Check the stored bytes, or a copy."""
@@ -79,6 +88,12 @@ class Serving(Area):
         """Give the runs that logged or used a version."""
         return self.catalog.runs_of(version, direction)
 
+    def lineage_of(self, version: Version, direction: Direction, depth: int | None) -> Lineage:
+        """Give all that a version came from, or that came of it."""
+        steps = check_whole(depth, "depth")
+        with collector_paused():
+            return self.catalog.lineage(version, direction, depth=steps)
+
     def draft_of(self, version: Version) -> Artifact:
         """Make a draft that starts from a version."""
         draft = Artifact(
@@ -93,8 +108,35 @@ class Serving(Area):
     def stored(self, version: Version) -> StoredManifest:
         """Give a version's manifest with the places of its bytes; the last few are held."""
         key = version.digest, version.generation
-        found = self._manifests.pop(key, None) or self.store.read_manifest(*key)
+        found = self._manifests.pop(key, None) or self._read_manifest(version)
         self._manifests[key] = found
         while len(self._manifests) > _MANIFESTS_HELD:
             self._manifests.popitem(last=False)
         return found
+
+    def _reading(self, version: Version, read: Callable[[StoredManifest], T]) -> T:
+        """Read from where the bytes are; once more where they were moved meanwhile."""
+        try:
+            return read(self.stored(version))
+        except IntegrityError as error:
+            key = version.digest, version.generation
+            self._manifests.pop(key, None)
+            if error.code != "pack_missing" or self.store.has_manifest(*key):
+                raise
+        return read(self.stored(version))
+
+    def forget_manifests(self) -> None:
+        """Read manifests anew from now on: bytes may lie elsewhere."""
+        self._manifests.clear()
+
+    def _read_manifest(self, version: Version) -> StoredManifest:
+        """Read a manifest; where it is gone, say whether the version was deleted meanwhile."""
+        try:
+            return self.store.read_manifest(version.digest, version.generation)
+        except IntegrityError as error:
+            if error.code != "manifest_missing":
+                raise
+            now = self.version(version)  # which is told to be deleted where it is
+            if now.generation == version.generation:
+                raise
+            return self.store.read_manifest(now.digest, now.generation)

@@ -37,7 +37,7 @@ from edversion.store.manifests import (
     manifest_key,
     reference_facts,
 )
-from edversion.store.packs import INLINE, NewPack, Segment, pack_key
+from edversion.store.packs import INLINE, NewPack, PackWriter, Segment, pack_key
 from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
 from edversion.store.sharing import Base
@@ -57,6 +57,7 @@ __all__ = [
     "Ingest",
     "Listing",
     "NewPack",
+    "PackWriter",
     "Reader",
     "Segment",
     "Segments",
@@ -200,6 +201,30 @@ class Store:
         """Tell whether a manifest object is there."""
         return self.backend.size(manifest_key(digest, generation)) is not None
 
+    def manifest_size(self, digest: str, generation: int) -> int:
+        """Give the stored bytes of a manifest object; 0 where it is gone."""
+        return self.backend.size(manifest_key(digest, generation)) or 0
+
+    def read_pack(self, pack: str, offset: int, length: int) -> bytes:
+        """Read a stretch of a pack as it is stored; shorter where the pack ends before.
+
+        Raises
+        ------
+        IntegrityError
+            The pack is missing.
+        """
+        try:
+            with storage_errors(f"reading pack {pack}", expected=FileNotFoundError):
+                return self.backend.read(pack_key(pack), offset, length)
+        except FileNotFoundError as error:
+            raise IntegrityError(
+                f"pack {pack} is missing from the store at {self.url}; restore it from a backup",
+                code="pack_missing",
+                path=None,
+                pack=pack,
+                offset=offset,
+            ) from error
+
     def delete_pack(self, pack: str) -> None:
         """Remove a pack that no version names."""
         self.backend.delete(pack_key(pack))
@@ -260,6 +285,13 @@ class Store:
             name, _, generation = key.rpartition("/")[2].partition(".")
             if generation.isdigit():
                 yield f"blake3:{name}", int(generation), size
+
+    def manifest_generations(self, digest: str) -> list[int]:
+        """Give the generations of all manifest objects of a version digest."""
+        prefix, _, _ = manifest_key(digest, 0).rpartition("/")
+        name = digest.partition(":")[2]
+        found = (key.rpartition("/")[2].partition(".") for key, _ in self.backend.list(prefix))
+        return sorted(int(end) for start, _, end in found if start == name and end.isdigit())
 
     def leftovers(self) -> Iterator[Path]:
         """Give the files under way, those of dead processes too."""

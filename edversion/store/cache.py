@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,6 +71,15 @@ class FileCache:
             self._fill(path, fill)
         self._mark(path, Stat.of(path.stat()), coarse_now())
         return path
+
+    def forget(self, keys: Iterable[str]) -> int:
+        """Remove the copies of some contents, by their hexadecimal names; give how many."""
+        count = 0
+        for key in keys:
+            for path in (self._folder / key[:2]).glob(f"{key}*"):
+                path.unlink(missing_ok=True)
+                count += 1
+        return count
 
     def _is_whole(self, path: Path, digest: str | None) -> bool:
         try:

@@ -71,6 +71,32 @@ class Records:
             f"runs/{record['id'][:2]}/{record['id']}.json", _encoded("run", record)
         )
 
+    def write_retention(self, record: Mapping[str, Any]) -> None:
+        """Write a policy of retention: a lost catalog must not end a legal hold."""
+        place = f"{_folder(record['project'])}/{_folder(record['collection'])}"
+        plain = {**record, "at": record["at"].isoformat()}
+        self._backend.replace(
+            f"retention/{place}/{record['number']}.json", _encoded("retention", plain)
+        )
+
+    def retentions(self) -> Iterator[dict[str, Any]]:
+        """Give all policies of retention that can be read, in no order."""
+        yield from self._all("retention", "retention")
+
+    def write_policy(self, record: Mapping[str, Any]) -> None:
+        """Write a policy of promotion: a lost catalog must not open what was protected."""
+        self._backend.replace(_policy_key(record), _encoded("policy", record))
+
+    def has_policy(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether this policy is in the store, undamaged."""
+        with suppress(FileNotFoundError):
+            return self._backend.read(_policy_key(record)) == _encoded("policy", record)
+        return False
+
+    def policies(self) -> Iterator[dict[str, Any]]:
+        """Give all policies of promotion that can be read, in no order."""
+        yield from self._all("policies", "policy")
+
     def receipts(self) -> Iterator[dict[str, Any]]:
         """Give all receipts that can be read, in no order.
 
@@ -150,6 +176,13 @@ def _check_format(record: Mapping[str, Any], key: str) -> None:
 def receipt_name(project: str, collection: str, number: int) -> str:
     """Give what the receipts of a version are called, but for the generation."""
     return f"receipts/{_folder(project)}/{_folder(collection)}/{number}"
+
+
+def _policy_key(record: Mapping[str, Any]) -> str:
+    """Give where a policy lies; its pattern may hold what file systems do not take."""
+    place = f"{_folder(record['project'])}/{_folder(record['collection'])}"
+    pattern = xxhash.xxh3_64_hexdigest(record["pattern"].encode())
+    return f"policies/{place}/{pattern}.{record['number']}.json"
 
 
 def _receipt_key(receipt: Mapping[str, Any], generation: int) -> str:

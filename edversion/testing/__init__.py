@@ -5,6 +5,7 @@
     pytest_plugins = ["edversion.testing.fixtures"]    in conftest.py: `repository`, `run`, …
     edversion.testing.contracts                        what every store must do; subclass it
     edversion.testing.adapters                         what every framework adapter must do
+    edversion.testing.gates                            what every gate of promotions must do
     edversion.testing.strategies                       Hypothesis: paths, hostile paths, trees
     edversion.testing.faults                           damage stored bytes, fill the disk
     edversion.testing.children                         run Python in children, and kill them
@@ -16,6 +17,7 @@ needs neither.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from edversion.testing.children import Victims, run_python
@@ -36,10 +38,12 @@ from edversion.testing.trainings import Trained, Training
 
 if TYPE_CHECKING:
     from edversion.testing.adapters import AdapterContract, CheckpointContract
+    from edversion.testing.gates import GateContract
 
 __all__ = [
     "AdapterContract",
     "CheckpointContract",
+    "GateContract",
     "NoMountError",
     "Trained",
     "Training",
@@ -59,13 +63,16 @@ __all__ = [
     "write_file",
 ]
 
-_NEED_PYTEST = ("AdapterContract", "CheckpointContract")
+_NEED_PYTEST = {
+    "AdapterContract": "adapters",
+    "CheckpointContract": "adapters",
+    "GateContract": "gates",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Load what needs pytest only when it is asked for."""
     if name in _NEED_PYTEST:
-        from edversion.testing import adapters
-
-        return getattr(adapters, name)
+        module = importlib.import_module(f"edversion.testing.{_NEED_PYTEST[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module 'edversion.testing' has no attribute {name!r}")

@@ -26,7 +26,9 @@ have several rows, intervals also need SciPy.
     rankings, ranking      recommendations: their metrics, learner by learner
     reading, loading, telling      an evaluation read back, and told in lines
     pairing, paired, paired_groups, changing       two evaluations of the same learners
+    newest                 the evaluations of a version that count
     gap_sections, pair_sections, pair_words, comparing     what a comparison shows of them
+    growth, noninferiority, gates                  what promotions are held to
 
 Names are imported when they are first asked for: `comparing` is a plugin of the engine, which
 loads it also where a program never measures anything, and where NumPy is not installed.

@@ -1,7 +1,8 @@
 """Compare evaluations of the same learners: what a comparison of versions says of them.
 
-The engine loads this module as a plugin, also to list commands: NumPy and `Repository`, which
-brings the catalog, are imported where there is something to compare.
+The engine loads this module as the plugin ``evaluation``, with the gates beside it, also to list
+commands: NumPy and `Repository`, which brings the catalog, are imported where there is something
+to compare.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edversion import Section, Version, hookimpl
-from edversion_plugins.evaluation.reading import TYPE, is_evaluation, read_content
+from edversion_plugins.evaluation.gates import edversion_check_promotion
+from edversion_plugins.evaluation.newest import Key, key_of, newest_evaluations
+from edversion_plugins.evaluation.reading import read_content
 
 if TYPE_CHECKING:
     from edversion_plugins.evaluation.evaluating import Evaluation
 
-__all__ = ["edversion_compare"]
+__all__ = ["edversion_check_promotion", "edversion_compare"]
 
 _NAME = "paired"
-_Key = tuple[str, str]
 
 
 @hookimpl
@@ -37,7 +39,7 @@ def edversion_compare(versions: Sequence[Version]) -> list[Section] | None:
     list of Section or None
         None where no version was evaluated.
     """
-    found = [_evaluations(version) for version in versions]
+    found = [newest_evaluations(version) for version in versions]
     gaps = _gaps([each for evaluations in found for each in evaluations.values()])
     pairs = [pair for other in found[1:] for pair in _pairs(found[0], other)]
     paired = [section for old, new in pairs for section in _sections(old, new)]
@@ -59,33 +61,7 @@ def _gaps(evaluations: Sequence[Version]) -> Iterator[Section]:
         yield section
 
 
-def _evaluations(version: Version) -> dict[_Key, Version]:
-    """Give the newest evaluation of a version on each dataset and split."""
-    if version.type == TYPE:
-        return {_key(version): version} if is_evaluation(version) else {}
-    from edversion import Repository
-
-    repository = version.source
-    if not isinstance(repository, Repository):
-        return {}
-    edges = repository.lineage(version, "down", depth=1)
-    # a run that made several versions and evaluated them is upstream of all; metadata is exact
-    made = {
-        edge.target
-        for edge in edges
-        if edge.target.type == TYPE and edge.target.metadata.get("model") == version.reference
-        if is_evaluation(edge.target)
-    }
-    return {
-        _key(each): each for each in sorted(made, key=lambda each: (each.created_at, each.number))
-    }
-
-
-def _key(evaluation: Version) -> _Key:
-    return str(evaluation.metadata.get("dataset")), str(evaluation.metadata.get("split"))
-
-
-def _pairs(old: dict[_Key, Version], new: dict[_Key, Version]) -> Iterator[tuple[Version, Version]]:
+def _pairs(old: dict[Key, Version], new: dict[Key, Version]) -> Iterator[tuple[Version, Version]]:
     """Put evaluations on the same data together; where there are none, the newest of either."""
     both = [key for key in old if key in new]
     if both:
@@ -118,9 +94,9 @@ def _title(old: Version, new: Version) -> str:
     names = [str(each.metadata.get("model") or each.reference) for each in (old, new)]
     if names[0] == names[1]:  # one model, evaluated on two data sets
         names = [old.reference, new.reference]
-    dataset, split = _key(new)
+    dataset, split = key_of(new)
     where = [part for part in (dataset, split) if part != "None"]
-    on = f" on {', '.join(where)}" if where and _key(old) == _key(new) else ""
+    on = f" on {', '.join(where)}" if where and key_of(old) == key_of(new) else ""
     return f"Learner by learner: {names[0]} and {names[1]}{on}"
 
 

@@ -42,6 +42,14 @@ class Aliases:
             return None, 0
         return self._repository.version(f"{self._collection}:v{found.number}"), found.revision
 
+    def is_protected(self, alias: str) -> bool:
+        """Tell whether a policy lets the alias move through promotions alone."""
+        try:
+            policy = self._repository.policy(f"{self._collection}:{alias}")
+        except edversion.NotFoundError:  # the first version is yet to come
+            return False
+        return policy is not None and policy.protected
+
     def point(self, alias: str, version: Version) -> None:
         """Point an alias at a version, whatever it points at now."""
         self._repository.set_alias(version, alias)

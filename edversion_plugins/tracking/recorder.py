@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from edversion_plugins.tracking.aliases import Aliases
 from edversion_plugins.tracking.bounds import about, bounded, fairness_of, passes
 from edversion_plugins.tracking.checkpoints import Checkpoint
 from edversion_plugins.tracking.environment import library_versions
+from edversion_plugins.tracking.failures import tell
 from edversion_plugins.tracking.keeping import prune
 from edversion_plugins.tracking.settings import Monitor, Settings
 from edversion_plugins.tracking.steps import Measurement, Step, Steps
@@ -65,6 +66,7 @@ class Recorder:
         self.repository = run.repository
         self._place = f"{run.project}/{settings.name}"
         self._aliases = Aliases(self.repository, self._place, run.id)
+        self._refused: set[str] = set()
         self._steps = Steps()
         self._earlier = Steps()  # what earlier trainings of the run logged: nothing is added to it
         self._told: set[str] = set()
@@ -214,7 +216,7 @@ class Recorder:
             draft.add_source(checkpoint.resumed_from, "resumed_from")
         version = self.run.log_artifact(
             draft,
-            aliases=[*self._settings.aliases, *checkpoint.aliases],
+            aliases=self._free([*self._settings.aliases, *checkpoint.aliases]),
             tags=[*self._settings.tags, *self._steps[checkpoint.step].tags()],
             metadata=self._metadata(checkpoint, monitors),
         )
@@ -222,6 +224,18 @@ class Recorder:
             self._told.add(version.reference)
             _log.info("logged %s (step %d)", version.reference, checkpoint.step)
         return version
+
+    def _free(self, wanted: Sequence[str]) -> list[str]:
+        """Leave out aliases that a policy protects: a version must not be lost for its name."""
+        kept = [alias for alias in wanted if not self._aliases.is_protected(alias)]
+        for alias in dict.fromkeys(wanted):
+            if alias not in (*kept, *self._refused):
+                self._refused.add(alias)
+                why = edversion.RefusedError("it is protected by policy; promote a version to it")
+                tell(
+                    [(f"give versions the alias {alias!r}", why)], self._settings.on_error, self.run
+                )
+        return kept
 
     def _merge(self, same: edversion.Version, checkpoint: Checkpoint) -> edversion.Version:
         """Add to a version what another save of the same state brings."""

@@ -15,6 +15,7 @@ from edversion.catalog import Catalog
 from .contract_facts import AliasContract, EditContract, MetricContract
 from .contract_history import JournalContract, ReceiptContract
 from .contract_lineage import LineageContract
+from .contract_promotion import PromotionContract
 from .contract_runs import RunContract
 from .contract_search import SearchContract
 from .contract_versions import CommitContract, FindingContract, PackContract
@@ -32,6 +33,7 @@ class CatalogContract(
     MetricContract,
     JournalContract,
     ReceiptContract,
+    PromotionContract,
 ):
     @pytest.fixture
     def catalog(self, catalog_url: str) -> Iterator[Catalog]:

@@ -170,12 +170,9 @@ class PackContract:
         catalog.delete(first, actor="ada", reason="old")
         assert catalog.unused_packs() == {"p1": 5}
 
-    @pytest.mark.parametrize("state", ["condemned_at", "removed_at"])
-    def test_a_condemned_pack_is_refused_until_it_is_stored_again(
-        self, catalog: Catalog, state: str
-    ) -> None:
+    def test_a_removed_pack_is_refused_until_it_is_stored_again(self, catalog: Catalog) -> None:
         commit(catalog, 1, packs=(PackRow("p1", 5),))
-        self._condemn(catalog, state)
+        self._set(catalog, "removed_at")
         with pytest.raises(ConflictError, match="stored again") as caught:
             commit(catalog, 2, reused_packs=("p1",))
         assert (caught.value.code, caught.value.pack) == ("pack_gone", "p1")
@@ -183,7 +180,7 @@ class PackContract:
         commit(catalog, 3, reused_packs=("p1",))
         assert catalog.pack_sizes() == {"p1": 6}
 
-    def _condemn(self, catalog: Catalog, state: str) -> None:
+    def _set(self, catalog: Catalog, state: str) -> None:
         with catalog._database.write() as transaction:
             transaction.execute(update(packs).values({state: transaction.at}))
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -33,6 +34,28 @@ def stamp(path: Path, revision: str | None) -> None:
         connection.execute("DELETE FROM alembic_version")
         if revision is not None:
             connection.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+    connection.close()
+
+
+def go_back_to_the_first_schema(path: Path) -> None:
+    """Make the tables of the first schema, and put in what a catalog of today holds in them."""
+    new = path.with_name("new.db")
+    path.rename(new)
+    engine = create_engine(f"sqlite:///{path}")
+    config = _config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with sqlite3.connect(path) as connection:
+        connection.execute("ATTACH ? AS new", (str(new),))
+        connection.execute("DELETE FROM chain")
+        (*tables,) = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in tables:
+            if table != "alembic_version":
+                (*columns,) = connection.execute(f"PRAGMA table_info({table})")
+                names = ", ".join(f'"{column[1]}"' for column in columns)
+                connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}")
     connection.close()
 
 
@@ -80,6 +103,29 @@ def test_an_older_catalog_upgrades_itself(path: Path) -> None:
         assert catalog.verify_events() == 2
     with Catalog.open(f"sqlite:///{path}") as catalog:
         assert len(catalog.versions("dropout", "knn")) == 1
+
+
+def test_an_upgrade_keeps_the_moves_that_events_tell(path: Path) -> None:
+    """Of a catalog of the first schema, with an alias that was moved, removed and set again."""
+    with Catalog.open(f"sqlite:///{path}") as catalog:
+        for content in range(3):
+            commit(catalog, content)
+        catalog.set_alias("dropout", "knn", "best", 0, actor="ada")
+        catalog.set_alias("dropout", "knn", "best", 2, actor="bob", reason="lower loss")
+        catalog.remove_alias("dropout", "knn", "best", actor="cy")
+        catalog.set_alias("dropout", "knn", "best", 1, actor="ada")
+        moves = catalog.alias_moves("dropout", "knn", "best")
+        events = catalog.events()
+    go_back_to_the_first_schema(path)
+    assert "moves" not in described(path)
+    with Catalog.open(f"sqlite:///{path}") as catalog:
+        assert catalog.alias_moves("dropout", "knn", "best") == moves
+        assert len(moves) == 4
+        assert catalog.events() == events
+        assert catalog.verify_events() == len(events)
+        assert catalog.alias_moves("dropout", "knn", "latest") == ()
+        catalog.set_alias("dropout", "knn", "best", 0, actor="ada")
+        assert catalog.alias_moves("dropout", "knn", "best")[0].revision == 5
 
 
 def test_a_newer_catalog_is_refused_by_name(path: Path) -> None:

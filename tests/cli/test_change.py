@@ -149,7 +149,7 @@ def test_edit_failures_change_nothing(work, call, arguments, code, said):
 def test_delete_asks(work, call):
     refused = call("delete", "scores:v0", "--reason", "old", input="n\n")
     assert refused.code == 1
-    assert "Delete school/scores:v0 for ever?" in refused.err
+    assert "Delete school/scores:v0?" in refused.err
     assert call("show", "scores:v0").code == 0
     assert call("delete", "scores:v0", "--reason", "old", input="").code == 1
     answer = call("delete", "scores:v0", "--reason", "old", input="y\n")

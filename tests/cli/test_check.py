@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -41,6 +42,35 @@ def test_verify_of_some_versions(work, call):
     found = call("verify", "scores:v0", "model", "--json").json
     assert (found["versions"], found["events"]) == (2, None)
     assert call("verify", "nothing").code == 1
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "broken"),
+    [
+        (["update events set reason = 'approved' where sequence = 3"], 3),
+        (["update events set at = '2020-01-01T00:00:00.000000Z' where sequence = 1"], 1),
+        (["delete from events where sequence = 4"], 4),
+        (["delete from events where sequence >= 5"], 5),
+        (
+            [
+                "update events set sequence = -2 where sequence = 2",
+                "update events set sequence = 2 where sequence = 3",
+                "update events set sequence = 3 where sequence = -2",
+            ],
+            2,
+        ),
+    ],
+    ids=["edited", "backdated", "removed", "cut short", "reordered"],
+)
+def test_what_was_done_to_events_by_hand_is_found(work, call, by_hand, broken):
+    assert call("verify", "--events").code == 0
+    with closing(sqlite3.connect(work / ".edversion" / "catalog.db")) as catalog:
+        for statement in by_hand:
+            assert catalog.execute(statement).rowcount > 0
+        catalog.commit()
+    answer = call("verify", "--events", "--json")
+    assert answer.code == 1
+    assert f"broken at event {broken}:" in answer.json["broken_events"]
 
 
 def test_verify_lists_each_damage(damaged, call):

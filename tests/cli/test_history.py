@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
+import json
+import platform
+
 import pytest
+from blake3 import blake3
 
 import edversion
 
@@ -81,6 +86,57 @@ def test_events_of_a_deleted_version(work, call):
 def test_events_of_nothing(work, call):
     assert call("events", "nothing").code == 1
     assert call("events", "scores:never").err == "no events\n"
+
+
+def proved(lines: list[str]) -> str:
+    """Prove exported events as FORMAT.md says, with nothing of ours; give the last digest."""
+    digest = ""
+    for number, line in enumerate(lines, 1):
+        event = json.loads(line)
+        said = event.pop("digest")
+        assert event["sequence"] == number
+        text = json.dumps(event, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        digest = "blake3:" + blake3((digest + text).encode()).hexdigest()
+        assert digest == said
+    return digest
+
+
+def test_events_are_exported_and_can_be_proved(work, call):
+    call("alias", "scores:v0", "picked", "--reason", 'größer, "fairer"')
+    answer = call("events", "--export", "events.jsonl")
+    lines = (work / "events.jsonl").read_text("utf-8").splitlines()
+    newest = call("events", "--json").json[0]
+    assert (answer.code, answer.err) == (0, f"wrote {len(lines)} events to events.jsonl\n")
+    assert proved(lines) == newest["digest"]
+    assert call("events", "--export", "-").lines == lines
+    shown = call("events", "--export", "events.jsonl", "--json").json
+    assert shown == {"file": "events.jsonl", "events": len(lines)}
+    assert sorted(path.name for path in work.iterdir()) == [".edversion", "events.jsonl"]
+    forged = [*lines[:2], lines[2].replace('"actor":"', '"actor":"mallory ', 1), *lines[3:]]
+    with pytest.raises(AssertionError):
+        proved(forged)
+
+
+def test_events_that_cannot_be_exported(work, call):
+    assert call("events", "scores", "--export", "x").code == 2
+    assert call("events", "--export", work / "no" / "x").code == 1
+
+
+def test_each_event_is_given_once_over_many_batches(work, monkeypatch):
+    monkeypatch.setattr("edversion.catalog.chain._BATCH", 2)
+    with edversion.open() as repository:
+        every = tuple(repository.each_event())
+        assert every == tuple(reversed(repository.events()))
+        assert len(every) > 4
+
+
+def test_the_actor_is_a_user_at_a_host_unless_named(work, call, monkeypatch):
+    call("tag", "scores:v0", "--add", "seen")
+    assert call("events", "--json").json[0]["actor"] == "ada"
+    monkeypatch.delenv("EDVERSION_ACTOR")
+    call("tag", "scores:v0", "--add", "again")
+    expected = f"{getpass.getuser()}@{platform.node()}"
+    assert call("events", "--json").json[0]["actor"] == expected
 
 
 def test_lineage(work, call):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -14,13 +15,21 @@ from edversion.cli import cli
 from edversion.errors import ConflictError, RefusedError, StorageError
 from edversion.repository import Repository
 
+MEASURE = (
+    "import json, os; "
+    "json.dump({'auc[sex=female]': 0.75}, open(os.environ['EDVERSION_METRICS'], 'w'))"
+)
 COMMANDS = {
     "init": [], "log": ["file.txt"], "get": ["model"], "open": ["model", "weights.bin"],
     "cat": ["model", "weights.bin"], "ls": [], "show": ["model"], "search": [],
     "compare": ["scores:v0", "model"], "diff": ["scores:v0", "scores:v1"],
     "leaderboard": ["model", "--metric", "auc"], "metrics": [],
+    "reproduce": ["model", "--with", f'{sys.executable} -c "{MEASURE}"'],
     "alias": ["model"], "tag": ["model"],
     "edit": ["model", "--meta", "a=1"], "delete": ["scores:v0", "--reason", "x", "--yes"],
+    "promote": ["model", "--to", "candidate"], "policy": ["show", "model"], "pending": [],
+    "approve": ["model", "--for", "candidate", "--reason", "x", "--yes"],
+    "rollback": ["model:champion"], "history": ["model:champion"],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
     "completion": ["zsh"], "version": [],
 }  # fmt: skip
@@ -48,7 +57,8 @@ def test_every_command_has_help(empty, call, name):
 def test_every_command_answers_with_one_json_document(work, call, name):
     (work / "file.txt").write_text("text")
     after = call(name, *COMMANDS[name], "--json")
-    differs = name in ("diff", "leaderboard")  # of groups alone there is no board
+    # of groups alone there is no board, and the champion was the first one
+    differs = name in ("diff", "leaderboard", "rollback")
     assert after.code == (1 if differs else 0), after.err
     json.loads(after.out)
 

@@ -64,8 +64,9 @@ def test_it_says_who_is_heard(name: str) -> None:
     assert table()[name][2].startswith("the first" if first else "all")
 
 
-def test_the_plugin_and_its_test_work_as_printed(tmp_path: Path) -> None:
-    own = section("Write your own")
+@pytest.mark.parametrize(("title", "tests"), [("Write your own", 1), ("Write your own gate", 6)])
+def test_the_plugin_and_its_test_work_as_printed(tmp_path: Path, title: str, tests: int) -> None:
+    own = section(title)
     plugin, test = re.findall(r"```python\n(.*?)```", own, re.S)
     names = re.findall(r"`(\w+\.py)`:", own)
     assert len((plugin + test).split("\n")) < 30
@@ -74,7 +75,7 @@ def test_the_plugin_and_its_test_work_as_printed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+    assert f"{tests} passed" in done.stdout
 
 
 def test_without_the_plugin_its_test_fails(tmp_path: Path) -> None:
@@ -84,3 +85,16 @@ def test_without_the_plugin_its_test_fails(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "DID NOT RAISE" in done.stdout
+
+
+def test_a_gate_that_lets_everything_fails_its_contract(tmp_path: Path) -> None:
+    test = re.findall(r"```python\n(.*?)```", section("Write your own gate"), re.S)[1]
+    (tmp_path / "test_it.py").write_text(test)
+    (tmp_path / "model_card.py").write_text(
+        "import edversion\n@edversion.hookimpl\ndef edversion_check_promotion(version):\n"
+        "    return edversion.Verdict('model-card', True, 'well')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "DID NOT RAISE" in done.stdout
+    assert "test_it_is_silent_where_no_policy_asks_for_it" in done.stdout

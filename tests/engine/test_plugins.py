@@ -297,3 +297,17 @@ def test_installed_plugins_are_found_and_broken_ones_left_out(tmp_path: Path) ->
     printed = run_python(INSTALLED, cwd=tmp_path, environment=blocked)
     assert "good" not in printed
     assert "PluginWarning" not in printed
+
+
+def test_an_installed_plugin_may_be_handed_over_under_another_name(tmp_path: Path) -> None:
+    """As the test of a gate does, whose package is installed."""
+    text = "import edversion\n@edversion.hookimpl\ndef edversion_retain(): return 'once'\n"
+    install(tmp_path, "keeper", text)
+    path = os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    program = (
+        "import keeper_plugin\nfrom edversion.plugins import Plugins\n"
+        "heard = Plugins({'mine': keeper_plugin})\n"
+        "print('mine' in heard.names(), 'keeper' in heard.names(), heard.retain(None))\n"
+    )
+    printed = run_python(program, cwd=tmp_path, environment={"PYTHONPATH": path})
+    assert printed == "True False ('mine: once',)\n"

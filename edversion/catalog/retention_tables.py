@@ -1,0 +1,39 @@
+"""The tables of retention: what stays, and what is about to be removed.
+
+They stand beside `tables`, whose schema they join; `migrations/` makes them in step ``0003``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table, Text
+
+from edversion.catalog.tables import Instant, schema
+
+__all__ = ["removals", "retention_policies"]
+
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+# Objects that are to be deleted, so that a crash in the middle of it forgets none.
+removals = Table(
+    "removals",
+    schema,
+    Column("kind", String(16), primary_key=True),
+    # Id of a pack, or digest of a version whose manifest goes.
+    Column("name", String(128), primary_key=True),
+    # Of the manifest; 0 for a pack.
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    Column("due_at", Instant, nullable=False, index=True),
+)
+
+# Every policy that a collection had; the highest number holds, and none does where its text
+# is NULL.
+retention_policies = Table(
+    "retention_policies",
+    schema,
+    Column("collection_id", _Id, ForeignKey("collections.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+)

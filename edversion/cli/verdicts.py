@@ -1,0 +1,53 @@
+"""What gates say, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edversion.cli.screen import Screen
+    from edversion.model import PromotionReport, Verdict
+
+__all__ = ["show_report", "show_verdicts"]
+
+
+def show_report(screen: Screen, report: PromotionReport) -> None:
+    """Show what is to be promoted, under which policy, and what the gates say."""
+    policy, current = report.policy, report.current
+    screen.facts(
+        {
+            "version": report.version.reference,
+            "to": report.alias,
+            "instead of": "nothing" if current is None else current.reference,
+            "policy": "none" if policy is None else f"{policy.subject} #{policy.number}",
+            "evidence": report.digest,
+        }
+    )
+    show_verdicts(screen, report.verdicts)
+    screen.line("every gate lets it" if report.passed else "refused")
+
+
+def show_verdicts(screen: Screen, verdicts: Iterable[Verdict]) -> None:
+    """Show each answer with its number and interval."""
+    rows = [
+        (
+            verdict.gate,
+            "passed" if verdict.passed else "REFUSED",
+            _number(screen, verdict.evidence.get("value")),
+            _interval(screen, verdict.evidence),
+            verdict.message,
+        )
+        for verdict in verdicts
+    ]
+    if rows:
+        screen.table(("gate", "verdict", "value", "interval", "says"), rows, right=("value",))
+
+
+def _number(screen: Screen, value: Any) -> str:
+    return screen.number(value) if isinstance(value, int | float) else ""
+
+
+def _interval(screen: Screen, evidence: Mapping[str, Any]) -> str:
+    ends = [_number(screen, evidence.get(key)) for key in ("low", "high")]
+    return f"[{ends[0]}, {ends[1]}]" if all(ends) else ""

@@ -1,0 +1,272 @@
+"""Erase a version: its bytes are destroyed at once, what it was stays on record.
+
+Bytes that it shares with other versions in a pack are cut out by writing that pack anew.
+Files that other versions hold as well are theirs too, and stay until those are erased: the
+report names them. What came of the version is listed, and each is told so for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from edversion.catalog import MANIFEST, PACK, Catalog, Erasing, Removal, Swap
+from edversion.digests import canonical_entries, digest_of_bytes
+from edversion.errors import ConflictError, EdversionError, IntegrityError, RefusedError
+from edversion.model import FileEntry, Version
+from edversion.plugins import Plugins
+from edversion.reference import LATEST
+from edversion.repack import needed_extents, rewrite
+from edversion.retain import hold_of
+from edversion.store import Store, StoredManifest
+
+__all__ = ["Erasure", "Works", "erase_version", "foresee"]
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did, or would do.
+
+    Attributes
+    ----------
+    version, digest : str
+        What is erased.
+    dry_run : bool
+        Whether nothing was done.
+    files, size : int
+        Files of the version, and their bytes.
+    freed : int
+        Stored bytes in packs that are destroyed; those in the manifest go besides.
+    packs_removed, packs_rewritten : int
+        Packs that go whole, and those that are written anew for others.
+    held_by : mapping of str to int
+        Other versions that hold some of its files, and how many: these bytes stay.
+    references : tuple of str
+        URLs that it refers to; what is there is not in the store, and stays.
+    descendants : tuple of str
+        Versions that came of it, however far.
+    """
+
+    version: str
+    digest: str
+    dry_run: bool
+    files: int
+    size: int
+    freed: int
+    packs_removed: int
+    packs_rewritten: int
+    held_by: Mapping[str, int]
+    references: tuple[str, ...]
+    descendants: tuple[str, ...]
+
+    @property
+    def trained_on_since_erased(self) -> int:
+        """How many versions came of what is erased; each of them is flagged."""
+        return len(self.descendants)
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """The parts of a repository that an erasure works with."""
+
+    store: Store
+    catalog: Catalog
+    plugins: Plugins
+
+
+def foresee(version: Version, works: Works) -> Erasure:
+    """Say what erasing a version would do.
+
+    Raises
+    ------
+    RefusedError
+        It may not be erased.
+    HookError
+        A plugin could not say whether it is needed.
+    """
+    _check_allowed(version, works)
+    stored = _manifest(version, works.store)
+    packs = works.catalog.held_packs(version)
+    sharers = works.catalog.sharers(packs, without=works.catalog.version_id(version))
+    manifests = [works.store.read_manifest(one.digest, one.generation) for one in sharers]
+    needed = {
+        pack: sum(end - begin for begin, end in found)
+        for pack, found in needed_extents(packs, manifests).items()
+    }
+    removed = [pack for pack in packs if not needed[pack]]
+    rewritten = [pack for pack in packs if 0 < needed[pack] < packs[pack]]
+    freed = sum(packs[pack] - needed[pack] for pack in packs)
+    return _report(version, stored, works, freed, len(removed), len(rewritten), dry_run=True)
+
+
+def erase_version(
+    version: Version, works: Works, how: Erasing, *, run: str
+) -> tuple[Erasure, tuple[Removal, ...]]:
+    """Erase a version in the catalog, and give what has to be destroyed then, at once.
+
+    Parameters
+    ----------
+    version : Version
+        Live or deleted.
+    run : str
+        Id of an open run, by whose lock what is written anew is known to be under way.
+
+    Raises
+    ------
+    RefusedError
+        An alias, a legal hold or a plugin keeps it.
+    HookError
+        A plugin could not say whether it is needed.
+    ConflictError
+        Others kept logging versions that share its packs.
+    """
+    _check_allowed(version, works)
+    store, catalog = works.store, works.catalog
+    stored = _manifest(version, store)
+    descendants = _descendants(version, catalog)
+    for attempt in range(_ATTEMPTS):
+        packs = catalog.held_packs(version)
+        swap = rewrite(store, catalog, run, packs, without=catalog.version_id(version))
+        try:
+            doomed = catalog.erase(version, swap, how, descendants)
+            break
+        except BaseException as error:
+            _discard(store, swap)
+            raced = isinstance(error, ConflictError) and error.code == "repack_raced"
+            if not raced or attempt == _ATTEMPTS - 1:
+                raise
+    removed = sum(pack is None for pack in swap.packs.values())
+    report = _report(
+        version, stored, works, swap.size, removed, len(swap.packs) - removed, dry_run=False
+    )
+    if stored is not None:
+        store.files.forget(_cache_key(entry) for entry in stored.manifest.entries)
+    return report, (*doomed, *_former_manifests(version, works, run))
+
+
+def _former_manifests(version: Version, works: Works, run: str) -> list[Removal]:
+    """Give manifests of the same content that nobody names, as where it was mended.
+
+    While others are at work one of them may be theirs; then `doctor` finds it later.
+    """
+    if works.catalog.live_runs() - {run}:
+        return []
+    named = works.catalog.named_manifests()
+    return [
+        Removal(MANIFEST, version.digest, generation)
+        for generation in works.store.manifest_generations(version.digest)
+        if (version.digest, generation) not in named
+    ]
+
+
+def destroy(doomed: Collection[Removal], works: Works) -> None:
+    """Delete objects from the store, and cross them out."""
+    for one in doomed:
+        if one.kind == PACK:
+            works.store.delete_pack(one.name)
+        else:
+            works.store.delete_manifest(one.name, one.generation)
+    works.catalog.cross_out(doomed)
+
+
+def _check_allowed(version: Version, works: Works) -> None:
+    names = [alias for alias in version.aliases if alias != LATEST]
+    if names:
+        raise RefusedError(
+            f"{version.reference} cannot be erased: aliases point at it ({', '.join(names)}). "
+            "Move or remove them first",
+            code="aliased",
+            reference=version.reference,
+            aliases=tuple(names),
+        )
+    hold = hold_of(version, works.catalog)
+    reasons = works.plugins.retain(version) if hold is None else (hold,)
+    if reasons:
+        raise RefusedError(
+            f"{version.reference} is kept: {'; '.join(reasons)}",
+            code="retained",
+            version=version.reference,
+            reasons=reasons,
+        )
+
+
+def _manifest(version: Version, store: Store) -> StoredManifest | None:
+    """Read the manifest; None where its bytes are gone already."""
+    try:
+        return store.read_manifest(version.digest, version.generation)
+    except IntegrityError as error:
+        if error.code != "manifest_missing":
+            raise
+        return None
+
+
+def _descendants(version: Version, catalog: Catalog) -> tuple[str, ...]:
+    found = catalog.lineage(version, "down").versions
+    return tuple(one.reference for one in found if one != version)
+
+
+def _discard(store: Store, swap: Swap) -> None:
+    """Remove what was written for nothing; what stays is found by `doctor`."""
+    with suppress(EdversionError):
+        for pack in swap.packs.values():
+            if pack is not None:
+                store.delete_pack(pack.id)
+        for sharer, generation in swap.generations.items():
+            store.delete_manifest(sharer.digest, generation)
+
+
+def _report(
+    version: Version,
+    stored: StoredManifest | None,
+    works: Works,
+    freed: int,
+    removed: int,
+    rewritten: int,
+    *,
+    dry_run: bool,
+) -> Erasure:
+    entries = stored.manifest.entries if stored is not None else ()
+    urls = (entry.reference.url for entry in entries if entry.reference is not None)
+    return Erasure(
+        version=version.reference,
+        digest=version.digest,
+        dry_run=dry_run,
+        files=version.file_count,
+        size=version.size,
+        freed=freed,
+        packs_removed=removed,
+        packs_rewritten=rewritten,
+        held_by=_holders(version, entries, works),
+        references=tuple(urls),
+        descendants=_descendants(version, works.catalog),
+    )
+
+
+def _holders(version: Version, entries: Collection[FileEntry], works: Works) -> dict[str, int]:
+    """Give the versions that hold some of its files too: every manifest is looked at."""
+    digests = {
+        entry.digest
+        for entry in entries
+        if entry.reference is None and entry.size and entry.digest is not None
+    }
+    held: dict[str, int] = {}
+    if not digests:
+        return held
+    for other in works.catalog.all_sharers():
+        if other.reference == version.reference:
+            continue
+        with suppress(EdversionError):  # a damaged one is told by `verify`
+            rows = works.store.read_manifest(other.digest, other.generation).rows
+            count = sum(row[2] in digests for row in rows if len(row) == 3)
+            if count:
+                held[other.reference] = count
+    return held
+
+
+def _cache_key(entry: FileEntry) -> str:
+    """Give the name that a copy of a file has in the cache."""
+    digest = entry.digest or digest_of_bytes(canonical_entries([entry]))
+    return digest.partition(":")[2]

@@ -1,0 +1,178 @@
+"""Garbage collection: give back the bytes that nobody needs, beside writers at work.
+
+What no version needs is condemned in one transaction, stays for a time of grace in which it
+can be restored or reused, and is removed by a later call. What processes left behind that
+died while they wrote is removed at once: their locks tell that they are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+
+from edversion.catalog import PACK, Catalog, Removal
+from edversion.doctor import leftovers, unheard_of
+from edversion.errors import RefusedError
+from edversion.plugins import Plugins
+from edversion.retain import read_policy
+from edversion.store import Store
+
+__all__ = ["GRACE", "GcReport", "collect_garbage"]
+
+GRACE = timedelta(days=1)
+"""How long what is condemned stays where nothing else is said."""
+
+_BATCH = 1_000
+_FEW = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """What gc did, or would do.
+
+    Attributes
+    ----------
+    dry_run : bool
+        Whether nothing was done.
+    condemned : tuple of str
+        Deleted versions whose bytes nobody needs; they can still be restored.
+    removed : tuple of str
+        Versions whose bytes are gone for ever.
+    kept : mapping of str to str
+        Deleted versions whose bytes stay, and why.
+    waiting : mapping of str to datetime
+        Condemned versions, and from when on a later gc removes their bytes (UTC).
+    packs, leftovers : int
+        Packs that were removed, and objects and files left by processes that died.
+    size : int
+        Bytes that came free.
+    waiting_size : int
+        Bytes of condemned packs that a later gc frees.
+    """
+
+    dry_run: bool
+    condemned: tuple[str, ...]
+    removed: tuple[str, ...]
+    kept: Mapping[str, str]
+    waiting: Mapping[str, datetime]
+    packs: int
+    leftovers: int
+    size: int
+    waiting_size: int
+
+
+def collect_garbage(
+    store: Store,
+    catalog: Catalog,
+    plugins: Plugins,
+    *,
+    actor: str,
+    grace: timedelta = GRACE,
+    dry_run: bool = False,
+) -> GcReport:
+    """Condemn what nobody needs, and remove what was condemned long enough ago.
+
+    Raises
+    ------
+    HookError
+        A plugin could not say whether it needs a version; nothing was removed.
+    RefusedError
+        The catalog does not know all versions of the store (code ``old_catalog``).
+    """
+    _check_catalog(store, catalog)
+    kept, only = _kept(catalog, plugins)
+    collected = catalog.collect(grace=grace, actor=actor, only=only, rehearse=dry_run)
+    doomed = collected.removals if dry_run else catalog.due_removals()
+    size = collected.size + _manifest_bytes(store, doomed)
+    if not dry_run:
+        _delete(store, catalog, doomed)
+    count, left = _sweep(store, catalog, actor, dry_run=dry_run)
+    return GcReport(
+        dry_run=dry_run,
+        condemned=collected.condemned,
+        removed=collected.removed,
+        kept=kept,
+        waiting=dict(collected.waiting),
+        packs=collected.packs,
+        leftovers=count,
+        size=size + left,
+        waiting_size=collected.waiting_size,
+    )
+
+
+def _check_catalog(store: Store, catalog: Catalog) -> None:
+    """Refuse to judge by a catalog that is older than the store: it may not know who needs what."""
+    unknown = unheard_of(store, catalog)
+    if unknown:
+        name, generation = unknown[0]
+        raise RefusedError(
+            f"the catalog does not know {name}.{generation}.json ({len(unknown)} such receipts): "
+            "it is older than the store, so nothing may be removed by it. 'edversion doctor' says "
+            "what to do",
+            code="old_catalog",
+            receipts=tuple(f"{name}.{number}.json" for name, number in unknown),
+        )
+
+
+def _kept(catalog: Catalog, plugins: Plugins) -> tuple[dict[str, str], list[int] | None]:
+    """Ask holds and plugins about every deleted version; give the reasons, and who may go."""
+    holds = _holds(catalog)
+    if not holds and not plugins.hears("edversion_retain"):
+        return {}, None
+    kept, free = {}, []
+    for id, version in catalog.waiting_versions():
+        held = holds.get((version.project, version.name))
+        reasons = plugins.retain(version) if held is None else (held,)
+        if reasons:
+            kept[version.reference] = "; ".join(reasons)
+        else:
+            free.append(id)
+    return kept, free
+
+
+def _holds(catalog: Catalog) -> dict[tuple[str, str], str]:
+    """Give the collections that are under a legal hold, and why."""
+    policies = {
+        (record.project, record.collection): read_policy(record.text)
+        for record in catalog.retentions()
+        if record.text is not None
+    }
+    held = {place: policy.legal_hold for place, policy in policies.items()}
+    return {place: f"legal hold: {why}" for place, why in held.items() if why is not None}
+
+
+def _manifest_bytes(store: Store, doomed: Iterable[Removal]) -> int:
+    """Give the bytes of manifests that go; many are listed, which is faster than asking."""
+    keys = {(one.name, one.generation) for one in doomed if one.kind != PACK}
+    if len(keys) < _FEW:
+        return sum(store.manifest_size(*key) for key in keys)
+    return sum(size for digest, number, size in store.manifests() if (digest, number) in keys)
+
+
+def _delete(store: Store, catalog: Catalog, doomed: Iterable[Removal]) -> None:
+    """Delete objects, and cross them out: whatever a crash leaves, the next gc deletes."""
+    for batch in _batches(doomed):
+        for one in batch:
+            if one.kind == PACK:
+                store.delete_pack(one.name)
+            else:
+                store.delete_manifest(one.name, one.generation)
+        catalog.cross_out(batch)
+
+
+def _sweep(store: Store, catalog: Catalog, actor: str, *, dry_run: bool) -> tuple[int, int]:
+    """Remove what dead processes left; give how much it was, and its bytes."""
+    count = size = 0
+    for finding, repair in leftovers(store, catalog, actor=actor):
+        if not dry_run:
+            repair()
+        count += 1
+        size += finding.size
+    return count, size
+
+
+def _batches(items: Iterable[Removal]) -> Iterator[list[Removal]]:
+    return iter(partial(lambda rest: list(islice(rest, _BATCH)), iter(items)), [])

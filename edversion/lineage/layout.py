@@ -1,0 +1,164 @@
+"""Where each version of a picture stands: in columns, sources on the left.
+
+The way of Sugiyama, Tagawa and Toda (1981): turn what leads back, give each version its
+column, put stops where an arrow passes a column, and sort each column by its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+from edversion.lineage.graph import Graph
+
+__all__ = ["Layout", "Stop", "lay_out"]
+
+_SWEEPS = 6
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A place in the grid: a version, or where an arrow passes a column."""
+
+    column: int
+    row: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Places in a grid of columns and rows; rows may be halves.
+
+    Attributes
+    ----------
+    stops : tuple of Stop
+        Of each version.
+    paths : tuple of tuple of Stop
+        Of each arrow, from its source to its target, with the columns it passes.
+    columns : int
+        How many.
+    rows : float
+        How many in the longest column.
+    """
+
+    stops: tuple[Stop, ...]
+    paths: tuple[tuple[Stop, ...], ...]
+    columns: int
+    rows: float
+
+
+def lay_out(graph: Graph) -> Layout:
+    """Place the versions of a graph so that arrows lead right, are short and cross little."""
+    count = len(graph.versions)
+    pairs = [(arrow.source, arrow.target) for arrow in graph.arrows]
+    forward = [pair if ahead else pair[::-1] for pair, ahead in _directed(count, pairs)]
+    columns = _columns(count, forward)
+    chains, columns = _with_stops(forward, columns)
+    links = [pair for chain in chains for pair in pairwise(chain)]
+    rows, longest = _rows(columns, links)
+    places = [Stop(column, row) for column, row in zip(columns, rows, strict=True)]
+    paths = []
+    for pair, chain in zip(pairs, chains, strict=True):
+        path = tuple(places[stop] for stop in chain)
+        paths.append(path if chain[0] == pair[0] else path[::-1])
+    return Layout(tuple(places[:count]), tuple(paths), max(columns, default=0) + 1, longest)
+
+
+def _directed(count: int, pairs: Sequence[Pair]) -> list[tuple[Pair, bool]]:
+    """Tell of each pair whether it leads ahead; without those that do not, nothing circles."""
+    after: dict[int, list[int]] = defaultdict(list)
+    for source, target in pairs:
+        after[source].append(target)
+    back: set[Pair] = set()
+    state = [0] * count  # not seen, on the path, done
+    for root in range(count):
+        path = [(root, iter(after[root]))] if state[root] == 0 else []
+        state[root] = state[root] or 1
+        while path:
+            here, rest = path[-1]
+            there = next(rest, None)
+            if there is None:
+                state[here] = 2
+                path.pop()
+            elif state[there] == 0:
+                state[there] = 1
+                path.append((there, iter(after[there])))
+            elif state[there] == 1:
+                back.add((here, there))
+    return [(pair, pair not in back) for pair in pairs]
+
+
+def _columns(count: int, pairs: Sequence[Pair]) -> list[int]:
+    """Give each version the column after the last of what it was made from."""
+    before = [0] * count
+    after: dict[int, list[int]] = defaultdict(list)
+    for source, target in pairs:
+        after[source].append(target)
+        before[target] += 1
+    columns = [0] * count
+    ready = [place for place in range(count) if before[place] == 0]
+    for here in ready:  # grows as it goes
+        for there in after[here]:
+            columns[there] = max(columns[there], columns[here] + 1)
+            before[there] -= 1
+            if before[there] == 0:
+                ready.append(there)
+    for here in reversed(ready):  # sources stand next to what was made from them
+        if after[here]:
+            columns[here] = min(columns[there] for there in after[here]) - 1
+    return columns
+
+
+def _with_stops(pairs: Sequence[Pair], columns: Sequence[int]) -> tuple[list[list[int]], list[int]]:
+    """Give the stops of each arrow, and the columns of all stops, versions first."""
+    placed, chains = list(columns), []
+    for source, target in pairs:
+        between = range(columns[source] + 1, columns[target])
+        chains.append([source, *range(len(placed), len(placed) + len(between)), target])
+        placed += between
+    return chains, placed
+
+
+def _rows(columns: Sequence[int], links: Iterable[Pair]) -> tuple[list[float], float]:
+    """Sort each column by the middle of its neighbours, to and fro; give rows and their number."""
+    near: dict[int, list[int]] = defaultdict(list)
+    for source, target in links:
+        near[source].append(target)
+        near[target].append(source)
+    order: list[list[int]] = [[] for _ in range(max(columns, default=0) + 1)]
+    for stop, column in enumerate(columns):
+        order[column].append(stop)
+    longest = max(map(len, order))
+    rows = [0.0] * len(columns)
+    _settle(order, rows, longest)
+    for sweep in range(_SWEEPS):
+        step = -1 if sweep % 2 == 0 else 1
+        for stops in order if step < 0 else reversed(order):
+            stops.sort(key=partial(_middle, near=near, columns=columns, rows=rows, step=step))
+            _settle([stops], rows, longest)
+    return rows, float(longest)
+
+
+def _middle(
+    stop: int,
+    *,
+    near: Mapping[int, Sequence[int]],
+    columns: Sequence[int],
+    rows: Sequence[float],
+    step: int,
+) -> float:
+    """Give the mean row of the neighbours in the column before, or after; else its own."""
+    found = [rows[other] for other in near.get(stop, ()) if columns[other] == columns[stop] + step]
+    return sum(found) / len(found) if found else rows[stop]
+
+
+def _settle(order: Iterable[Sequence[int]], rows: list[float], longest: int) -> None:
+    """Give the stops of each column their rows, in the middle of the picture."""
+    for column in order:
+        top = (longest - len(column)) / 2
+        for place, stop in enumerate(column):
+            rows[stop] = top + place

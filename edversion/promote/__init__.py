@@ -1,0 +1,21 @@
+"""Promote: move an alias after every gate was heard.
+
+::
+
+    gates        what the engine itself judges: tags, metadata, lineage, metrics
+    weighing     what is judged last: rules that nobody answered, age, approvals
+    promoting    ask all of them, and move the alias by compare-and-swap
+    approving    approvals, and promotions that wait for them
+"""
+
+from edversion.promote.approving import approve_version, pending_promotions
+from edversion.promote.promoting import ask_gates, governing_policy, promote_version, trial_policy
+
+__all__ = [
+    "approve_version",
+    "ask_gates",
+    "governing_policy",
+    "pending_promotions",
+    "promote_version",
+    "trial_policy",
+]

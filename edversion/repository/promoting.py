@@ -1,0 +1,286 @@
+"""Promote versions, under policies that people set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edversion import promote
+from edversion.catalog import NewPolicy, governing
+from edversion.environment import actor
+from edversion.errors import InvalidInputError
+from edversion.metadata import check_text
+from edversion.model import (
+    AliasMove,
+    Approval,
+    Json,
+    PendingPromotion,
+    Policy,
+    Promotion,
+    PromotionReport,
+)
+from edversion.policy import check_pattern, read_policy
+from edversion.reference import LATEST, check_alias, parse_reference
+from edversion.repository.parts import Area, Subject
+
+__all__ = ["Promoting"]
+
+
+class Promoting(Area):
+    """How an alias moves through gates, and who decides on it."""
+
+    def promote(
+        self, reference: Subject, to: str, *, reason: str | None = None, force: bool = False
+    ) -> Promotion:
+        """Let every gate judge a version, and move an alias to it if none refuses.
+
+        Parameters
+        ----------
+        reference : str or Version
+            The version.
+        to : str
+            The alias, e.g. ``"champion"``.
+        reason : str, optional
+            Why; kept for ever.
+        force : bool
+            Whether to move it although gates refuse. That takes a reason, and the policy must
+            name the actor under ``force``; the move shows as an override for ever.
+
+        Returns
+        -------
+        Promotion
+            What the gates said. Nothing moves where the version has the alias already.
+
+        Raises
+        ------
+        RefusedError
+            A gate refused: `verdicts` has every answer. Where approvals are all that is
+            missing, the promotion waits for them from now on (`pending`).
+        ConflictError
+            Somebody moved the alias or changed the policy while the gates were asked.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     model = run.log_artifact(edversion.Artifact("dropout", type="model"))
+        ...     repository = run.repository
+        ...     _ = repository.set_policy("dropout:champion", "tags = {require = ['fair']}")
+        ...     try:
+        ...         repository.promote("dropout:v0", "champion")
+        ...     except edversion.RefusedError as error:
+        ...         print([verdict.message for verdict in error.verdicts])
+        ...     _ = repository.tag("dropout:v0", add=["fair"])
+        ...     repository.promote("dropout:v0", "champion").alias
+        ["tag 'fair' is missing"]
+        'demo/dropout:champion'
+        >>> folder.cleanup()
+        """
+        made = promote.promote_version(
+            self.version(reference),
+            _movable(to),
+            actor=actor(),
+            reason=check_text(reason, "reason"),
+            force=force,
+            catalog=self.catalog,
+            plugins=self.plugins,
+        )
+        self.write_receipts()
+        return made
+
+    def check_promotion(
+        self, reference: Subject, to: str, *, policy: str | None = None
+    ) -> PromotionReport:
+        """Give what the gates would say to a promotion; nothing changes.
+
+        Parameters
+        ----------
+        reference : str or Version
+            The version.
+        to : str
+            The alias.
+        policy : str, optional
+            A policy in TOML to try, instead of the one that holds.
+        """
+        version, alias = self.version(reference), _movable(to)
+        held = promote.governing_policy(self.catalog, version, alias)
+        if policy is not None:
+            held = promote.trial_policy(version, alias, read_policy(policy), policy)
+        return promote.ask_gates(
+            version, alias, catalog=self.catalog, plugins=self.plugins, policy=held
+        )
+
+    def approve(
+        self, reference: Subject, alias: str, *, reason: str, evidence: str | None = None
+    ) -> Approval:
+        """Approve that a version takes an alias, on the evidence as it is now.
+
+        An approval counts for exactly this evidence: measure again, or move the alias, and it
+        has to be given again.
+
+        Parameters
+        ----------
+        reference : str or Version
+            The version.
+        alias : str
+            The alias that it may take.
+        reason : str
+            Why.
+        evidence : str, optional
+            Digest of the report that was read (`check_promotion`); refused if it is another now.
+
+        Raises
+        ------
+        RefusedError
+            The actor's approval cannot count (code ``may_not_approve``).
+        ConflictError
+            The evidence changed since it was read (code ``evidence_changed``).
+        """
+        why = check_text(reason, "reason") or ""
+        if not why.strip():
+            raise InvalidInputError("an approval takes a reason", code="no_reason")
+        given = promote.approve_version(
+            self.version(reference),
+            _movable(alias),
+            actor=actor(),
+            reason=why,
+            evidence=check_text(evidence, "evidence"),
+            catalog=self.catalog,
+            plugins=self.plugins,
+        )
+        self.write_receipts()
+        return given
+
+    def approvals(self, reference: Subject, alias: str | None = None) -> tuple[Approval, ...]:
+        """Give the approvals that a version was given, oldest first."""
+        return self.catalog.approvals(self.version(reference), alias)
+
+    def evidence(self, reference: Subject, digest: str) -> Mapping[str, Json]:
+        """Give the report on a version that somebody approved, by its digest.
+
+        Raises
+        ------
+        NotFoundError
+            Nobody approved the version on such a report.
+        """
+        return self.catalog.approved_evidence(self.version(reference), digest)
+
+    def pending(self, *, project: str | None = None) -> tuple[PendingPromotion, ...]:
+        """Give the promotions that only wait for approvals, or did, the longest first."""
+        return promote.pending_promotions(self.catalog, self.plugins, project=project)
+
+    def withdraw(self, reference: Subject, alias: str, *, reason: str | None = None) -> None:
+        """Let a promotion wait for approvals no longer.
+
+        Raises
+        ------
+        NotFoundError
+            It does not wait.
+        """
+        self.catalog.withdraw(
+            self.version(reference),
+            check_alias(alias),
+            actor=actor(),
+            reason=check_text(reason, "reason"),
+        )
+
+    def rollback(self, reference: str, *, reason: str | None = None) -> AliasMove:
+        """Move an alias back to the version that had it before, in one action; asks no gate.
+
+        One rollback after the other leads further into the past. Deleted versions are passed
+        over.
+
+        Parameters
+        ----------
+        reference : str
+            The alias, as ``dropout:champion``.
+        reason : str, optional
+            Why; kept for ever.
+
+        Raises
+        ------
+        NotFoundError
+            No earlier version is left (code ``no_earlier_version``).
+        """
+        found, alias = self._aliased(reference)
+        _, revision = self.catalog.alias_target(found.project, found.name, _movable(alias))
+        moved = self.catalog.rollback(
+            found.project,
+            found.name,
+            alias,
+            actor=actor(),
+            reason=check_text(reason, "reason"),
+            expected_revision=revision,
+        )
+        self.write_receipts()
+        return moved
+
+    def history(self, reference: str) -> tuple[AliasMove, ...]:
+        """Give every move of an alias, newest first: who, when, why, from, to, on what evidence."""
+        found, alias = self._aliased(reference)
+        return self.catalog.alias_moves(found.project, found.name, alias)
+
+    def policies(self, name: str, *, history: bool = False) -> tuple[Policy, ...]:
+        """Give the policies of a collection that hold; with `history` all that ever did."""
+        found = self._collection(parse_reference(name))
+        return self.catalog.policies(found.project, found.name, history=history)
+
+    def policy(self, reference: str) -> Policy | None:
+        """Give the policy that an alias, named as ``dropout:champion``, is under; None if none."""
+        found, alias = self._aliased(reference)
+        return governing(self.catalog.policies(found.project, found.name), alias)
+
+    def set_policy(
+        self,
+        target: str,
+        text: str | None,
+        *,
+        reason: str | None = None,
+        expected_number: int | None = None,
+    ) -> Policy:
+        """Set the policy of an alias; what held before stays on record.
+
+        Parameters
+        ----------
+        target : str
+            ``dropout:champion``, or a pattern such as ``dropout:champion-*``. Of several that
+            cover an alias, its own name goes first, then the longest pattern.
+        text : str or None
+            TOML, see `edversion.policy`; None withdraws the policy.
+        reason : str, optional
+            Why; kept for ever.
+        expected_number : int, optional
+            Set it only if this is the number that holds; 0 if there must be none.
+
+        Raises
+        ------
+        InvalidInputError
+            The policy has a word that means nothing; the message names it.
+        RefusedError
+            The policy that holds names owners, and the actor is none.
+        """
+        name, _, pattern = target.partition(":")
+        found = self._collection(parse_reference(name))
+        new = NewPolicy(
+            pattern=check_pattern(pattern),
+            text=text,
+            rules={} if text is None else read_policy(text),
+            actor=actor(),
+            reason=check_text(reason, "reason"),
+            expected_number=expected_number,
+        )
+        made = self.catalog.set_policy(found.project, found.name, new)
+        for record in self.catalog.policy_records():
+            if not self.store.records.has_policy(record):
+                self.store.records.write_policy(record)
+        return made
+
+
+def _movable(alias: str) -> str:
+    """Refuse ``latest``, which moves by itself."""
+    if alias == LATEST:
+        raise InvalidInputError(
+            "alias 'latest' follows the newest version; promote to another alias",
+            code="latest_stays",
+        )
+    return check_alias(alias)
