@@ -13,6 +13,7 @@ from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
 from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
+from benchmarks.promotions import promotions
 from benchmarks.versions import many_versions, start_up
 
 BENCHMARKS = {
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "checkpoints": checkpoints,
     "versions": many_versions,
     "lineage": lineage,
+    "promotions": promotions,
     "adapters": adapters,
     "evaluation": evaluations,
     "compare": compare_manifests,
