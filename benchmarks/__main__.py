@@ -11,6 +11,7 @@ from benchmarks.adapters import adapters
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
+from benchmarks.garbage import collect_half
 from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
 from benchmarks.promotions import promotions
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "evaluation": evaluations,
     "compare": compare_manifests,
     "compare-checkpoints": compare_checkpoints,
+    "gc": collect_half,
 }
 HERE = Path(__file__).parent
 
