@@ -27,6 +27,8 @@ COMMANDS = {
     "reproduce": ["model", "--with", f'{sys.executable} -c "{MEASURE}"'],
     "alias": ["model"], "tag": ["model"],
     "edit": ["model", "--meta", "a=1"], "delete": ["scores:v0", "--reason", "x", "--yes"],
+    "restore": [], "retain": [], "gc": [],
+    "erase": ["scores:v0", "--reason", "x", "--legal-basis", "y", "--yes"],
     "promote": ["model", "--to", "candidate"], "policy": ["show", "model"], "pending": [],
     "approve": ["model", "--for", "candidate", "--reason", "x", "--yes"],
     "rollback": ["model:champion"], "history": ["model:champion"],
