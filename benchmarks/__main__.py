@@ -11,8 +11,10 @@ from benchmarks.adapters import adapters
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
+from benchmarks.garbage import collect_half
 from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
+from benchmarks.promotions import promotions
 from benchmarks.versions import many_versions, start_up
 
 BENCHMARKS = {
@@ -22,10 +24,12 @@ BENCHMARKS = {
     "checkpoints": checkpoints,
     "versions": many_versions,
     "lineage": lineage,
+    "promotions": promotions,
     "adapters": adapters,
     "evaluation": evaluations,
     "compare": compare_manifests,
     "compare-checkpoints": compare_checkpoints,
+    "gc": collect_half,
 }
 HERE = Path(__file__).parent
 

@@ -25,7 +25,7 @@ __all__ = ["GRACE", "GcReport", "collect_garbage"]
 GRACE = timedelta(days=1)
 """How long what is condemned stays where nothing else is said."""
 
-_BATCH = 1_000
+_BATCH = 10_000
 _FEW = 1_000
 
 

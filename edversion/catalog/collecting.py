@@ -218,12 +218,12 @@ class Collecting(Area):
 
     def cross_out(self, done: Collection[Removal]) -> None:
         """Forget removals of objects that are gone."""
-        for batch in batches(done):
+        rows = [
+            {"the_kind": one.kind, "the_name": one.name, "the_generation": one.generation}
+            for one in done
+        ]
+        if rows:
             with self._database.write() as transaction:
-                rows = [
-                    {"the_kind": one.kind, "the_name": one.name, "the_generation": one.generation}
-                    for one in batch
-                ]
                 transaction.execute(_CROSS_OUT, rows)
 
     def note_gone(self, manifests: Collection[tuple[str, int]], present: Collection[str]) -> None:

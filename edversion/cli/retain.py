@@ -134,10 +134,11 @@ def _state(item: DeletedVersion) -> str:
 def erase(
     session: Session, reference: str, reason: str, legal_basis: str, dry_run: bool, yes: bool
 ) -> None:
-    """Destroy the bytes of a version at once and for ever, in store and cache.
+    """Destroy the bytes of a version at once and for ever.
 
-    Its digest, lineage and events stay. What came of it is listed, and flagged. Copies that
-    were downloaded, caches of other machines and backups are out of reach.
+    They go from store and cache. Its digest, lineage and events stay. What came of it is
+    listed, and flagged. Copies that were downloaded, caches of other machines and backups are
+    out of reach.
     """
     name = session.full(reference)
     with session.repository() as repository:
@@ -186,10 +187,10 @@ def _show_erased(screen: Screen, report: Erasure) -> None:
 )
 @pass_session
 def gc(session: Session, dry_run: bool, grace: timedelta) -> None:
-    """Give back the bytes that no version needs; safe beside writers at work.
+    """Give back the bytes that no version needs.
 
-    Deleted versions are condemned first, and removed by a later call once the time of grace
-    is over. Until then 'edversion restore' brings them back.
+    Safe beside writers at work. Deleted versions are condemned first, and removed by a later
+    call once the time of grace is over. Until then 'edversion restore' brings them back.
     """
     with session.repository() as repository, busy("collecting garbage"):
         report = repository.gc(grace=grace, dry_run=dry_run)

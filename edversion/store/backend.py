@@ -124,11 +124,20 @@ class LocalBackend:
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Give keys and sizes of all objects below a folder, in no order."""
-        for folder, _, names in os.walk(self.root / prefix):
-            for name in names:
-                path = Path(folder, name)
-                with suppress(FileNotFoundError):  # removed by another process meanwhile
-                    yield path.relative_to(self.root).as_posix(), path.stat().st_size
+        waiting = [prefix]
+        while waiting:
+            folder = waiting.pop()
+            with (
+                suppress(FileNotFoundError, NotADirectoryError),
+                os.scandir(self.root / folder) as found,
+            ):
+                for entry in found:  # by texts: a path object for each takes five times as long
+                    key = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(key)
+                        continue
+                    with suppress(FileNotFoundError):  # removed by another process meanwhile
+                        yield key, entry.stat().st_size
 
     def delete(self, key: str) -> None:
         """Remove an object; no error where there is none."""

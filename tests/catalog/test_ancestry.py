@@ -20,9 +20,10 @@ from edversion.reference import parse_reference
 from .makers import commit, new_run
 
 TYPES = ("dataset", "model", "evaluation")
-RELATIONS = (None, "trained_on", "evaluated_on", "evaluates")
+RELATIONS = (None, "trained_on", "evaluated_on", "measured_on", "evaluates")
 SIZE = 6
-DATA = {"trained_on", "evaluated_on"}
+DATA = {"trained_on", "evaluated_on", "measured_on"}
+OF_ONE = {"evaluates", "measured_on"}
 JUDGEMENTS = {"attribution", "evaluation"}
 
 Fact = tuple[str, str, str | None, str | None]
@@ -71,7 +72,7 @@ def steps(catalog: Catalog, version: Version, direction: Direction) -> Iterator[
                     continue
                 if relation in DATA and target in data:
                     continue
-                if relation == "evaluates" and target.type not in JUDGEMENTS:
+                if relation in OF_ONE and target.type not in JUDGEMENTS:
                     continue
                 yield source.reference, target.reference, run.id, relation
     near = catalog.origins(version) if up else catalog.products(version)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 import edversion
 from edversion.errors import (
@@ -335,3 +336,21 @@ def test_reading_a_version_that_went_says_so(run: Run) -> None:
 def test_a_negative_grace_is_refused(repository: Repository) -> None:
     with pytest.raises(InvalidInputError, match="must not be negative"):
         repository.gc(grace=-DAY)
+
+
+def test_gc_of_many_versions_asks_few_questions(tmp_path: Path) -> None:
+    """The small sister of the benchmark: no query and no listing for each version."""
+    from benchmarks.garbage import dying
+
+    asked = []
+    for count in (40, 400):
+        with dying(tmp_path / str(count), count) as repository:
+            engine, statements = repository.catalog._database.engine, []
+            event.listen(
+                engine, "before_cursor_execute", lambda *seen, into=statements: into.append(seen[2])
+            )
+            report = repository.gc(grace=NOW)
+            assert len(report.removed) == report.packs == count // 2
+            assert objects(repository) == {"packs": count // 2, "manifests": count // 2}
+            asked.append(len(statements))
+    assert asked[0] == asked[1]
