@@ -1,4 +1,4 @@
-"""Read a policy: TOML that says under which conditions an alias may move; see POLICIES.md.
+"""Read a policy: TOML that says under which conditions an alias may move; see FORMAT.md.
 
 ::
 

@@ -68,7 +68,7 @@ def set_policy(
     dataset = "grades:v3"
     min = 0.8
 
-    POLICIES.md has all that a policy can say.
+    FORMAT.md has all that a policy can say.
     """
     if (file is None) != withdraw:
         raise click.UsageError("give a FILE, or --withdraw.")
