@@ -7,9 +7,9 @@ again. Everything public is named here; the modules behind may move.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from edversion.artifact import Artifact
 from edversion.errors import (
     AdapterWarning,
     CatalogVersionError,
@@ -52,6 +52,7 @@ from edversion.model import (
 if TYPE_CHECKING:
     from os import PathLike
 
+    from edversion.artifact import Artifact
     from edversion.background import BackgroundFailure, BackgroundWorker
     from edversion.repository import Repository
     from edversion.run import Run
@@ -157,10 +158,10 @@ def init(
 
     Examples
     --------
-    >>> import tempfile
+    >>> import edversion, tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> with init("demo", store=folder.name, config={"k": 5}) as run:
-    ...     draft = Artifact("scores", type="dataset")
+    ...     draft = edversion.Artifact("scores", type="dataset")
     ...     draft.add_bytes(b"id,score", "scores.csv")
     ...     version = run.log_artifact(draft)
     >>> version.version
@@ -253,17 +254,17 @@ def open(
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs the catalog only when it is asked for: `import edversion` stays fast."""
-    if name == "Repository":
-        from edversion.repository import Repository
+    """Load what needs the store or the catalog when it is asked for: importing stays fast."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'edversion' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return found
 
-        return Repository
-    if name == "Run":
-        from edversion.run import Run
 
-        return Run
-    if name in ("BackgroundFailure", "BackgroundWorker"):
-        from edversion import background
-
-        return getattr(background, name)
-    raise AttributeError(f"module 'edversion' has no attribute {name!r}")
+_LATER = {
+    "Artifact": "edversion.artifact",
+    "BackgroundFailure": "edversion.background",
+    "BackgroundWorker": "edversion.background",
+    "Repository": "edversion.repository",
+    "Run": "edversion.run",
+}

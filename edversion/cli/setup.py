@@ -18,7 +18,6 @@ from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.values import counted, size
 from edversion.errors import NotFoundError
 from edversion.location import CONFIG, FOLDER, locate
-from edversion.store import FORMAT
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
@@ -159,6 +158,8 @@ def _show_status(screen: Screen, status: dict[str, Any]) -> None:
 @pass_session
 def version(session: Session) -> None:
     """Say which edversion, Python and format this is."""
+    from edversion.store import FORMAT
+
     document = {
         "edversion": edversion.__version__,
         "python": platform.python_version(),

@@ -1,15 +1,21 @@
-"""The command ``edversion openlineage``."""
+"""The command ``edversion openlineage``.
+
+The engine loads this module to list commands: the catalog comes with the first call.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion import Repository, hookimpl
+from edversion import hookimpl
+
+if TYPE_CHECKING:
+    from edversion import Repository
 
 __all__ = ["edversion_register_commands"]
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import edversion
-from edversion import Repository, RunInfo, Version
+from edversion import RunInfo, Version
+
+if TYPE_CHECKING:
+    from edversion import Repository
 
 __all__ = ["run_events"]
 

@@ -9,6 +9,8 @@ import pytest
 import edversion
 from edversion.known import KnownDigests
 from edversion.sources import file_source
+from edversion.store import coarse_now
+from edversion.testing import settle
 
 
 @pytest.fixture
@@ -95,7 +97,8 @@ def test_rehash_does_not_believe_the_stat_cache(data, call):
     call("log", "data.csv")
     with edversion.open() as repository:
         cache = KnownDigests(repository.store, rehash=False)
-        cache.learn(file_source(str(path)), old)
+        settle(path)
+        cache.learn([file_source(str(path))], [old], coarse_now())
         cache.remember()
     believed = call("log", "data.csv", "--json").json["versions"][0]
     assert believed["digest"] == first["digest"]  # or this test would prove nothing

@@ -239,7 +239,7 @@ def test_plugins_are_blocked_by_name(tmp_path: Path, monkeypatch) -> None:
         name: hook("edversion_before_log", lambda draft: breaks()) for name in ("one", "two")
     }
     monkeypatch.setenv(
-        "EDVERSION_DISABLE_PLUGINS", " one ,two,attribution,evaluation,formats,unknown"
+        "EDVERSION_DISABLE_PLUGINS", " one ,two,attribution,evaluation,formats,openlineage,unknown"
     )
     with running(tmp_path, **plugins) as run:
         assert run.log_artifact(draft_of()).number == 0
