@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edversion.catalog import MANIFEST, PACK, Catalog, Erasing, Removal, Swap
+from edversion.catalog import MANIFEST, Catalog, Erasing, Removal, Swap
 from edversion.digests import canonical_entries, digest_of_bytes
 from edversion.errors import ConflictError, EdversionError, IntegrityError, RefusedError
 from edversion.model import FileEntry, Version
 from edversion.plugins import Plugins
 from edversion.reference import LATEST
-from edversion.repack import needed_extents, rewrite
+from edversion.repack import discard, manifests_of, needed_extents, rewrite, size_of
 from edversion.retain import hold_of
 from edversion.store import Store, StoredManifest
 
@@ -91,11 +91,8 @@ def foresee(version: Version, works: Works) -> Erasure:
     stored = _manifest(version, works.store)
     packs = works.catalog.held_packs(version)
     sharers = works.catalog.sharers(packs, without=works.catalog.version_id(version))
-    manifests = [works.store.read_manifest(one.digest, one.generation) for one in sharers]
-    needed = {
-        pack: sum(end - begin for begin, end in found)
-        for pack, found in needed_extents(packs, manifests).items()
-    }
+    extents = needed_extents(packs, manifests_of(works.store, sharers))
+    needed = {pack: size_of(found) for pack, found in extents.items()}
     removed = [pack for pack in packs if not needed[pack]]
     rewritten = [pack for pack in packs if 0 < needed[pack] < packs[pack]]
     freed = sum(packs[pack] - needed[pack] for pack in packs)
@@ -128,13 +125,12 @@ def erase_version(
     stored = _manifest(version, store)
     descendants = _descendants(version, catalog)
     for attempt in range(_ATTEMPTS):
-        packs = catalog.held_packs(version)
-        swap = rewrite(store, catalog, run, packs, without=catalog.version_id(version))
+        swap = _rewritten(version, works, run)
         try:
             doomed = catalog.erase(version, swap, how, descendants)
             break
         except BaseException as error:
-            _discard(store, swap)
+            discard(store, swap)
             raced = isinstance(error, ConflictError) and error.code == "repack_raced"
             if not raced or attempt == _ATTEMPTS - 1:
                 raise
@@ -162,14 +158,13 @@ def _former_manifests(version: Version, works: Works, run: str) -> list[Removal]
     ]
 
 
-def destroy(doomed: Collection[Removal], works: Works) -> None:
-    """Delete objects from the store, and cross them out."""
-    for one in doomed:
-        if one.kind == PACK:
-            works.store.delete_pack(one.name)
-        else:
-            works.store.delete_manifest(one.name, one.generation)
-    works.catalog.cross_out(doomed)
+def _rewritten(version: Version, works: Works, run: str) -> Swap:
+    """Write the packs that a version shares anew for the others."""
+    packs, id = works.catalog.held_packs(version), works.catalog.version_id(version)
+    sharers = works.catalog.sharers(packs, without=id)
+    extents = needed_extents(packs, manifests_of(works.store, sharers))
+    partly = {pack: found for pack, found in extents.items() if size_of(found) < packs[pack]}
+    return rewrite(works.store, run, packs, partly, sharers, without=id)
 
 
 def _check_allowed(version: Version, works: Works) -> None:
@@ -206,16 +201,6 @@ def _manifest(version: Version, store: Store) -> StoredManifest | None:
 def _descendants(version: Version, catalog: Catalog) -> tuple[str, ...]:
     found = catalog.lineage(version, "down").versions
     return tuple(one.reference for one in found if one != version)
-
-
-def _discard(store: Store, swap: Swap) -> None:
-    """Remove what was written for nothing; what stays is found by `doctor`."""
-    with suppress(EdversionError):
-        for pack in swap.packs.values():
-            if pack is not None:
-                store.delete_pack(pack.id)
-        for sharer, generation in swap.generations.items():
-            store.delete_manifest(sharer.digest, generation)
 
 
 def _report(

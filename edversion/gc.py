@@ -7,16 +7,15 @@ died while they wrote is removed at once: their locks tell that they are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import islice
 
 from edversion.catalog import PACK, Catalog, Removal
 from edversion.doctor import leftovers, unheard_of
 from edversion.errors import RefusedError
 from edversion.plugins import Plugins
+from edversion.repack import destroy
 from edversion.retain import read_policy
 from edversion.store import Store
 
@@ -25,7 +24,6 @@ __all__ = ["GRACE", "GcReport", "collect_garbage"]
 GRACE = timedelta(days=1)
 """How long what is condemned stays where nothing else is said."""
 
-_BATCH = 10_000
 _FEW = 1_000
 
 
@@ -88,7 +86,7 @@ def collect_garbage(
     doomed = collected.removals if dry_run else catalog.due_removals()
     size = collected.size + _manifest_bytes(store, doomed)
     if not dry_run:
-        _delete(store, catalog, doomed)
+        destroy(store, catalog, doomed)
     count, left = _sweep(store, catalog, actor, dry_run=dry_run)
     return GcReport(
         dry_run=dry_run,
@@ -152,17 +150,6 @@ def _manifest_bytes(store: Store, doomed: Iterable[Removal]) -> int:
     return sum(size for digest, number, size in store.manifests() if (digest, number) in keys)
 
 
-def _delete(store: Store, catalog: Catalog, doomed: Iterable[Removal]) -> None:
-    """Delete objects, and cross them out: whatever a crash leaves, the next gc deletes."""
-    for batch in _batches(doomed):
-        for one in batch:
-            if one.kind == PACK:
-                store.delete_pack(one.name)
-            else:
-                store.delete_manifest(one.name, one.generation)
-        catalog.cross_out(batch)
-
-
 def _sweep(store: Store, catalog: Catalog, actor: str, *, dry_run: bool) -> tuple[int, int]:
     """Remove what dead processes left; give how much it was, and its bytes."""
     count = size = 0
@@ -172,7 +159,3 @@ def _sweep(store: Store, catalog: Catalog, actor: str, *, dry_run: bool) -> tupl
         count += 1
         size += finding.size
     return count, size
-
-
-def _batches(items: Iterable[Removal]) -> Iterator[list[Removal]]:
-    return iter(partial(lambda rest: list(islice(rest, _BATCH)), iter(items)), [])

@@ -8,15 +8,26 @@ The old pack stays until the catalog says that it may go.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from edversion.catalog import Catalog, PackRow, Sharer, Swap
-from edversion.errors import IntegrityError
-from edversion.store import PackWriter, Segments, Store, StoredManifest
+from edversion.catalog import PACK, Catalog, PackRow, Removal, Sharer, Swap
+from edversion.errors import EdversionError, IntegrityError
+from edversion.store import PACK_SIZE, PackWriter, Segments, Store, StoredManifest
 
-__all__ = ["Extents", "needed_extents", "rewrite"]
+__all__ = [
+    "Extents",
+    "destroy",
+    "discard",
+    "manifests_of",
+    "needed_extents",
+    "rewrite",
+    "size_of",
+]
 
+_BATCH = 10_000
 _CHUNK = 1 << 20
 
 Extents = list[tuple[int, int]]
@@ -61,99 +72,161 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> Extents:
     return merged
 
 
+def size_of(extents: Extents) -> int:
+    """Give the bytes of some stretches."""
+    return sum(end - begin for begin, end in extents)
+
+
+def manifests_of(store: Store, sharers: Iterable[Sharer]) -> Iterator[StoredManifest]:
+    """Read the manifests of some versions, one after the other.
+
+    Raises
+    ------
+    IntegrityError
+        One is missing or damaged: nobody can say what it needs.
+    """
+    return (store.read_manifest(one.digest, one.generation) for one in sharers)
+
+
 def rewrite(
     store: Store,
-    catalog: Catalog,
     run: str,
-    packs: Mapping[str, int],
+    sizes: Mapping[str, int],
+    needed: Mapping[str, Extents],
+    sharers: Iterable[Sharer],
     *,
     without: int | None = None,
-    fullest: float = 1.0,
 ) -> Swap:
-    """Write new packs and manifests in place of packs that are partly dead; commit nothing.
+    """Write new packs and manifests in place of some packs; commit nothing.
+
+    Only one manifest is held in memory at a time, and no more than a window of a pack.
 
     Parameters
     ----------
     run : str
         Id of an open run: its lock tells that what is written is under way.
-    packs : mapping of str to int
-        Ids and sizes of the packs in question.
+    sizes : mapping of str to int
+        Packs that were looked at, and their bytes.
+    needed : mapping of str to list of (int, int)
+        Those that go, and which stretches of them somebody needs.
+    sharers : iterable of Sharer
+        Everybody who names a pack that was looked at.
     without : int, optional
         Id of the version whose bytes are not needed.
-    fullest : float
-        Packs of which that share, or more, is needed stay as they are.
 
     Returns
     -------
     Swap
-        What the catalog has to change; packs that stay as they are, are not in it.
+        What the catalog has to change.
+
+    Raises
+    ------
+    IntegrityError
+        A pack or a manifest is not what it was; what was written is removed again.
     """
-    sharers = catalog.sharers(packs, without=without)
-    manifests = {one: store.read_manifest(one.digest, one.generation) for one in sharers}
-    extents = needed_extents(packs, manifests.values())
-    moved: dict[str, _Moved | None] = {}
-    for pack, size in packs.items():
-        needed = sum(end - begin for begin, end in extents[pack])
-        if needed == 0:
-            moved[pack] = None
-        elif needed < fullest * size:
-            moved[pack] = _copy(store, run, pack, extents[pack])
-    generations = _write_manifests(store, manifests, moved)
-    return Swap(
-        packs={pack: None if found is None else found.pack for pack, found in moved.items()},
-        generations=generations,
-        sizes=dict(packs),
-        sharers=tuple(sharers),
-        without=without,
-    )
-
-
-def _copy(store: Store, run: str, pack: str, extents: Extents) -> _Moved:
-    writer = PackWriter(store.backend, store.scratch, run)
-    starts = []
+    packs: dict[str, PackRow | None] = dict.fromkeys(needed)
+    # Filled as things are written, so that all of them can be removed again.
+    swap = Swap(packs, {}, sizes=sizes, sharers=frozenset(sharers), without=without)
     try:
-        for begin, end in extents:
-            starts.append(writer.size)
-            for place in range(begin, end, _CHUNK):
-                length = min(_CHUNK, end - place)
-                data = store.read_pack(pack, place, length)
-                if len(data) != length:
-                    raise IntegrityError(
-                        f"pack {pack} is shorter than the versions that need it say; let "
-                        "'edversion verify' name them, and log them again with rehash",
-                        code="short_pack",
-                        path=None,
-                        pack=pack,
-                        offset=place,
-                    )
-                writer.add_plain([data])
-        made = writer.close()
+        moved = _copied(store, run, needed, packs)
+        for one in swap.movers:
+            stored = store.read_manifest(one.digest, one.generation)
+            swap.generations[one] = store.write_manifest(_placed_anew(stored, moved))
     except BaseException:
-        writer.discard()
+        discard(store, swap)
         raise
-    assert made is not None
-    return _Moved(PackRow(made.id, made.size), extents, starts)
+    return swap
 
 
-def _write_manifests(
-    store: Store, manifests: Mapping[Sharer, StoredManifest], moved: Mapping[str, _Moved | None]
-) -> dict[Sharer, int]:
-    """Write the next generation of each manifest that names a pack which has moved."""
-    generations = {}
-    for sharer, stored in manifests.items():
-        packs = {pack: moved[pack] for pack in stored.packs if moved.get(pack) is not None}
-        if packs:
-            generations[sharer] = store.write_manifest(_placed_anew(stored, packs))
-    return generations
+def discard(store: Store, swap: Swap) -> None:
+    """Remove what was written for nothing; what stays is found by `doctor`."""
+    with suppress(EdversionError):
+        for pack in swap.fresh:
+            store.delete_pack(pack.id)
+        for sharer, generation in swap.generations.items():
+            store.delete_manifest(sharer.digest, generation)
+
+
+def destroy(store: Store, catalog: Catalog, doomed: Iterable[Removal]) -> None:
+    """Delete objects, and cross them out: whatever a crash leaves, the next gc deletes."""
+    rest = iter(doomed)
+    while batch := list(islice(rest, _BATCH)):
+        for one in batch:
+            if one.kind == PACK:
+                store.delete_pack(one.name)
+            else:
+                store.delete_manifest(one.name, one.generation)
+        catalog.cross_out(batch)
+
+
+def _copied(
+    store: Store, run: str, needed: Mapping[str, Extents], made: dict[str, PackRow | None]
+) -> dict[str, _Moved | None]:
+    """Copy stretches to new packs; what is left of small ones comes together in one.
+
+    `made` takes note of every new pack as soon as it is there.
+    """
+    moved: dict[str, _Moved | None] = dict.fromkeys(needed)
+    for group in _groups(needed):
+        writer = PackWriter(store.backend, store.scratch, run)
+        try:
+            starts = {pack: _copy(store, writer, pack, needed[pack]) for pack in group}
+            new = writer.close()
+        except BaseException:
+            writer.discard()
+            raise
+        assert new is not None
+        row = PackRow(new.id, new.size)
+        made.update(dict.fromkeys(group, row))
+        moved |= {pack: _Moved(row, needed[pack], starts[pack]) for pack in group}
+    return moved
+
+
+def _groups(needed: Mapping[str, Extents]) -> Iterator[list[str]]:
+    """Give the packs whose stretches go into one new pack."""
+    group: list[str] = []
+    size = 0
+    for pack, extents in needed.items():
+        its = size_of(extents)
+        if group and its and size + its > PACK_SIZE:
+            yield group
+            group, size = [], 0
+        if its:
+            group.append(pack)
+            size += its
+    if group:
+        yield group
+
+
+def _copy(store: Store, writer: PackWriter, pack: str, extents: Extents) -> list[int]:
+    """Copy stretches of a pack as they are; give where each begins now."""
+    starts = []
+    for begin, end in extents:
+        starts.append(writer.size)
+        for place in range(begin, end, _CHUNK):
+            length = min(_CHUNK, end - place)
+            data = store.read_pack(pack, place, length)
+            if len(data) != length:
+                raise IntegrityError(
+                    f"pack {pack} is shorter than the versions that need it say; let "
+                    "'edversion verify' name them, and log them again with rehash",
+                    code="short_pack",
+                    path=None,
+                    pack=pack,
+                    offset=place,
+                )
+            writer.add_plain([data])
+    return starts
 
 
 def _placed_anew(stored: StoredManifest, moved: Mapping[str, _Moved | None]) -> StoredManifest:
+    """Give a manifest with the places where its bytes are now."""
     placement = [_segments(segments, moved) for segments in stored.placement]
-    sizes = {
-        (found.pack.id if found else pack): (found.pack.size if found else size)
-        for pack, size in stored.packs.items()
-        for found in [moved.get(pack)]
-    }
+    sizes = {pack: size for pack, size in stored.packs.items() if pack not in moved}
+    for pack in stored.packs:
+        found = moved.get(pack)
+        if found is not None:
+            sizes[found.pack.id] = found.pack.size
     return replace(stored, placement=placement, packs=sizes)
 
 

@@ -7,23 +7,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.collecting import MANIFEST, PACK, PRESENT, Removal
-from edversion.catalog.database import Transaction
+from edversion.catalog.database import Transaction, VersionKey
 from edversion.catalog.editing import leave_live
-from edversion.catalog.reading import VERSIONS, deleted_error, key_of, located, subject_of
+from edversion.catalog.reading import JOINED, deleted_error, key_of, located, subject_of
 from edversion.catalog.requests import PackRow
 from edversion.catalog.retention_tables import removals
-from edversion.catalog.tables import packs, version_packs, versions
+from edversion.catalog.tables import collections, packs, projects, version_packs, versions
 from edversion.errors import ConflictError
 from edversion.model import Json, Version
 
 __all__ = ["Erasing", "Repacking", "Sharer", "Swap"]
 
+_FEW: Select[Any] = select(
+    versions.c.id,
+    versions.c.number,
+    versions.c.digest,
+    versions.c.generation,
+    projects.c.name.label("project"),
+    collections.c.name.label("collection"),
+).select_from(JOINED)
 _SHARERS = (
-    VERSIONS.join(version_packs, version_packs.c.version_id == versions.c.id)
+    _FEW.add_columns(version_packs.c.pack_id.label("pack"))
+    .join(version_packs, version_packs.c.version_id == versions.c.id)
     .where(
         version_packs.c.pack_id.in_(bindparam("packs", expanding=True)),
         versions.c.purged_at.is_(None),
@@ -32,7 +41,7 @@ _SHARERS = (
 )
 _STREAM = 500
 _ALL = (
-    VERSIONS.where(versions.c.purged_at.is_(None), versions.c.id > bindparam("after"))
+    _FEW.where(versions.c.purged_at.is_(None), versions.c.id > bindparam("after"))
     .order_by(versions.c.id)
     .limit(_STREAM)
 )
@@ -40,17 +49,45 @@ _UNNAME = delete(version_packs).where(
     version_packs.c.version_id == bindparam("version"),
     version_packs.c.pack_id == bindparam("pack"),
 )
+_NEXT_GENERATION = (
+    update(versions)
+    .where(versions.c.id == bindparam("version"))
+    .values(generation=bindparam("next"))
+)
+_DOOMED = select(removals.c.due_at).where(
+    removals.c.kind == bindparam("the_kind"),
+    removals.c.name == bindparam("the_name"),
+    removals.c.generation == bindparam("the_generation"),
+)
 _REMOVE = update(packs).where(packs.c.id == bindparam("pack"))
 
 
 @dataclass(frozen=True, slots=True)
 class Sharer:
-    """A version that still has its bytes, some of them in packs in question."""
+    """A version that still has its bytes, some of them in packs in question.
+
+    Attributes
+    ----------
+    id : int
+        Its row.
+    key : (str, str, int)
+        Project, collection and number.
+    digest, generation
+        Of its manifest.
+    packs : frozenset of str
+        Those of the packs in question that it names.
+    """
 
     id: int
-    reference: str
+    key: VersionKey
     digest: str
     generation: int
+    packs: frozenset[str] = frozenset()
+
+    @property
+    def reference(self) -> str:
+        """Full reference of the version."""
+        return "{}/{}:v{}".format(*self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +99,36 @@ class Swap:
     packs : mapping of str to PackRow or None
         The old pack, and the new one; None where nobody needs anything of it.
     generations : mapping of Sharer to int
-        The next generation of the manifest of each version that names one of them.
+        The next generation of the manifest of each version that names one of these.
     sizes : mapping of str to int
-        Bytes of the packs that were looked at, also of those that stay.
-    sharers : tuple of Sharer
-        Everybody who named one of these when they were looked at.
+        Bytes of all packs that were looked at, also of those that stay.
+    sharers : frozenset of Sharer
+        Everybody who named one of those when they were looked at.
     without : int or None
         Id of a version that was not counted.
     """
 
-    packs: Mapping[str, PackRow | None]
-    generations: Mapping[Sharer, int]
+    packs: dict[str, PackRow | None]
+    generations: dict[Sharer, int]
     sizes: Mapping[str, int]
-    sharers: tuple[Sharer, ...]
-    without: int | None
+    sharers: frozenset[Sharer]
+    without: int | None = None
 
     @property
     def size(self) -> int:
         """Bytes that come free."""
-        new = sum(pack.size for pack in self.packs.values() if pack is not None)
-        return sum(self.sizes[pack] for pack in self.packs) - new
+        return sum(self.sizes[pack] for pack in self.packs) - sum(one.size for one in self.fresh)
+
+    @property
+    def fresh(self) -> tuple[PackRow, ...]:
+        """The new packs; what is left of several old ones may lie in one."""
+        return tuple({pack.id: pack for pack in self.packs.values() if pack is not None}.values())
+
+    @property
+    def movers(self) -> tuple[Sharer, ...]:
+        """The versions whose bytes lie elsewhere afterwards."""
+        moving = (one for one in self.sharers if not one.packs.isdisjoint(self.packs))
+        return tuple(sorted(moving, key=lambda one: one.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +143,10 @@ class Erasing:
 class Repacking(Area):
     """Change where bytes lie; digests, numbers and facts stay."""
 
-    def sharers(self, named: Collection[str], *, without: int | None = None) -> tuple[Sharer, ...]:
+    def sharers(self, named: Collection[str], *, without: int | None = None) -> frozenset[Sharer]:
         """Give the versions that have bytes in some packs, but for one of them."""
         with self._database.read() as connection:
-            return tuple(_sharers(connection, named, without))
+            return _sharers(connection, named, without)
 
     def held_packs(self, version: Version) -> dict[str, int]:
         """Give ids and sizes of the packs that may hold bytes of a version.
@@ -125,7 +172,7 @@ class Repacking(Area):
             if not rows:
                 return
             for row in rows:
-                yield Sharer(row.id, subject_of(row), row.digest, row.generation)
+                yield Sharer(row.id, key_of(row), row.digest, row.generation)
             after = rows[-1].id
 
     def version_id(self, version: Version) -> int:
@@ -206,22 +253,28 @@ def _tell_descendants(
 
 def _sharers(
     connection: Connection, named: Collection[str], without: int | None
-) -> Iterable[Sharer]:
-    found = {
-        row.id: Sharer(row.id, subject_of(row), row.digest, row.generation)
-        for batch in batches(named)
-        for row in connection.execute(_SHARERS, {"packs": batch})
-        if row.id != without
-    }
-    return found.values()
+) -> frozenset[Sharer]:
+    found: dict[int, Sharer] = {}
+    for batch in batches(named):
+        for row in connection.execute(_SHARERS, {"packs": batch}):
+            known = found.get(row.id)
+            its = frozenset([row.pack]) if known is None else known.packs | {row.pack}
+            found[row.id] = Sharer(row.id, key_of(row), row.digest, row.generation, its)
+    if without is not None:
+        found.pop(without, None)
+    return frozenset(found.values())
 
 
 def _check_same(transaction: Transaction, swap: Swap) -> None:
-    """Refuse where somebody has come, or was written anew, since the packs were copied."""
-    now = set(_sharers(transaction.connection, swap.packs, swap.without))
-    if not now <= set(swap.sharers):
+    """Refuse where somebody came, went, or was written anew since the packs were copied.
+
+    Who went may have been moved by somebody else: what was copied here names packs that the
+    catalog does not know to be needed.
+    """
+    now = _sharers(transaction.connection, swap.sizes, swap.without)
+    if now != swap.sharers:
         raise ConflictError(
-            "versions that share packs were logged meanwhile; try again", code="repack_raced"
+            "versions that share packs have changed meanwhile; try again", code="repack_raced"
         )
 
 
@@ -229,12 +282,10 @@ def _swap(
     transaction: Transaction, swap: Swap, due: datetime, state: Mapping[str, datetime]
 ) -> list[Removal]:
     """Name new packs in place of old ones; give the objects that go."""
-    fresh = [pack for pack in swap.packs.values() if pack is not None]
-    if fresh:
-        rows = [{"id": one.id, "size": one.size, "created_at": transaction.at} for one in fresh]
+    if swap.fresh:
+        rows = [{"id": p.id, "size": p.size, "created_at": transaction.at} for p in swap.fresh]
         transaction.execute(insert(packs), rows)
-    for sharer, generation in swap.generations.items():
-        _place_anew(transaction, sharer, generation, swap.packs)
+    _place_anew(transaction, swap)
     for pack in swap.packs:
         transaction.execute(_REMOVE.values(state), {"pack": pack})
     old = [Removal(MANIFEST, one.digest, one.generation) for one in swap.generations]
@@ -243,28 +294,29 @@ def _swap(
     return _doom(transaction, old, due)
 
 
-def _place_anew(
-    transaction: Transaction, sharer: Sharer, generation: int, moved: Mapping[str, PackRow | None]
-) -> None:
-    here = versions.c.id == sharer.id
-    transaction.execute(update(versions).where(here).values(generation=generation))
-    named = select(version_packs.c.pack_id).where(version_packs.c.version_id == sharer.id)
-    for pack in [pack for pack in transaction.execute(named).scalars() if pack in moved]:
-        transaction.execute(_UNNAME, {"version": sharer.id, "pack": pack})
-        new = moved[pack]
-        if new is not None:
-            row = {"version_id": sharer.id, "pack_id": new.id}
-            transaction.execute(insert(version_packs), row)
-    found = transaction.execute(VERSIONS.where(here)).one()
-    transaction.changed(sharer.id, key_of(found))
+def _place_anew(transaction: Transaction, swap: Swap) -> None:
+    """Let versions name their next manifests, and the packs that these name."""
+    moved, unnamed, named = [], [], []
+    for sharer in swap.movers:
+        its = sharer.packs & swap.packs.keys()
+        moved.append({"version": sharer.id, "next": swap.generations[sharer]})
+        unnamed += [{"version": sharer.id, "pack": pack} for pack in its]
+        found = {new.id for pack in its if (new := swap.packs[pack]) is not None}
+        named += [{"version_id": sharer.id, "pack_id": pack} for pack in found]
+        transaction.changed(sharer.id, sharer.key)
+    for statement, rows in (
+        (_NEXT_GENERATION, moved), (_UNNAME, unnamed), (insert(version_packs), named),
+    ):  # fmt: skip
+        if rows:
+            transaction.execute(statement, rows)
 
 
-def _doom(transaction: Transaction, doomed: list[Removal], due: datetime) -> list[Removal]:
-    """Write down what is to be deleted from the store."""
-    if doomed:
-        rows = [
-            {"kind": one.kind, "name": one.name, "generation": one.generation, "due_at": due}
-            for one in doomed
-        ]
-        transaction.execute(insert(removals), rows)
-    return doomed
+def _doom(transaction: Transaction, doomed: Iterable[Removal], due: datetime) -> list[Removal]:
+    """Write down what is to be deleted from the store; somebody may have done so already."""
+    going = list(dict.fromkeys(doomed))
+    for one in going:
+        key = {"the_kind": one.kind, "the_name": one.name, "the_generation": one.generation}
+        if transaction.execute(_DOOMED, key).first() is None:
+            row = {"kind": one.kind, "name": one.name, "generation": one.generation}
+            transaction.execute(insert(removals), row | {"due_at": due})
+    return going

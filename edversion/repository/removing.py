@@ -15,6 +15,7 @@ from edversion.errors import InvalidInputError
 from edversion.metadata import check_text
 from edversion.model import Version
 from edversion.reference import parse_reference
+from edversion.repack import destroy
 from edversion.repository.parts import Subject
 from edversion.repository.recording import Recording
 from edversion.repository.serving import Serving
@@ -254,7 +255,7 @@ class Removing(Serving, Recording):
         with self._working(version.project, "erase") as run:
             report, doomed = erase.erase_version(version, works, how, run=run)
             self.write_receipts()  # before the objects go that the former ones name
-            erase.destroy(doomed, works)
+            destroy(self.store, self.catalog, doomed)
         self.forget_manifests()
         return report
 

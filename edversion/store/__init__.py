@@ -37,7 +37,7 @@ from edversion.store.manifests import (
     manifest_key,
     reference_facts,
 )
-from edversion.store.packs import INLINE, NewPack, PackWriter, Segment, pack_key
+from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
 from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
 from edversion.store.sharing import Base
@@ -52,6 +52,7 @@ __all__ = [
     "INLINE_LIMIT",
     "LARGE",
     "MARKER",
+    "PACK_SIZE",
     "Base",
     "HashAhead",
     "Ingest",

@@ -231,6 +231,61 @@ def test_who_shares_meanwhile_is_not_forgotten(run: Run, monkeypatch: pytest.Mon
     assert second.read_bytes("b") == packed(2)
 
 
+def test_two_erasures_at_once_forget_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one has moved what both share to a new pack, between copy and transaction."""
+    repository = run.repository
+    first = logged(run, a=packed(1), c=packed(3))
+    second = logged(run, b=packed(2), a=packed(1), c=packed(3))
+    third = logged(run, c=packed(3), d=packed(4))
+    erase, tries = repository.catalog.erase, []
+
+    def late(*order):
+        tries.append(order)
+        if len(tries) == 1:
+            repository.erase(second, **WHY)
+        return erase(*order)
+
+    monkeypatch.setattr(repository.catalog, "erase", late)
+    repository.erase(first, **WHY)
+    assert len(tries) == 3
+    assert not holds(repository, packed(1))
+    repository.gc(grace=NOW)
+    assert third.read_bytes("c") == packed(3)
+    assert repository.verify() == ()
+    run.finish()
+    assert repository.doctor() == ()
+
+
+def test_gc_may_doom_the_same_pack_meanwhile(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = run.repository
+    first = logged(run, a=packed(1))
+    dead = logged(run, a=packed(2))
+    mended = logged(run, "other", x=packed(3))
+    remove(repository.store, object_keys(repository.store, "manifests")[0])
+    logged(run, a=packed(1))
+    logged(run, a=packed(2))
+    logged(run, "other", x=packed(3))  # one of them lies in a new pack; nobody names the old one
+    repository.delete(dead, reason="old")
+    erase, delete = repository.catalog.erase, repository.store.backend.delete
+
+    def dying(key: str) -> None:
+        raise KeyboardInterrupt
+
+    def late(*order):
+        repository.store.backend.delete = dying
+        with pytest.raises(KeyboardInterrupt):
+            repository.gc(grace=NOW)
+        repository.store.backend.delete = delete
+        return erase(*order)
+
+    monkeypatch.setattr(repository.catalog, "erase", late)
+    repository.erase(first, **WHY)
+    repository.gc(grace=NOW)
+    assert objects(repository) == {"packs": 1, "manifests": 1}
+    assert mended.read_bytes("x") == packed(3)
+    assert repository.verify() == ()
+
+
 def test_who_reuses_meanwhile_stores_it_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = run.repository
     first = logged(run, a=packed(1), b=packed(2))
