@@ -23,7 +23,8 @@ _SECRET = re.compile(
     r"|^(sig|pwd|pass|pw|auth|authorization|jwt|sas)$",
     re.IGNORECASE,
 )
-_COLON_IS_NO_PASSWORD = {"git", "github"}  # fsspec's github://organisation:repository@branch/
+# fsspec's github://organisation:repository@branch/, and edversion://collection:alias/a@b.csv
+_COLON_IS_NO_PASSWORD = {"edversion", "git", "github"}
 
 
 def masked(text: str) -> str:
