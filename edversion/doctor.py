@@ -108,6 +108,7 @@ def _lost_catalog(case: _Case) -> _Found:
         catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
         catalog.restore_retentions(store.records.retentions())
         catalog.restore_policies(store.records.policies())
+        catalog.restore_deployments(store.records.deployments())
         manifests = {(digest, generation) for digest, generation, _ in store.manifests()}
         catalog.note_gone(manifests, {pack for pack, _ in store.packs()})
         catalog.set_setting(_STORE_ID, store.id)

@@ -114,7 +114,7 @@ def erase_version(
     Raises
     ------
     RefusedError
-        An alias, a legal hold or a plugin keeps it.
+        An alias, a legal hold, a deployment or a plugin keeps it.
     HookError
         A plugin could not say whether it is needed.
     ConflictError
@@ -178,7 +178,8 @@ def _check_allowed(version: Version, works: Works) -> None:
             aliases=tuple(names),
         )
     hold = hold_of(version, works.catalog)
-    reasons = works.plugins.retain(version) if hold is None else (hold,)
+    served = works.catalog.kept_for(version)
+    reasons = (served or works.plugins.retain(version)) if hold is None else (hold,)
     if reasons:
         raise RefusedError(
             f"{version.reference} is kept: {'; '.join(reasons)}",

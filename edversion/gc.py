@@ -116,13 +116,14 @@ def _check_catalog(store: Store, catalog: Catalog) -> None:
 
 
 def _kept(catalog: Catalog, plugins: Plugins) -> tuple[dict[str, str], list[int] | None]:
-    """Ask holds and plugins about every deleted version; give the reasons, and who may go."""
-    holds = _holds(catalog)
-    if not holds and not plugins.hears("edversion_retain"):
+    """Ask holds, deployments and plugins about every deleted version; and say who may go."""
+    holds, served = _holds(catalog), catalog.served()
+    if not (holds or served) and not plugins.hears("edversion_retain"):
         return {}, None
     kept, free = {}, []
     for id, version in catalog.waiting_versions():
-        held = holds.get((version.project, version.name))
+        place = (version.project, version.name)
+        held = holds.get(place) or served.get((*place, version.number))
         reasons = plugins.retain(version) if held is None else (held,)
         if reasons:
             kept[version.reference] = "; ".join(reasons)

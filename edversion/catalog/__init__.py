@@ -6,6 +6,8 @@ Only this room knows SQLAlchemy.
 from edversion.catalog.catalog import Catalog
 from edversion.catalog.collecting import MANIFEST, PACK, Collected, Removal
 from edversion.catalog.database import Outdated
+from edversion.catalog.deployments import NewDeployment
+from edversion.catalog.instances import Followed, InstanceReport
 from edversion.catalog.moves import MoveRequest
 from edversion.catalog.policies import NewPolicy, governing
 from edversion.catalog.promotions import Proposal
@@ -32,8 +34,11 @@ __all__ = [
     "CommitResult",
     "DeletedVersion",
     "Erasing",
+    "Followed",
+    "InstanceReport",
     "LargeFile",
     "MoveRequest",
+    "NewDeployment",
     "NewPolicy",
     "NewRun",
     "Origin",

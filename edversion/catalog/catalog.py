@@ -10,9 +10,11 @@ from edversion.catalog.ancestry import Ancestry
 from edversion.catalog.collecting import Collecting
 from edversion.catalog.committing import Commits
 from edversion.catalog.database import Database
+from edversion.catalog.deployments import Deployments
 from edversion.catalog.dialect import SqliteFile, dialect_of
 from edversion.catalog.edges import Edges
 from edversion.catalog.editing import Editing
+from edversion.catalog.instances import Instances
 from edversion.catalog.journal import Journal
 from edversion.catalog.metrics import Metrics
 from edversion.catalog.origins import Origins
@@ -38,6 +40,8 @@ class Catalog(
     Aliases,
     Policies,
     Promotions,
+    Deployments,
+    Instances,
     Editing,
     Edges,
     Origins,
@@ -96,6 +100,12 @@ class Catalog(
             database.close()
             raise
         return cls(database, dialect.liveness())
+
+    @staticmethod
+    def exists(url: str) -> bool:
+        """Tell whether there is a catalog to open: `open` would make one where its file is gone."""
+        dialect = dialect_of(url)
+        return not isinstance(dialect, SqliteFile) or dialect.exists()
 
     @staticmethod
     def set_aside(url: str) -> Path | None:

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from edversion.catalog.liveness import FileLiveness, Liveness, MemoryLiveness
 from edversion.catalog.tables import dump_json
@@ -129,6 +129,7 @@ class SqliteFile(SqliteMemory):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._seen = False
         self.place = f"catalog {path}"
 
     def engine(self) -> Engine:
@@ -157,7 +158,34 @@ class SqliteFile(SqliteMemory):
             ) from error
         # No limit on connections: a thread that waits for one would wait on SQLite anyway.
         url = URL.create("sqlite", database=str(self._path))
-        return self._engine(url, max_overflow=-1, pool_use_lifo=True)
+        engine = self._engine(url, max_overflow=-1, pool_use_lifo=True)
+        event.listen(engine, "do_connect", self._connecting)
+        event.listen(engine, "checkout", self._check_out)
+        return engine
+
+    def exists(self) -> bool:
+        """Tell whether the file is there."""
+        return self._path.exists()
+
+    def _connecting(self, *_: object) -> None:
+        """Make no file where one was before: who looks for it must not find an empty one."""
+        if self._seen and not self.exists():
+            code, text = _FAULTS["SQLITE_CANTOPEN"]
+            raise StorageError(f"{self.place} is gone: {text}", code=code)
+
+    def _check_out(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """Let a connection go that is to another file than the one that has the name now.
+
+        A process that lives for days would else go on reading what was moved away.
+        """
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            now = None
+        else:
+            self._seen, now = True, (status.st_dev, status.st_ino)
+        if record.info.setdefault("file", now) != now:
+            raise DisconnectionError(f"{self.place} is another file now")
 
     @contextmanager
     def upgrading(self, engine: Engine) -> Iterator[None]:

@@ -11,6 +11,7 @@ from edversion.catalog.aliases import aliases_of, clear_alias, move_aliases
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction
 from edversion.catalog.finding import collection_place
+from edversion.catalog.instances import refuse_served
 from edversion.catalog.leaves import clear_leaves, write_leaves
 from edversion.catalog.reading import LIVE, Place, key_of, located, subject_of, to_version
 from edversion.catalog.requests import Revision
@@ -101,7 +102,8 @@ class Editing(Area):
         Raises
         ------
         RefusedError
-            Another alias points at it (code ``aliased``).
+            Another alias points at it (code ``aliased``), or a deployment serves or follows
+            it (code ``served``).
         """
         with self._database.write() as transaction:
             row = located(transaction.connection, version)
@@ -114,13 +116,14 @@ def leave_live(transaction: Transaction, row: Row[Any], actor: str, reason: str 
     Raises
     ------
     RefusedError
-        Another alias points at it.
+        Another alias points at it, or a deployment serves or follows it.
     """
     place = collection_place(transaction.connection, row.project, row.collection)
     pointing = [
         alias for alias in aliases_of(transaction.connection, place) if alias.version_id == row.id
     ]
     _refuse_aliased(row, pointing)
+    refuse_served(transaction.connection, row, transaction.at)
     _mark_deleted(transaction, row, actor, reason)
     for alias in pointing:
         _leave(transaction, place, alias, actor, reason)

@@ -5,6 +5,7 @@ repository that made it, through the small protocol :class:`VersionSource`.
 """
 
 from edversion.model.comparison import Cell, CellKind, Comparison, Section
+from edversion.model.deployment import Deployment, DeploymentInstance, InstanceState
 from edversion.model.lazy import LazyFacts
 from edversion.model.lineage import Direction, Lineage, LineageEdge
 from edversion.model.promotion import (
@@ -40,11 +41,14 @@ __all__ = [
     "CellKind",
     "CollectionInfo",
     "Comparison",
+    "Deployment",
+    "DeploymentInstance",
     "Direction",
     "Event",
     "ExternalReference",
     "FileEntry",
     "FilePart",
+    "InstanceState",
     "Json",
     "LazyFacts",
     "Lineage",

@@ -14,6 +14,7 @@ from edversion.reference import check_name
 from edversion.repository.changing import Changing
 from edversion.repository.checking import Checking
 from edversion.repository.comparing import Comparing
+from edversion.repository.deploying import Deploying
 from edversion.repository.promoting import Promoting
 from edversion.repository.recording import Recording
 from edversion.repository.removing import Removing
@@ -24,7 +25,7 @@ __all__ = ["Repository", "open_repository"]
 _STORE_ID = "store_id"
 
 
-class Repository(Comparing, Changing, Promoting, Removing, Checking, Recording):
+class Repository(Comparing, Changing, Promoting, Deploying, Removing, Checking, Recording):
     """Where versions are found, read, named and removed; open one with `edversion.open`.
 
     Use it as a context manager, or call `close`. It may be shared by threads.

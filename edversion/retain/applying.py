@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -65,7 +65,7 @@ def retain_versions(
         policy = _in_full(read_policy(record.text), catalog, project)
         versions = catalog.versions(project, name)
         found = decide(versions, policy, now, lambda key: catalog.metrics(key=key))
-        decisions += [_asked(decision, plugins) for decision in found]
+        decisions += [_asked(decision, catalog, plugins) for decision in found]
     size = catalog.size_without([one.version for one in decisions if one.goes])
     if not dry_run:
         decisions = [_applied(one, catalog, plugins, actor) for one in decisions]
@@ -85,8 +85,11 @@ def _in_full(policy: RetentionPolicy, catalog: Catalog, project: str) -> Retenti
     return replace(policy, keep_best=tuple(rules))
 
 
-def _asked(decision: Decision, plugins: Plugins) -> Decision:
-    reasons: Sequence[str] = plugins.retain(decision.version) if decision.goes else ()
+def _asked(decision: Decision, catalog: Catalog, plugins: Plugins) -> Decision:
+    """Ask deployments and plugins about a version that the policy lets go."""
+    if not decision.goes:
+        return decision
+    reasons = catalog.kept_for(decision.version) or plugins.retain(decision.version)
     return replace(decision, goes=False, why="; ".join(reasons)) if reasons else decision
 
 

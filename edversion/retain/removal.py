@@ -19,8 +19,8 @@ def delete_version(
     Raises
     ------
     RefusedError
-        An alias points at it, its collection is under a legal hold, or a plugin gives a
-        reason to keep it.
+        An alias points at it, its collection is under a legal hold, a plugin gives a reason to
+        keep it, or a deployment serves or follows it.
     HookError
         A plugin could not answer.
     """

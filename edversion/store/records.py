@@ -97,6 +97,15 @@ class Records:
         """Give all policies of promotion that can be read, in no order."""
         yield from self._all("policies", "policy")
 
+    def write_deployment(self, record: Mapping[str, Any]) -> None:
+        """Write a deployment: a lost catalog must not keep its consumers from starting."""
+        place = f"{_folder(record['project'])}/{_folder(record['name'])}"
+        self._backend.replace(f"deployments/{place}.json", _encoded("deployment", record))
+
+    def deployments(self) -> Iterator[dict[str, Any]]:
+        """Give all deployments that can be read, in no order."""
+        yield from self._all("deployments", "deployment")
+
     def receipts(self) -> Iterator[dict[str, Any]]:
         """Give all receipts that can be read, in no order.
 

@@ -12,6 +12,7 @@ import pytest
 
 from edversion.catalog import Catalog
 
+from .contract_deployments import DeploymentContract
 from .contract_facts import AliasContract, EditContract, MetricContract
 from .contract_history import JournalContract, ReceiptContract
 from .contract_lineage import LineageContract
@@ -34,6 +35,7 @@ class CatalogContract(
     JournalContract,
     ReceiptContract,
     PromotionContract,
+    DeploymentContract,
 ):
     @pytest.fixture
     def catalog(self, catalog_url: str) -> Iterator[Catalog]:

@@ -19,6 +19,7 @@ from edversion.catalog import Catalog
 from edversion.catalog.dialect import SqliteFile, filesystem_of
 from edversion.errors import InvalidInputError, StorageError
 
+from .contract_deployments import add, report
 from .makers import commit, new_run, resolve
 
 
@@ -54,6 +55,44 @@ def test_it_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def moved(path: Path, folder: Path) -> None:
+    """Move a catalog with all its files."""
+    folder.mkdir()
+    for file in path.parent.glob("catalog.db*"):
+        file.rename(folder / file.name)
+
+
+def test_a_file_that_was_moved_away_is_missed_and_not_made_anew(
+    catalog: Catalog, path: Path, tmp_path: Path
+) -> None:
+    """Its connections would else read on in it, and new ones find an empty one."""
+    commit(catalog)
+    moved(path, tmp_path / "away")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="is gone") as caught:
+            resolve(catalog, "knn")
+        assert caught.value.code == "catalog_unreachable"
+    assert not path.exists()
+    assert not Catalog.exists(f"sqlite:///{path}")
+    for file in (tmp_path / "away").iterdir():
+        shutil.copy(file, path.parent)
+    assert resolve(catalog, "knn").number == 0
+    assert commit(catalog, 2).number == 1
+    assert Catalog.exists(f"sqlite:///{path}")
+    assert Catalog.exists("sqlite://")
+
+
+def test_a_file_in_its_place_is_read_from_then_on(
+    catalog: Catalog, path: Path, tmp_path: Path
+) -> None:
+    commit(catalog)
+    moved(path, tmp_path / "away")
+    with Catalog.open(f"sqlite:///{path}") as other:
+        commit(other)
+        commit(other, 2)
+    assert resolve(catalog, "knn").number == 1
+
+
 def statements(catalog: Catalog, work: object) -> list[str]:
     """The statements that some work sends."""
     sent: list[str] = []
@@ -81,6 +120,9 @@ def test_fifty_versions_take_as_many_statements_as_one(catalog: Catalog) -> None
 
 def test_what_is_asked_often_reads_an_index(catalog: Catalog) -> None:
     commit(catalog, aliases=("best",), tags=("a",), metadata={"k": 1})
+    catalog.set_alias("dropout", "knn", "champion", 0, actor="ada")
+    add(catalog)
+    report(catalog, 0)
     catalog.start_run(new_run())
     sent = statements(catalog, lambda: commit(catalog, 2, run="run-0001"))
     for use in (
@@ -93,6 +135,9 @@ def test_what_is_asked_often_reads_an_index(catalog: Catalog) -> None:
         lambda: catalog.recent_manifests("dropout", "knn", limit=5),
         lambda: catalog.known_sizes([1]),
         lambda: catalog.large_files(["x"]),
+        lambda: catalog.followed("dropout", "grader-api"),
+        lambda: report(catalog, 1),
+        lambda: catalog.kept_for(resolve(catalog, "knn:v0")),
     ):
         sent += statements(catalog, use)
     for plan in plans(catalog, sent):

@@ -32,6 +32,7 @@ COMMANDS = {
     "promote": ["model", "--to", "candidate"], "policy": ["show", "model"], "pending": [],
     "approve": ["model", "--for", "candidate", "--reason", "x", "--yes"],
     "rollback": ["model:champion"], "history": ["model:champion"],
+    "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
     "completion": ["zsh"], "version": [],
 }  # fmt: skip
