@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fsspec
 import pytest
 
 import edversion
 from edversion.filesystem import EdversionFileSystem
 from edversion.repository import Repository
 from edversion.run import Run
-
-fsspec.register_implementation("edversion", "edversion.filesystem.EdversionFileSystem")
 
 FILES = {
     "readme.txt": b"marks of two years",

@@ -7,8 +7,11 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import fsspec
@@ -55,6 +58,20 @@ def test_a_run_has_used_what_is_opened_in_it_once(
     assert asked == [marks]
     assert [each.reference for each in model.ancestors().versions] == [marks.reference]
     files.cat(PATH)
+    assert users(marks) == [run.id]
+
+
+def test_what_threads_read_counts_for_the_run_that_made_the_file_system(
+    repository: Repository, marks: edversion.Version
+) -> None:
+    """Arrow and others call from threads of their own, which are in no run."""
+    store = repository.location.store
+    with edversion.init("test", store=store) as run, ThreadPoolExecutor(1) as pool:
+        pool.submit(EdversionFileSystem(store=store).cat, PATH).result()
+        assert users(marks) == [run.id]
+        files = EdversionFileSystem(store=store)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(files.cat, PATH).result()
     assert users(marks) == [run.id]
 
 
@@ -174,3 +191,21 @@ def test_other_processes_read_too(
     assert {data for _, data in found} == {FILES["readme.txt"]}
     assert len({pid for pid, _ in found} | {os.getpid()}) == 3
     assert users(marks) == [run.id]
+
+
+def test_fsspec_knows_the_protocol_without_edversion_being_imported(
+    repository: Repository, marks: edversion.Version
+) -> None:
+    code = (
+        "import sys, fsspec\n"
+        "assert not any(name.startswith('edversion') for name in sys.modules)\n"
+        "with fsspec.open(sys.argv[1]) as file: print(file.read().decode())"
+    )
+    (entry,) = entry_points(group="fsspec.specs", name="edversion")
+    assert entry.load() is EdversionFileSystem
+    environment = {**os.environ, "EDVERSION_STORE": repository.location.store}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, f"edversion://{PATH}"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == FILES["readme.txt"].decode() + "\n", done.stderr
