@@ -16,6 +16,7 @@ from edversion.errors import IntegrityError, InvalidInputError, NotFoundError
 from edversion.model import FileEntry, FilePart
 from edversion.reference import check_path, check_paths
 from edversion.store import (
+    Reader,
     Segments,
     SmallFile,
     Store,
@@ -36,11 +37,31 @@ _BUFFER = 1 << 20
 _TOLD = 5  # files that a message names
 
 
-def open_file(store: Store, stored: StoredManifest, path: str) -> BinaryIO:
-    """Open one file; see `Version.open`."""
+def open_file(
+    store: Store,
+    stored: StoredManifest,
+    path: str,
+    moved: Callable[[], StoredManifest | None],
+) -> BinaryIO:
+    """Open one file; see `Version.open`.
+
+    Parameters
+    ----------
+    store, stored
+        Where the bytes are.
+    path : str
+        The file.
+    moved : callable
+        Asked where a pack is gone: gives the manifest that says where its bytes are now.
+    """
     entry, segments = _found(stored, path)
+
+    def elsewhere() -> tuple[Reader, Segments] | None:
+        now = moved()
+        return None if now is None else (store.reader(now), _found(now, path)[1])
+
     if entry.reference is None:
-        raw = StoredFile(store.reader(stored), entry, segments)
+        raw = StoredFile(store.reader(stored), entry, segments, elsewhere)
         return cast(BinaryIO, io.BufferedReader(raw, _BUFFER))
     if entry.digest is not None:
         return open(_cached(store, stored, entry, segments), "rb")

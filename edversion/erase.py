@@ -13,7 +13,13 @@ from dataclasses import dataclass
 
 from edversion.catalog import MANIFEST, Catalog, Erasing, Removal, Swap
 from edversion.digests import canonical_entries, digest_of_bytes
-from edversion.errors import ConflictError, EdversionError, IntegrityError, RefusedError
+from edversion.errors import (
+    ConflictError,
+    EdversionError,
+    IntegrityError,
+    NotFoundError,
+    RefusedError,
+)
 from edversion.model import FileEntry, Version
 from edversion.plugins import Plugins
 from edversion.reference import LATEST
@@ -129,10 +135,9 @@ def erase_version(
         try:
             doomed = catalog.erase(version, swap, how, descendants)
             break
-        except BaseException as error:
+        except (ConflictError, NotFoundError, RefusedError) as error:  # nothing was committed
             discard(store, swap)
-            raced = isinstance(error, ConflictError) and error.code == "repack_raced"
-            if not raced or attempt == _ATTEMPTS - 1:
+            if error.code != "repack_raced" or attempt == _ATTEMPTS - 1:
                 raise
     removed = sum(pack is None for pack in swap.packs.values())
     report = _report(

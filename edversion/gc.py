@@ -8,10 +8,10 @@ died while they wrote is removed at once: their locks tell that they are gone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from edversion.catalog import PACK, Catalog, Removal
+from edversion.catalog import PACK, Catalog, Removal, WornPack
 from edversion.doctor import leftovers, unheard_of
 from edversion.errors import RefusedError
 from edversion.plugins import Plugins
@@ -49,6 +49,11 @@ class GcReport:
         Bytes that came free.
     waiting_size : int
         Bytes of condemned packs that a later gc frees.
+    repacked, repacked_size : int
+        Packs, most of which was dead, that were written anew, and how many bytes fewer are in
+        the new ones. The old ones are removed by a later gc, or at once where there is no grace.
+    unread : mapping of str to str
+        Packs that could not be written anew, and why.
     """
 
     dry_run: bool
@@ -60,6 +65,9 @@ class GcReport:
     leftovers: int
     size: int
     waiting_size: int
+    repacked: int = 0
+    repacked_size: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 def collect_garbage(
@@ -70,8 +78,15 @@ def collect_garbage(
     actor: str,
     grace: timedelta = GRACE,
     dry_run: bool = False,
-) -> GcReport:
+) -> tuple[GcReport, tuple[WornPack, ...]]:
     """Condemn what nobody needs, and remove what was condemned long enough ago.
+
+    Returns
+    -------
+    report : GcReport
+        What was done; nothing is repacked yet.
+    worn : tuple of WornPack
+        Packs that hold bytes of versions that are gone, beside those that are needed.
 
     Raises
     ------
@@ -88,7 +103,7 @@ def collect_garbage(
     if not dry_run:
         destroy(store, catalog, doomed)
     count, left = _sweep(store, catalog, actor, dry_run=dry_run)
-    return GcReport(
+    report = GcReport(
         dry_run=dry_run,
         condemned=collected.condemned,
         removed=collected.removed,
@@ -99,6 +114,7 @@ def collect_garbage(
         size=size + left,
         waiting_size=collected.waiting_size,
     )
+    return report, collected.worn
 
 
 def _check_catalog(store: Store, catalog: Catalog) -> None:

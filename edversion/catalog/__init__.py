@@ -7,11 +7,12 @@ from edversion.catalog.catalog import Catalog
 from edversion.catalog.collecting import MANIFEST, PACK, Collected, Removal
 from edversion.catalog.database import Outdated
 from edversion.catalog.deployments import NewDeployment
+from edversion.catalog.erasing import Erasing
 from edversion.catalog.instances import Followed, InstanceReport
 from edversion.catalog.moves import MoveRequest
 from edversion.catalog.policies import NewPolicy, governing
 from edversion.catalog.promotions import Proposal
-from edversion.catalog.repacking import Erasing, Sharer, Swap
+from edversion.catalog.repacking import Sharer, Swap
 from edversion.catalog.requests import (
     CommitRequest,
     CommitResult,
@@ -24,6 +25,7 @@ from edversion.catalog.requests import (
 )
 from edversion.catalog.retaining import RetentionRecord
 from edversion.catalog.reviving import DeletedVersion
+from edversion.catalog.wear import WornPack
 
 __all__ = [
     "MANIFEST",
@@ -51,5 +53,6 @@ __all__ = [
     "Revision",
     "Sharer",
     "Swap",
+    "WornPack",
     "governing",
 ]

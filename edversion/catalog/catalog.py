@@ -14,6 +14,7 @@ from edversion.catalog.deployments import Deployments
 from edversion.catalog.dialect import SqliteFile, dialect_of
 from edversion.catalog.edges import Edges
 from edversion.catalog.editing import Editing
+from edversion.catalog.erasing import Erasures
 from edversion.catalog.instances import Instances
 from edversion.catalog.journal import Journal
 from edversion.catalog.metrics import Metrics
@@ -29,6 +30,7 @@ from edversion.catalog.reviving import Reviving
 from edversion.catalog.runs import Runs
 from edversion.catalog.schema import prepare
 from edversion.catalog.upkeep import Upkeep
+from edversion.catalog.wear import Wear
 
 __all__ = ["Catalog"]
 
@@ -53,6 +55,8 @@ class Catalog(
     Reviving,
     Retaining,
     Repacking,
+    Erasures,
+    Wear,
     Receipts,
     Restoring,
 ):

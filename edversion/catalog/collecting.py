@@ -32,37 +32,19 @@ from sqlalchemy import (
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.database import Transaction
+from edversion.catalog.needs import HAS_BYTES, IS_NEEDED, NEEDED, PRESENT
 from edversion.catalog.reading import JOINED, VERSIONS, to_versions
 from edversion.catalog.retention_tables import removals
-from edversion.catalog.tables import collections, packs, projects, version_packs, versions
+from edversion.catalog.tables import collections, packs, projects, versions
+from edversion.catalog.wear import WornPack, note_removed, note_worn, worn_by, worn_packs
 from edversion.model import Version
 
-__all__ = [
-    "IS_NEEDED",
-    "MANIFEST",
-    "NEEDED",
-    "PACK",
-    "PRESENT",
-    "Collected",
-    "Collecting",
-    "Removal",
-]
+__all__ = ["MANIFEST", "PACK", "REPLACED", "Collected", "Collecting", "Removal"]
 
-PACK, MANIFEST = "pack", "manifest"
+PACK, MANIFEST, REPLACED = "pack", "manifest", "replaced"
+"""What is removed, and manifests that wait for it: bytes that they name lie elsewhere now."""
 
-NEEDED = versions.c.condemned_at.is_(None)
-"""Versions whose bytes must stay: the live ones, and the deleted ones not yet condemned."""
-
-_WAITS = versions.c.deleted_at.is_not(None) & versions.c.purged_at.is_(None)
-PRESENT = packs.c.removed_at.is_(None)
-"""Packs whose removal was not decided."""
-
-IS_NEEDED = exists(
-    select(literal(1))
-    .select_from(version_packs.join(versions))
-    .where(version_packs.c.pack_id == packs.c.id, NEEDED)
-)
-"""Packs that some version needs."""
+_WAITS = versions.c.deleted_at.is_not(None) & HAS_BYTES
 
 _STREAM = 500
 _WAITING = (
@@ -100,6 +82,10 @@ _MANIFESTS = (
 _PACKS = select(literal(PACK), packs.c.id, literal(0), bindparam("due")).where(
     packs.c.removed_at == bindparam("moment")
 )
+_IS_DUE = removals.c.kind.in_([PACK, MANIFEST])
+_OUTWAITED = update(removals).where(
+    removals.c.kind == REPLACED, removals.c.due_at <= bindparam("until")
+)
 _CROSS_OUT = delete(removals).where(
     removals.c.kind == bindparam("the_kind"),
     removals.c.name == bindparam("the_name"),
@@ -114,8 +100,8 @@ class Removal:
 
     Attributes
     ----------
-    kind : {"pack", "manifest"}
-        What it is.
+    kind : {"pack", "manifest", "replaced"}
+        What it is; the last is a manifest, too, and waits for the end of its grace.
     name : str
         Id of the pack, or digest of the version.
     generation : int
@@ -145,6 +131,8 @@ class Collected:
         Packs that go, and their bytes.
     waiting_size : int
         Bytes of the packs that are condemned and stay for now.
+    worn : tuple of WornPack
+        Packs that hold bytes of versions that are gone, beside those that are needed.
     """
 
     condemned: tuple[str, ...]
@@ -154,6 +142,7 @@ class Collected:
     packs: int
     size: int
     waiting_size: int
+    worn: tuple[WornPack, ...]
 
 
 class _Rehearsed(Exception):  # noqa: N818 - no error: it takes a transaction back
@@ -213,7 +202,7 @@ class Collecting(Area):
             removals.c.kind, removals.c.name
         )
         with self._database.write() as transaction:  # for the time of the catalog
-            due = query.where(removals.c.due_at <= transaction.at)
+            due = query.where(_IS_DUE, removals.c.due_at <= transaction.at)
             return tuple(_removal(row) for row in transaction.execute(due))
 
     def cross_out(self, done: Collection[Removal]) -> None:
@@ -251,13 +240,14 @@ class Collecting(Area):
             for batch in batches([pack for pack in free if pack not in present]):
                 lost = update(packs).where(packs.c.id.in_(batch))
                 transaction.execute(lost.values(condemned_at=at, removed_at=at))
+            note_worn(transaction, worn_by(transaction.connection))
 
 
 def _collect(transaction: Transaction, grace: timedelta, only: Sequence[int] | None) -> Collected:
     at = transaction.at
     _condemn(transaction, only)
     due = at - grace
-    gone = versions.c.condemned_at <= due, versions.c.purged_at.is_(None)
+    gone = versions.c.condemned_at <= due, HAS_BYTES
     transaction.execute(update(versions).where(*gone).values(purged_at=at))
     transaction.execute(
         update(packs).where(packs.c.condemned_at <= due, PRESENT, ~IS_NEEDED).values(removed_at=at)
@@ -265,6 +255,9 @@ def _collect(transaction: Transaction, grace: timedelta, only: Sequence[int] | N
     times = {"due": at, "moment": at}
     for found in (_MANIFESTS, _PACKS):
         transaction.execute(insert(removals).from_select(_COLUMNS, found), times)
+    transaction.execute(_OUTWAITED.values(kind=MANIFEST, due_at=at), {"until": due})
+    note_removed(transaction)
+    note_worn(transaction, worn_by(transaction.connection, at))
     return _summed_up(transaction.connection, at, grace)
 
 
@@ -302,7 +295,7 @@ def _summed_up(connection: Connection, at: datetime, grace: timedelta) -> Collec
         (reference, moment + grace) for reference, moment in _named(connection, stays) if moment
     )
     pending: Select[Any] = select(removals.c.kind, removals.c.name, removals.c.generation).where(
-        removals.c.due_at <= at
+        _IS_DUE, removals.c.due_at <= at
     )
     removed = _sum(packs.c.removed_at == at)
     condemned = _sum(packs.c.condemned_at.is_not(None), PRESENT)
@@ -315,6 +308,7 @@ def _summed_up(connection: Connection, at: datetime, grace: timedelta) -> Collec
         packs=gone.number,
         size=gone.size,
         waiting_size=waits.size,
+        worn=worn_packs(connection),
     )
 
 

@@ -25,6 +25,7 @@ from edversion.catalog.tables import (
     version_packs,
     versions,
 )
+from edversion.catalog.wear import note_worn
 from edversion.digests import canonical_json
 from edversion.errors import ConflictError
 from edversion.model import Version
@@ -297,7 +298,10 @@ def _mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> No
     transaction.execute(
         update(versions).where(versions.c.id == row.id).values(generation=request.generation)
     )
-    transaction.execute(delete(version_packs).where(version_packs.c.version_id == row.id))
+    its = version_packs.c.version_id == row.id
+    former = transaction.execute(select(version_packs.c.pack_id).where(its)).scalars().all()
+    note_worn(transaction, former)  # others may need some of them still
+    transaction.execute(delete(version_packs).where(its))
     _write_packs(transaction, row.id, request)
     transaction.changed(row.id, key_of(row))
     transaction.tell(

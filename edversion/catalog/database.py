@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Pool, bindparam, update
@@ -31,6 +32,7 @@ __all__ = ["Database", "Outdated", "Transaction", "VersionKey"]
 VersionKey = tuple[str, str, int]
 """Project, collection and number: what names a version for ever."""
 
+_BATCH = 10_000  # values in one statement; SQLite takes 32,766 of them
 _NEXT_RECEIPT = (
     update(versions)
     .where(versions.c.id.in_(bindparam("ids", expanding=True)))
@@ -105,8 +107,9 @@ class Transaction:
 
     def finish(self) -> dict[VersionKey, Outdated]:
         """Write what was noted; give the versions that need a new receipt."""
-        if stale := self._stale.keys() - self._created:
-            for row in self.execute(_NEXT_RECEIPT, {"ids": sorted(stale)}):
+        stale = iter(sorted(self._stale.keys() - self._created))
+        while batch := list(islice(stale, _BATCH)):
+            for row in self.execute(_NEXT_RECEIPT, {"ids": batch}):
                 self._outdated[self._stale[row.id]].replaced.add(row.receipt_generation - 1)
         chain.append(self.connection, self._events, self.at)
         return self._outdated

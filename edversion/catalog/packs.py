@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from edversion.catalog.area import Area, batches
+from edversion.catalog.collecting import REPLACED
 from edversion.catalog.finding import collection_place
 from edversion.catalog.reading import LIVE, located
+from edversion.catalog.retention_tables import removals
 from edversion.catalog.runs import run_id_of
 from edversion.catalog.tables import files, packs, run_versions, version_packs, versions
 from edversion.errors import NotFoundError
@@ -107,10 +109,15 @@ class Packs(Area):
             return {row.id: row.size for row in connection.execute(query)}
 
     def named_manifests(self) -> set[tuple[str, int]]:
-        """Give (digest, generation) of the manifests of all versions, the deleted ones too."""
+        """Give (digest, generation) of the manifests of all versions, the deleted ones too.
+
+        With those that wait for their removal, as somebody may still read by them.
+        """
+        present = select(versions.c.digest, versions.c.generation)
+        waiting = select(removals.c.name, removals.c.generation).where(removals.c.kind == REPLACED)
         with self._database.read() as connection:
-            query = select(versions.c.digest, versions.c.generation)
-            return {(row.digest, row.generation) for row in connection.execute(query)}
+            rows = connection.execute(union_all(present, waiting))
+            return {(digest, generation) for digest, generation in rows}
 
     def live_manifests(self) -> set[tuple[str, int]]:
         """Give (digest, generation) of the manifests that live versions need."""

@@ -1,26 +1,27 @@
-"""Let versions be read from packs that were written anew, and erase a version."""
+"""Let versions be read from packs that were written anew."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from edversion.catalog.area import Area, batches
-from edversion.catalog.collecting import MANIFEST, PACK, PRESENT, Removal
+from edversion.catalog.collecting import MANIFEST, PACK, REPLACED, Removal
 from edversion.catalog.database import Transaction, VersionKey
-from edversion.catalog.editing import leave_live
-from edversion.catalog.reading import JOINED, deleted_error, key_of, located, subject_of
+from edversion.catalog.needs import HAS_BYTES
+from edversion.catalog.reading import JOINED, key_of, located
 from edversion.catalog.requests import PackRow
 from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import collections, packs, projects, version_packs, versions
+from edversion.catalog.wear import note_removed
 from edversion.errors import ConflictError
 from edversion.model import Json, Version
 
-__all__ = ["Erasing", "Repacking", "Sharer", "Swap"]
+__all__ = ["Repacking", "Sharer", "Swap", "check_same", "doom", "swap_packs"]
 
 _FEW: Select[Any] = select(
     versions.c.id,
@@ -35,15 +36,13 @@ _SHARERS = (
     .join(version_packs, version_packs.c.version_id == versions.c.id)
     .where(
         version_packs.c.pack_id.in_(bindparam("packs", expanding=True)),
-        versions.c.purged_at.is_(None),
+        HAS_BYTES,
     )
     .order_by(versions.c.id)
 )
 _STREAM = 500
 _ALL = (
-    _FEW.where(versions.c.purged_at.is_(None), versions.c.id > bindparam("after"))
-    .order_by(versions.c.id)
-    .limit(_STREAM)
+    _FEW.where(HAS_BYTES, versions.c.id > bindparam("after")).order_by(versions.c.id).limit(_STREAM)
 )
 _UNNAME = delete(version_packs).where(
     version_packs.c.version_id == bindparam("version"),
@@ -131,15 +130,6 @@ class Swap:
         return tuple(sorted(moving, key=lambda one: one.id))
 
 
-@dataclass(frozen=True, slots=True)
-class Erasing:
-    """Who erases, and why."""
-
-    actor: str
-    reason: str
-    legal_basis: str
-
-
 class Repacking(Area):
     """Change where bytes lie; digests, numbers and facts stay."""
 
@@ -147,21 +137,6 @@ class Repacking(Area):
         """Give the versions that have bytes in some packs, but for one of them."""
         with self._database.read() as connection:
             return _sharers(connection, named, without)
-
-    def held_packs(self, version: Version) -> dict[str, int]:
-        """Give ids and sizes of the packs that may hold bytes of a version.
-
-        Besides those that it names: those that nobody names any more, for versions were stored
-        anew, or read from new packs, since they were written.
-        """
-        with self._database.read() as connection:
-            row = located(connection, version, deleted=True)
-            its = select(version_packs.c.pack_id).where(version_packs.c.version_id == row.id)
-            named = select(version_packs.c.pack_id)
-            query = select(packs.c.id, packs.c.size).where(
-                PRESENT, packs.c.id.in_(its) | packs.c.id.not_in(named)
-            )
-            return {pack.id: pack.size for pack in connection.execute(query)}
 
     def all_sharers(self) -> Iterator[Sharer]:
         """Stream every version that still has its bytes."""
@@ -180,19 +155,11 @@ class Repacking(Area):
         with self._database.read() as connection:
             return int(located(connection, version, deleted=True).id)
 
-    def erased_among(self, found: Iterable[Version]) -> tuple[Version, ...]:
-        """Give those of some versions that were erased."""
-        with self._database.read() as connection:
-            return tuple(
-                version
-                for version in found
-                if located(connection, version, deleted=True).erased_at is not None
-            )
+    def replace_packs(self, swap: Swap, *, grace: timedelta, actor: str) -> tuple[Removal, ...]:
+        """Let versions be read from new packs, and condemn the old ones and their manifests.
 
-    def erase(
-        self, version: Version, swap: Swap, how: Erasing, descendants: Iterable[str]
-    ) -> tuple[Removal, ...]:
-        """Mark a version erased, and let those that shared packs with it be read from new ones.
+        Who has read a manifest before can read by it for a time of grace. Without any, all
+        of it goes at once.
 
         Returns
         -------
@@ -202,53 +169,22 @@ class Repacking(Area):
         Raises
         ------
         ConflictError
-            Another version has come to share a pack meanwhile (code ``repack_raced``).
-        RefusedError
-            An alias points at it (code ``aliased``).
-        NotFoundError
-            It was erased already (code ``version_erased``).
+            Versions that share them have changed meanwhile (code ``repack_raced``).
         """
         with self._database.write() as transaction:
             at = transaction.at
-            row = located(transaction.connection, version, deleted=True)
-            if row.erased_at is not None:
-                raise deleted_error(row)
-            _check_same(transaction, swap)
-            if row.deleted_at is None:
-                leave_live(transaction, row, how.actor, f"erased: {how.reason}")
-            gone = {"condemned_at": at, "removed_at": at}
-            doomed = _swap(transaction, swap, at, gone)
-            if row.purged_at is None:
-                doomed += _doom(transaction, [Removal(MANIFEST, row.digest, row.generation)], at)
-            _mark_erased(transaction, row, how)
-            _tell_descendants(transaction, subject_of(row), descendants, how)
-        return tuple(doomed)
-
-
-def _mark_erased(transaction: Transaction, row: Row[Any], how: Erasing) -> None:
-    at = transaction.at
-    values = {"condemned_at": at, "purged_at": at, "erased_at": at, "erased_by": how.actor}
-    values |= {"erased_reason": how.reason, "erased_basis": how.legal_basis}
-    transaction.execute(update(versions).where(versions.c.id == row.id).values(values))
-    transaction.changed(row.id, key_of(row))
-    known: Json = {"digest": row.digest, "size": row.size, "file_count": row.file_count}
-    transaction.tell(
-        "version.erased",
-        subject_of(row),
-        actor=how.actor,
-        before=known,
-        after={"legal_basis": how.legal_basis},
-        reason=how.reason,
-    )
-
-
-def _tell_descendants(
-    transaction: Transaction, erased: str, descendants: Iterable[str], how: Erasing
-) -> None:
-    """Flag each version that came of the erased one, for ever."""
-    for reference in descendants:
-        told: Json = {"erased": erased, "legal_basis": how.legal_basis}
-        transaction.tell("origin.erased", reference, actor=how.actor, after=told, reason=how.reason)
+            check_same(transaction, swap)
+            gone = {"condemned_at": at} if grace else {"condemned_at": at, "removed_at": at}
+            doomed = swap_packs(transaction, swap, at, gone)
+            if not grace:
+                note_removed(transaction)
+            done: Json = {
+                "packs": len(swap.packs),
+                "versions": len(swap.movers),
+                "size": swap.size,
+            }
+            transaction.tell("gc.repacked", "store", actor=actor, after=done)
+        return () if grace else tuple(doomed)
 
 
 def _sharers(
@@ -265,7 +201,7 @@ def _sharers(
     return frozenset(found.values())
 
 
-def _check_same(transaction: Transaction, swap: Swap) -> None:
+def check_same(transaction: Transaction, swap: Swap) -> None:
     """Refuse where somebody came, went, or was written anew since the packs were copied.
 
     Who went may have been moved by somebody else: what was copied here names packs that the
@@ -278,7 +214,7 @@ def _check_same(transaction: Transaction, swap: Swap) -> None:
         )
 
 
-def _swap(
+def swap_packs(
     transaction: Transaction, swap: Swap, due: datetime, state: Mapping[str, datetime]
 ) -> list[Removal]:
     """Name new packs in place of old ones; give the objects that go."""
@@ -288,10 +224,12 @@ def _swap(
     _place_anew(transaction, swap)
     for pack in swap.packs:
         transaction.execute(_REMOVE.values(state), {"pack": pack})
-    old = [Removal(MANIFEST, one.digest, one.generation) for one in swap.generations]
-    if "removed_at" in state:
+    at_once = "removed_at" in state
+    kind = MANIFEST if at_once else REPLACED
+    old = [Removal(kind, one.digest, one.generation) for one in swap.generations]
+    if at_once:
         old += [Removal(PACK, pack, 0) for pack in swap.packs]
-    return _doom(transaction, old, due)
+    return doom(transaction, old, due)
 
 
 def _place_anew(transaction: Transaction, swap: Swap) -> None:
@@ -311,7 +249,7 @@ def _place_anew(transaction: Transaction, swap: Swap) -> None:
             transaction.execute(statement, rows)
 
 
-def _doom(transaction: Transaction, doomed: Iterable[Removal], due: datetime) -> list[Removal]:
+def doom(transaction: Transaction, doomed: Iterable[Removal], due: datetime) -> list[Removal]:
     """Write down what is to be deleted from the store; somebody may have done so already."""
     going = list(dict.fromkeys(doomed))
     for one in going:

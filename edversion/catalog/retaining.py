@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from edversion.catalog.area import Area, batches
-from edversion.catalog.collecting import IS_NEEDED, PRESENT
 from edversion.catalog.finding import collection_place
+from edversion.catalog.needs import IS_NEEDED, PRESENT
 from edversion.catalog.reading import located
 from edversion.catalog.retention_tables import retention_policies
 from edversion.catalog.tables import collections, packs, projects, versions

@@ -13,7 +13,8 @@ __all__ = ["removals", "retention_policies"]
 
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
-# Objects that are to be deleted, so that a crash in the middle of it forgets none.
+# Objects that are to be deleted, so that a crash in the middle of it forgets none; manifests
+# that wait for it (`replaced`, since `due_at`), and packs of which something died (`worn`).
 removals = Table(
     "removals",
     schema,

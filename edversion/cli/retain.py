@@ -185,15 +185,22 @@ def _show_erased(screen: Screen, report: Erasure) -> None:
     show_default=True,
     help="How long condemned bytes can still be brought back: 12h, 7d, 2w; 0: not at all.",
 )
+@click.option(
+    "--repack/--no-repack",
+    default=True,
+    show_default=True,
+    help="Write packs anew that are mostly dead, where more comes free than is written.",
+)
 @pass_session
-def gc(session: Session, dry_run: bool, grace: timedelta) -> None:
+def gc(session: Session, dry_run: bool, grace: timedelta, repack: bool) -> None:
     """Give back the bytes that no version needs.
 
     Safe beside writers at work. Deleted versions are condemned first, and removed by a later
-    call once the time of grace is over. Until then 'edversion restore' brings them back.
+    call once the time of grace is over. Until then 'edversion restore' brings them back. What
+    is left of packs that are mostly dead is moved to new ones.
     """
     with session.repository() as repository, busy("collecting garbage"):
-        report = repository.gc(grace=grace, dry_run=dry_run)
+        report = repository.gc(grace=grace, dry_run=dry_run, repack=repack)
     session.answer(plain(report), lambda screen: _show_gc(screen, report))
 
 
@@ -215,6 +222,12 @@ def _show_gc(screen: Screen, report: GcReport) -> None:
     if report.waiting_size:
         parts.append(f"{size(report.waiting_size)} in packs wait for the end of their grace")
     screen.line("; ".join(parts))
+    if report.repacked:
+        verb = "would be written" if report.dry_run else "written"
+        count, fewer = counted(report.repacked, "mostly dead pack"), size(report.repacked_size)
+        screen.line(f"{count} {verb} anew, {fewer} smaller")
+    for pack, why in report.unread.items():
+        screen.line(f"pack {pack} cannot be written anew: {why}")
 
 
 @click.group(cls=Group, invoke_without_command=True)

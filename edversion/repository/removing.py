@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from edversion import erase, gc, retain
+from edversion import compact, erase, gc, retain
 from edversion.catalog import DeletedVersion, Erasing, NewRun, RetentionRecord
 from edversion.environment import actor
 from edversion.errors import InvalidInputError
@@ -160,12 +161,15 @@ class Removing(Serving, Recording):
         self.write_receipts()
         return self.version(version)
 
-    def gc(self, *, grace: timedelta = gc.GRACE, dry_run: bool = False) -> gc.GcReport:
+    def gc(
+        self, *, grace: timedelta = gc.GRACE, dry_run: bool = False, repack: bool = True
+    ) -> gc.GcReport:
         """Give back the bytes that no version needs, beside writers at work.
 
         Deleted versions are condemned first. A later call removes their bytes, once the time
         of grace is over; until then they can be restored, and new versions may reuse what
-        they hold.
+        they hold. Packs that are mostly dead by then are written anew, where more comes free
+        than has to be written.
 
         Parameters
         ----------
@@ -173,6 +177,8 @@ class Removing(Serving, Recording):
             How long condemned bytes stay; a day where left out. With 0 they go at once.
         dry_run : bool
             Whether only to say what would go.
+        repack : bool
+            Whether to look at packs that are partly dead.
 
         Raises
         ------
@@ -196,9 +202,27 @@ class Removing(Serving, Recording):
         """
         if grace < timedelta(0):
             raise InvalidInputError(f"grace must not be negative: {grace}", code="illegal_span")
-        return gc.collect_garbage(
+        report, worn = gc.collect_garbage(
             self.store, self.catalog, self.plugins, actor=actor(), grace=grace, dry_run=dry_run
         )
+        if not repack:
+            return report
+        compactor = compact.Compactor(
+            self.store, self.catalog, actor(), grace, partial(self._working, job_type="gc")
+        )
+        if dry_run:
+            steps = compactor.foresee(worn, report.removed)
+        else:
+            steps = compactor.run(worn, self._settle)
+        for step in steps:
+            report = _with_repacked(report, step, at_once=not grace)
+        return report
+
+    def _settle(self, step: compact.Step) -> None:
+        """Write receipts of versions that moved, before what the former ones name is deleted."""
+        self.write_receipts()
+        destroy(self.store, self.catalog, step.doomed)
+        self.forget_manifests()
 
     def erase(
         self, reference: Subject, *, reason: str, legal_basis: str, dry_run: bool = False
@@ -297,3 +321,16 @@ class Removing(Serving, Recording):
             self.end_run(id, "failed", repr(error))
             raise
         self.end_run(id, "finished")
+
+
+def _with_repacked(report: gc.GcReport, step: compact.Step, *, at_once: bool) -> gc.GcReport:
+    """Count what was repacked; the old packs are gone, or wait for the end of their grace."""
+    return replace(
+        report,
+        packs=report.packs + (step.packs if at_once else 0),
+        size=report.size + (step.freed if at_once else 0),
+        waiting_size=report.waiting_size + (0 if at_once else step.old_size),
+        repacked=report.repacked + step.packs,
+        repacked_size=report.repacked_size + step.freed,
+        unread={**report.unread, **step.unread},
+    )

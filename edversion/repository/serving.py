@@ -52,7 +52,8 @@ class Serving(Area):
 
     def open_file(self, version: Version, path: str) -> BinaryIO:
         """Open one file."""
-        return checkout.open_file(self.store, self.stored(version), path)
+        stored, moved = self.stored(version), lambda: self._moved(version)
+        return checkout.open_file(self.store, stored, path, moved)
 
     def parts_of(self, version: Version, path: str) -> tuple[FilePart, ...]:
         """Give the stretches in which one file is stored."""
@@ -77,8 +78,8 @@ class Serving(Area):
     def verify_copy(self, version: Version, root: str | Path | None) -> None:
         """Check the stored bytes, or a copy."""
         if root is None:
-            fresh = self.store.read_manifest(version.digest, version.generation)
-            verify.verify_stored(fresh, self.store)
+            self._manifests.pop((version.digest, version.generation), None)  # it is proved, too
+            self._reading(version, lambda stored: verify.verify_stored(stored, self.store))
         else:
             verify.verify_copy(version, self.stored(version), Path(root))
 
@@ -119,11 +120,28 @@ class Serving(Area):
         try:
             return read(self.stored(version))
         except IntegrityError as error:
-            key = version.digest, version.generation
-            self._manifests.pop(key, None)
-            if error.code != "pack_missing" or self.store.has_manifest(*key):
+            moved = self._moved(version) if error.code == "pack_missing" else None
+            if moved is None:
                 raise
-        return read(self.stored(version))
+        return read(moved)
+
+    def _moved(self, version: Version) -> StoredManifest | None:
+        """Give the manifest that tells where bytes are now; None where they were not moved.
+
+        The one by which they were looked for may be there still, and name a pack that is gone.
+
+        Raises
+        ------
+        NotFoundError
+            The version was deleted.
+        """
+        key = version.digest, version.generation
+        self._manifests.pop(key, None)
+        now = self.version(version)
+        if now.generation == version.generation:
+            return None
+        self._manifests[key] = self.store.read_manifest(now.digest, now.generation)
+        return self._manifests[key]
 
     def forget_manifests(self) -> None:
         """Read manifests anew from now on: bytes may lie elsewhere."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
+from typing import TypeVar
 
 from edversion.digests import Hasher, checksum, digest_of_bytes
 from edversion.errors import IntegrityError
@@ -17,6 +18,8 @@ from edversion.store.manifests import Segments, SmallFile
 from edversion.store.packs import INLINE, Segment, pack_key
 
 __all__ = ["Reader", "StoredFile"]
+
+T = TypeVar("T")
 
 _WINDOW = 4 << 20
 _GAP = 64 << 10
@@ -145,12 +148,22 @@ class StoredFile(io.RawIOBase):
         The file.
     segments : tuple of Segment
         Its bytes.
+    elsewhere : callable, optional
+        Asked where a pack is gone: says from where these bytes are read now, if they were
+        moved since the file was opened.
     """
 
-    def __init__(self, reader: Reader, entry: FileEntry, segments: Segments) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        entry: FileEntry,
+        segments: Segments,
+        elsewhere: Callable[[], tuple[Reader, Segments] | None] = lambda: None,
+    ) -> None:
         super().__init__()
         self.name = entry.path
         self._reader, self._entry, self._segments = reader, entry, segments
+        self._elsewhere = elsewhere
         self._starts = [0, *accumulate(segment.raw_length for segment in segments)]
         self._position = 0
         self._held: tuple[int, bytes] = (-1, b"")
@@ -180,7 +193,7 @@ class StoredFile(io.RawIOBase):
     def readall(self) -> bytes:
         """Read to the end; from the start on, the whole file's digest is checked too."""
         if self._position == 0:
-            data = self._reader.whole(self._entry, self._segments)
+            data = self._following(lambda: self._reader.whole(self._entry, self._segments))
             self._position = len(data)
             return data
         parts = []
@@ -198,15 +211,36 @@ class StoredFile(io.RawIOBase):
         """Give the next bytes, at most to the end of their segment."""
         if self._position >= self._starts[-1] or length <= 0:
             return memoryview(b"")
-        index = bisect_right(self._starts, self._position) - 1
-        if self._held[0] != index:
-            data = self._reader.raw(self._segments[index], self.name)
-            self._prove(index, data)
-            self._held = index, data
-        start = self._position - self._starts[index]
+        if self._held[0] != self._index():
+            self._held = self._following(self._fetched)
+            self._prove(*self._held)
+        start = self._position - self._starts[self._held[0]]
         part = memoryview(self._held[1])[start : start + length]
         self._position += len(part)
         return part
+
+    def _index(self) -> int:
+        """Give the segment that the position is in."""
+        return bisect_right(self._starts, self._position) - 1
+
+    def _fetched(self) -> tuple[int, bytes]:
+        index = self._index()
+        return index, self._reader.raw(self._segments[index], self.name)
+
+    def _following(self, read: Callable[[], T]) -> T:
+        """Read; once more where the bytes were moved since the file was opened."""
+        try:
+            return read()
+        except IntegrityError as error:
+            found = self._elsewhere() if error.code == "pack_missing" else None
+            if found is None:
+                raise
+        self._reader, self._segments = found
+        self._held = (-1, b"")
+        starts = [0, *accumulate(segment.raw_length for segment in self._segments)]
+        if starts != self._starts:  # cut anew: the parts read so far are no beginning of these
+            self._starts, self._hashed = starts, -1
+        return read()
 
     def _prove(self, index: int, data: bytes) -> None:
         """Check the whole file's digest too, where all segments are read one after the other."""

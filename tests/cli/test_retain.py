@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
+import edversion
+
 
 def test_gc_and_restore_tell_what_happens_to_deleted_versions(work, call):
     assert call("delete", "scores:v1", "--reason", "double", "--yes").code == 0
@@ -92,3 +96,20 @@ def test_erase_destroys_and_names_what_came_of_it(work, call):
     assert call("verify").code == 0
     refused = call("erase", "model", *why, "--yes", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (3, "aliased")
+
+
+def test_gc_says_what_it_writes_anew(work, call):
+    parts = {name: random.Random(name).randbytes(200_000) for name in "abcd"}
+    with edversion.init("school", store=work / ".edversion") as run:
+        for names in ("abcd", "a"):
+            draft = edversion.Artifact("images", "dataset")
+            for name in names:
+                draft.add_bytes(parts[name], name)
+            run.log_artifact(draft)
+        run.repository.delete("images:v0", reason="old")
+    assert "anew" not in call("gc", "--no-repack", "--grace", "0").text
+    said = call("gc", "--dry-run")
+    assert "1 mostly dead pack would be written anew, 600.0 kB smaller" in said.lines
+    done = call("gc", "--json").json
+    assert (done["repacked"], done["repacked_size"], done["unread"]) == (1, 600_000, {})
+    assert call("cat", "images:v1", "a").out == parts["a"]

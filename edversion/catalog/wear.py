@@ -1,0 +1,98 @@
+"""Packs that are worn: some of what they hold belonged to versions that are gone.
+
+How much that is, only manifests tell. So the catalog takes note of a pack whenever a version
+that names it goes, and forgets it once somebody has looked and found it worth keeping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from edversion.catalog.area import Area, batches
+from edversion.catalog.database import Transaction
+from edversion.catalog.needs import HAS_BYTES, IS_NEEDED, PRESENT
+from edversion.catalog.retention_tables import removals
+from edversion.catalog.tables import packs, version_packs, versions
+
+__all__ = ["WORN", "Wear", "WornPack", "note_removed", "note_worn", "worn_by", "worn_packs"]
+
+WORN = "worn"
+
+_IS_WORN = removals.c.kind == WORN
+_WORN = (
+    select(packs.c.id, packs.c.size, removals.c.due_at.label("since"))
+    .join_from(removals, packs, packs.c.id == removals.c.name)
+    .where(_IS_WORN, PRESENT, IS_NEEDED)
+    .order_by(packs.c.created_at, packs.c.id)
+)
+_GONE = (
+    select(packs.c.id)
+    .distinct()
+    .select_from(version_packs.join(versions).join(packs))
+    .where(~HAS_BYTES, PRESENT, IS_NEEDED)
+)
+_ACCEPT = delete(removals).where(
+    _IS_WORN, removals.c.name == bindparam("pack"), removals.c.due_at == bindparam("since")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WornPack:
+    """A pack of which some version that is gone was a part.
+
+    Attributes
+    ----------
+    id, size : str, int
+        The pack, and its bytes.
+    since : datetime
+        When the last such version went (UTC).
+    """
+
+    id: str
+    size: int
+    since: datetime
+
+
+class Wear(Area):
+    """Judge packs that are worn."""
+
+    def worn_packs(self) -> tuple[WornPack, ...]:
+        """Give packs that some version needs, and that were not looked at since another went."""
+        with self._database.read() as connection:
+            return worn_packs(connection)
+
+    def accept_wear(self, looked_at: Iterable[WornPack]) -> None:
+        """Leave packs as they are until more of them goes, or has gone since they were found."""
+        rows = [{"pack": pack.id, "since": pack.since} for pack in looked_at]
+        if rows:
+            with self._database.write() as transaction:
+                transaction.execute(_ACCEPT, rows)
+
+
+def worn_packs(connection: Connection) -> tuple[WornPack, ...]:
+    """Give packs to look at, oldest first: neighbours in time are of the same versions."""
+    return tuple(WornPack(row.id, row.size, row.since) for row in connection.execute(_WORN))
+
+
+def worn_by(connection: Connection, moment: datetime | None = None) -> list[str]:
+    """Give packs that some version needs and another one, gone at a moment or ever, does not."""
+    query = _GONE if moment is None else _GONE.where(versions.c.purged_at == moment)
+    return list(connection.execute(query).scalars())
+
+
+def note_worn(transaction: Transaction, worn: Iterable[str]) -> None:
+    """Take note that something of packs is not needed any more."""
+    for batch in batches(worn):
+        transaction.execute(delete(removals).where(_IS_WORN, removals.c.name.in_(batch)))
+        rows = [{"kind": WORN, "name": pack, "generation": 0} for pack in batch]
+        transaction.execute(insert(removals), [row | {"due_at": transaction.at} for row in rows])
+
+
+def note_removed(transaction: Transaction) -> None:
+    """Forget the packs that this transaction removes."""
+    removed = select(packs.c.id).where(packs.c.removed_at == transaction.at)
+    transaction.execute(delete(removals).where(_IS_WORN, removals.c.name.in_(removed)))
