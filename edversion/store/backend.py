@@ -11,12 +11,12 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from edversion.errors import StorageError
 from edversion.store.failures import storage_errors
 
-__all__ = ["Backend", "LocalBackend", "ObjectBackend", "open_backend"]
+__all__ = ["Backend", "LocalBackend", "open_backend", "read_exactly", "write_fully"]
 
 _WRITTEN_AT_ONCE = 256 << 10
 _NO_LINKS = {1, 95, 38, 45}  # EPERM, EOPNOTSUPP, ENOSYS, ENOTSUP: file systems without hard links
@@ -172,78 +172,6 @@ class LocalBackend:
         self._made.add(folder)
 
 
-class ObjectBackend:
-    """Objects behind an fsspec file system.
-
-    Parameters
-    ----------
-    url : str
-        Root of the store, e.g. ``memory://team``.
-    """
-
-    def __init__(self, url: str) -> None:
-        import fsspec
-
-        self.url = url.rstrip("/")
-        self._fs: Any
-        self._fs, self._root = fsspec.core.url_to_fs(self.url)
-
-    def local_path(self, key: str) -> None:  # noqa: ARG002 - the protocol's signature
-        """Give the object's local path, where it has one."""
-        return
-
-    def create(self, key: str, data: bytes, *, durable: bool = True) -> bool:  # noqa: ARG002
-        """Write a new object; False where one of that key exists, which is left alone."""
-        with storage_errors(f"writing {key} to {self.url}"):
-            try:
-                self._fs.pipe_file(self._path(key), data, mode="create")
-            except FileExistsError:
-                return False
-            return True
-
-    def replace(self, key: str, data: bytes) -> None:
-        """Write an object, over an older one if there is any."""
-        with storage_errors(f"writing {key} to {self.url}"):
-            self._fs.pipe_file(self._path(key), data)
-
-    def publish(self, temporary: Path, key: str) -> None:
-        """Make a finished local file an object; the temporary file is gone afterwards."""
-        with storage_errors(f"writing {key} to {self.url}"):
-            self._fs.put_file(str(temporary), self._path(key))
-            temporary.unlink()
-
-    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
-        """Read an object's bytes, or a range of them."""
-        end = None if length is None else offset + length
-        data: bytes = self._fs.cat_file(self._path(key), start=offset, end=end)
-        return data
-
-    def size(self, key: str) -> int | None:
-        """Give an object's bytes, or None where there is none."""
-        try:
-            return int(self._fs.size(self._path(key)))
-        except FileNotFoundError:
-            return None
-
-    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Give keys and sizes of all objects below a folder, in no order."""
-        skip = len(self._root.rstrip("/")) + 1
-        try:
-            found = self._fs.find(self._path(prefix), detail=True)
-        except FileNotFoundError:
-            return
-        for path, info in found.items():
-            yield path[skip:], int(info["size"])
-
-    def delete(self, key: str) -> None:
-        """Remove an object; no error where there is none."""
-        with storage_errors(f"deleting {key} from {self.url}"), suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(key))
-
-    def _path(self, key: str) -> str:
-        return f"{self._root.rstrip('/')}/{key}"
-
-
 def open_backend(url: str) -> Backend:
     """Give the backend of a store's URL or folder.
 
@@ -257,6 +185,8 @@ def open_backend(url: str) -> Backend:
         return LocalBackend(Path(url).absolute())
     if protocol in ("file", "local"):
         return LocalBackend(Path(rest))
+    from edversion.store.objects import ObjectBackend
+
     try:
         return ObjectBackend(url)
     except (ImportError, ValueError) as error:

@@ -11,6 +11,8 @@ import pytest
 
 from edversion.run import Run
 from edversion.testing import object_keys
+from edversion.testing.serving import Server
+from tests.store.buckets import fresh_s3, server
 
 
 def descriptors() -> int:
@@ -29,3 +31,16 @@ def nothing_stays(run: Run) -> Iterator[None]:
     assert object_keys(store, "manifests") == manifests
     assert list(store.leftovers()) == []
     assert run.repository.verify() == ()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Give a server that speaks S3."""
+    return server("s3", tmp_path_factory)
+
+
+@pytest.fixture
+def s3_url(s3_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Give the URL of a store that does not exist yet, in a bucket of its own."""
+    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
+    return fresh_s3(monkeypatch, s3_server.url)

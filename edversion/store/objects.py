@@ -1,0 +1,207 @@
+"""Objects behind an fsspec file system: S3, Google Cloud Storage, Azure, memory, and others.
+
+Never trusted are: listings that fsspec remembers, an answer that was lost on its way, and that
+a file system opened before a fork works after it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edversion.errors import StorageError
+from edversion.store.retrying import Patience, already_exists, range_refused
+
+__all__ = ["ObjectBackend"]
+
+Result = TypeVar("Result")
+
+_PART = 16 << 20
+_PARTS_AT_ONCE = 8
+_ABFS = {"max_concurrency": _PARTS_AT_ONCE}
+_S3 = {"chunksize": _PART, "max_concurrency": _PARTS_AT_ONCE}
+_UPLOAD: dict[str, dict[str, Any]] = {
+    "s3": _S3, "s3a": _S3, "gs": {"chunksize": _PART}, "gcs": {"chunksize": _PART},
+    "abfs": _ABFS, "abfss": _ABFS, "az": _ABFS,
+}  # fmt: skip
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # Three tries of each request by botocore, and none on top of them by s3fs: see `_opened`.
+    "s3": {"config_kwargs": {"retries": {"mode": "standard", "max_attempts": 3}}},
+    "abfs": {"connection_timeout": 10, "read_timeout": 60, "assume_container_exists": True},
+}
+_OPTIONS |= {"s3a": _OPTIONS["s3"], "abfss": _OPTIONS["abfs"], "az": _OPTIONS["abfs"]}
+
+
+class ObjectBackend:
+    """Objects behind an fsspec file system.
+
+    Parameters
+    ----------
+    url : str
+        Root of the store, e.g. ``s3://bucket/prefix``.
+
+    Attributes
+    ----------
+    patience : Patience
+        How long a request is tried again.
+    creates_only : bool
+        Whether the place refuses to write over an object where it is asked to; see `probe`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.patience = Patience()
+        self.creates_only = True
+        self._protocol = url.partition("://")[0]
+        self._opened: tuple[int, Any] = (os.getpid(), self._open())
+        self._root = str(self._fs._strip_protocol(self.url)).rstrip("/")
+
+    def local_path(self, key: str) -> None:  # noqa: ARG002 - the protocol's signature
+        """Give the object's local path, where it has one."""
+        return
+
+    def create(self, key: str, data: bytes, *, durable: bool = True) -> bool:  # noqa: ARG002
+        """Write a new object; False where one of that key exists, which is left alone.
+
+        A put whose answer was lost finds its own object when it is tried again: one that holds
+        just these bytes is as good as written.
+        """
+
+        def put() -> None:
+            if not self.creates_only and self._size(key) is not None:
+                raise FileExistsError(key)
+            try:
+                self._fs.pipe_file(self._path(key), data, mode="create")
+            except Exception as error:
+                if already_exists(error):
+                    raise FileExistsError(key) from error
+                raise
+
+        try:
+            self._write(key, put)
+        except FileExistsError:
+            return self._holds(key, data)
+        return True
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write an object, over an older one if there is any."""
+        self._write(key, lambda: self._fs.pipe_file(self._path(key), data))
+
+    def publish(self, temporary: Path, key: str) -> None:
+        """Make a finished local file an object; the temporary file is gone afterwards.
+
+        Large ones travel in parts, several at once. No other object ever has its name: one of
+        its size is the one that was sent, though the answer was lost.
+        """
+        size = temporary.stat().st_size
+
+        def put() -> None:
+            options = {"mode": "create"} | _UPLOAD.get(self._protocol, {})
+            try:
+                self._fs.put_file(str(temporary), self._path(key), **options)
+            except Exception as error:
+                there = self._size(key)
+                if there == size:
+                    return
+                if there is not None and already_exists(error):
+                    raise StorageError(f"another object has the name {key}", key=key) from error
+                raise
+
+        self._write(key, put)
+        temporary.unlink()
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Read an object's bytes, or a range of them."""
+        end = None if length is None else offset + length
+
+        def get() -> bytes:
+            try:
+                data: bytes = self._fs.cat_file(self._path(key), start=offset, end=end)
+            except Exception as error:
+                if range_refused(error) and (self._size(key) or 0) <= offset:
+                    return b""
+                raise
+            return data
+
+        return b"" if length == 0 else self._do(f"reading {key} from {self.url}", get)
+
+    def size(self, key: str) -> int | None:
+        """Give an object's bytes, or None where there is none."""
+        return self._do(f"looking for {key} at {self.url}", lambda: self._size(key))
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Give keys and sizes of all objects below a folder, in no order."""
+        skip = len(self._root) + 1
+
+        def find() -> dict[str, Any]:
+            try:
+                found: dict[str, Any] = self._fs.find(self._path(prefix), detail=True)
+            except FileNotFoundError:
+                return {}
+            return found
+
+        for path, info in self._do(f"listing {prefix or 'all'} at {self.url}", find).items():
+            if info["type"] == "file":
+                yield str(path)[skip:], int(info["size"])
+
+    def delete(self, key: str) -> None:
+        """Remove an object; no error where there is none."""
+        with suppress(FileNotFoundError):
+            self._do(f"deleting {key} from {self.url}", lambda: self._fs.rm_file(self._path(key)))
+
+    @property
+    def _fs(self) -> Any:
+        """The file system; a forked process opens its own, as connections cannot be shared."""
+        if self._opened[0] != os.getpid():
+            self._opened = (os.getpid(), self._open())
+        return self._opened[1]
+
+    def _open(self) -> Any:
+        import fsspec
+
+        cls = fsspec.get_filesystem_class(self._protocol)
+        given = {**_OPTIONS.get(self._protocol, {}), **cls._get_kwargs_from_urls(self.url)}
+        for name in (*_names(cls.protocol), self._protocol):
+            given |= fsspec.config.conf.get(name, {})  # a user's settings before ours
+        # One for all stores of the process that have these settings: to make one takes a second.
+        fs = cls(**given | {"use_listings_cache": False})
+        if self._protocol in _UPLOAD and _UPLOAD[self._protocol] is _S3:
+            fs.retries = 1  # they would multiply the tries of botocore
+        return fs
+
+    def _write(self, key: str, work: Callable[[], object]) -> None:
+        try:
+            self._do(f"writing {key} to {self.url}", work)
+        except FileNotFoundError as error:
+            raise StorageError(
+                f"{self.url} cannot be written: there is no such bucket or container; make it, "
+                "or check the URL",
+                code="no_bucket",
+                url=self.url,
+            ) from error
+
+    def _do(self, doing: str, work: Callable[[], Result]) -> Result:
+        return self.patience.insist(doing, work)
+
+    def _size(self, key: str) -> int | None:
+        try:
+            info = self._fs.info(self._path(key))
+        except FileNotFoundError:
+            return None
+        return int(info["size"]) if info["type"] == "file" else None
+
+    def _holds(self, key: str, data: bytes) -> bool:
+        """Tell whether an object that is there already is just what was to be written."""
+        with suppress(FileNotFoundError):
+            return self.read(key) == data
+        return False
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}" if key else self._root
+
+
+def _names(protocol: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (protocol,) if isinstance(protocol, str) else protocol

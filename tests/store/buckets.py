@@ -1,0 +1,51 @@
+"""Buckets on servers of this machine, reached as a user reaches them: by a URL and settings."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import fsspec
+import pytest
+
+from edversion.testing.serving import Server, serve
+
+KEY = "not-a-key"  # the servers ask nobody who they are
+ENVIRONMENT = {
+    # Nothing may look for credentials, neither on this machine nor on the network.
+    "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY, "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "NO_GCE_CHECK": "true",
+}  # fmt: skip
+
+
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """Give a folder that all workers of one test run share."""
+    base = factory.getbasetemp()
+    return base.parent if base.name.startswith("popen-") else base
+
+
+def server(kind: str, factory: pytest.TempPathFactory) -> Server:
+    """Give a server of the test run; what it takes may be missing, which is no failure."""
+    try:
+        return serve(kind, shared(factory))
+    except ImportError as error:
+        pytest.skip(f"no {kind} server: {error}")
+
+
+def point(patch: pytest.MonkeyPatch, kind: str, url: str) -> None:
+    """Let the file system of a kind speak to a server, in this process and its children."""
+    for name, value in ENVIRONMENT.items():
+        patch.setenv(name, value)
+    if kind == "s3":
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        patch.setitem(fsspec.config.conf, "s3", {"endpoint_url": url})
+
+
+def fresh_s3(patch: pytest.MonkeyPatch, url: str) -> str:
+    """Make a bucket, and give the URL of a prefix in it."""
+    point(patch, "s3", url)
+    name = f"b{secrets.token_hex(8)}"
+    urlopen(Request(f"{url}/{name}", method="PUT")).close()
+    return f"s3://{name}/team/store"
