@@ -11,6 +11,7 @@ from typing import IO, Any, cast
 
 from edversion.digests import digest_of_bytes, manifest_of
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
+from edversion.folders import FolderFiles
 from edversion.metadata import check_text, clean_metadata
 from edversion.model import Manifest, Version
 from edversion.reference import (
@@ -86,7 +87,7 @@ class Artifact:
         self._origins: dict[tuple[Version, str], None] = {}
 
     def __repr__(self) -> str:
-        return f"Artifact({self.name!r}, type={self.type!r}, files={len(self._tree.sources)})"
+        return f"Artifact({self.name!r}, type={self.type!r}, files={len(self._tree)})"
 
     @property
     def description(self) -> str | None:
@@ -114,6 +115,11 @@ class Artifact:
     def sources(self) -> Mapping[str, Source]:
         """Where the bytes of each path come from."""
         return self._tree.sources
+
+    @property
+    def parts(self) -> tuple[list[FolderFiles], Mapping[str, Source]]:
+        """The same, for who logs it: files in columns, folder by folder, and all others."""
+        return self._tree.parts()
 
     @property
     def derived_from(self) -> tuple[Version, ...]:
@@ -144,7 +150,7 @@ class Artifact:
     @property
     def size(self) -> int:
         """Bytes of all entries whose size is known."""
-        return sum(source.size or 0 for source in self._tree.sources.values())
+        return self._tree.size
 
     @property
     def logged(self) -> Version | None:
@@ -202,9 +208,8 @@ class Artifact:
         """
         self._check_open()
         prefix = "" if name is None else check_path(name) + "/"
-        found, sources = scan_folder(os.fspath(path))
-        paths = check_paths([prefix + relative for relative in found] if prefix else found)
-        self._tree.put_all(paths, sources, overwrite=overwrite)
+        found = [_placed(files, prefix) for files in scan_folder(os.fspath(path))]
+        self._tree.put_all(found, overwrite=overwrite)
 
     def add_reference(
         self, url: str, name: str | None = None, *, checksum: bool = False, overwrite: bool = False
@@ -390,3 +395,9 @@ class Artifact:
                 code="draft_logged",
                 version=self._logged.reference,
             )
+
+
+def _placed(files: FolderFiles, prefix: str) -> FolderFiles:
+    """Give files their legal paths in the artifact, below a folder of it."""
+    within = prefix + files.paths[0].removesuffix(files.names[0])
+    return files.moved_to(check_paths(files.names, within))

@@ -23,6 +23,7 @@ from edversion.store import (
     StoredFile,
     StoredManifest,
     check_reference,
+    collector_paused,
     copying,
     open_external,
     storage_errors,
@@ -122,8 +123,8 @@ def download(
         Told the bytes of each file that is done.
     """
     wanted = _selected(stored, paths)
-    small = [index for index in wanted if stored.is_small(index)]
-    with storage_errors(f"writing to {root}"), Folders(root) as folders:
+    small = stored.small_among(wanted)
+    with collector_paused(), storage_errors(f"writing to {root}"), Folders(root) as folders:
         work = _Download(store, stored, folders, progress or _silent)
         work.small(stored.small_files(small))
         for index in sorted(set(wanted).difference(small)):
@@ -148,7 +149,7 @@ class _Download:
     def small(self, wanted: Iterable[SmallFile]) -> None:
         """Write files whose verified bytes fit in memory, few reads for many of them."""
         for group in self._reader.small_files(wanted):
-            self._folders.write_all((file.path, data, file.executable) for file, data in group)
+            self._folders.write_all(group)
             self._progress(sum(len(data) for _, data in group))
 
     def large(self, entry: FileEntry, segments: Segments) -> None:

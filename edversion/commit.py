@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from edversion.metadata import clean_metadata
 from edversion.model import Json, Version
 from edversion.plugins import Plugins
 from edversion.reference import check_alias, check_tag
-from edversion.sources import FileSource
 from edversion.store import (
     INLINE_LIMIT,
     LARGE,
@@ -121,7 +119,7 @@ class _Commit:
         self._done = 0
         self._known = KnownDigests(store, rehash=options.rehash)
         self._contents = Contents(
-            draft.sources, self._known, check=not options.noted_now, tell=self._tell
+            *draft.parts, self._known, check=not options.noted_now, tell=self._tell
         )
 
     def run(self) -> CommitResult:
@@ -140,17 +138,17 @@ class _Commit:
 
     def _commit_new(self) -> CommitResult:
         base = self._base()
-        places = self._contents.shared(base)
+        self._contents.share(base)
         ingest = Ingest(
             self._store,
             run=self._options.run,
             base=base,
             split=self._plugins.split,
-            inline=self._contents.fresh(places) <= INLINE_LIMIT,
+            inline=self._contents.fresh <= INLINE_LIMIT,
             progress=self._tell,
         )
         try:
-            stored = self._contents.take_in(ingest, places)
+            stored = self._contents.take_in(ingest)
             reused = base.pack_sizes(stored.placement)
             stored = stored.placed_in({**reused, **ingest.written}, ingest.inline)
             generation = self._put_on_disk(ingest, stored)
@@ -164,10 +162,12 @@ class _Commit:
         """Make packs and manifest durable, side by side: no version names them yet."""
         if not ingest.written:
             ingest.close()  # a pack that stayed empty lets go of its file
+            self._known.remember()
             return self._store.write_manifest(stored)
         with Worker("edversion-sync") as worker:
             packs = worker.submit(ingest.close)
             generation = self._store.write_manifest(stored)
+            self._known.remember()  # while the disk is busy; digests are true without a version
         try:
             packs.result()
         except BaseException:
@@ -290,8 +290,7 @@ class _Commit:
     def _full_request(
         self, stored: StoredManifest, ingest: Ingest, reused: tuple[str, ...], generation: int
     ) -> CommitRequest:
-        rows = stored.rows
-        large = {row[2]: row[1] for row in rows if (row[1] or 0) >= LARGE and len(row) == 3}
+        large = {row[2]: row[1] for row in stored.large_rows()}
         return replace(
             self._request(stored.digest),
             generation=generation,
@@ -306,16 +305,14 @@ class _Commit:
         if not self._plugins.hears("edversion_describe"):
             return {}
         facts: dict[str, Json] = {}
-        for path, source in islice(self._contents.files.items(), _DESCRIBED):
-            if isinstance(source, FileSource):
-                answer = self._plugins.describe(Path(source.path))
-                if answer:
-                    facts[path] = answer
+        for path, file in self._contents.first_files(_DESCRIBED):
+            answer = self._plugins.describe(file)
+            if answer:
+                facts[path] = answer
         return facts
 
     def _remember_packs(self, stored: StoredManifest, ingest: Ingest) -> None:
-        """Keep what is now known of files and of packs that are files by themselves."""
-        self._known.remember()
+        """Keep what is now known of packs that are files by themselves."""
         written = {pack.id for pack in ingest.packs if pack.size >= LARGE}
         whole: dict[Path, str] = {}
         pairs = zip(stored.rows, stored.placement, strict=True) if written else ()

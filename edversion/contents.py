@@ -1,23 +1,25 @@
 """What a draft holds, in the order of the manifest, on its way into the store.
 
 Drafts of a hundred thousand files are common, so whatever is done for each of them is done
-in as few steps as Python allows.
+in columns, folder by folder, in as few steps as Python allows.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from operator import itemgetter, lt
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from edversion.digests import entry_rows
-from edversion.known import KnownDigests
+from edversion.folders import FolderFiles
+from edversion.known import Digests, KnownDigests
+from edversion.model import FileEntry
 from edversion.sources import (
     BytesSource,
     FileSource,
-    ReferenceSource,
     Source,
     StoredSource,
     open_source,
@@ -36,8 +38,12 @@ from edversion.store import (
 
 __all__ = ["Contents"]
 
-_BY_PATH = itemgetter(0)
+T = TypeVar("T")
+
 _BATCH = 4 << 20  # bytes of small files that are in memory together
+
+Places = list[Segments | None]
+"""Where the bytes of each file lie; None where they are not stored yet."""
 
 
 class Contents:
@@ -45,8 +51,10 @@ class Contents:
 
     Parameters
     ----------
-    sources : mapping of str to Source
-        By path.
+    folders : sequence of FolderFiles
+        The files.
+    others : mapping of str to Source
+        All other sources, by path.
     known : KnownDigests
         The stat cache.
     check : bool
@@ -67,137 +75,188 @@ class Contents:
 
     def __init__(
         self,
-        sources: Mapping[str, Source],
+        folders: Sequence[FolderFiles],
+        others: Mapping[str, Source],
         known: KnownDigests,
         *,
         check: bool,
         tell: Callable[[int], None],
     ) -> None:
-        self._sources = dict(sorted(sources.items(), key=_BY_PATH))
+        self._folders = sorted(folders, key=_first_path)
+        self._others = dict(sorted(others.items(), key=itemgetter(0)))
         self._known, self._tell = known, tell
-        self._digests = known.look_up(self._sources, check=check)
-        self._references = _references(self._sources)
-        self._sizes = _sizes(self._sources)
-        self.size: int = sum(filter(None, self._sizes.values()))
+        self._digests = known.look_up(self._folders, check=check)
+        self._entries = {path: source.entry(path) for path, source in self._others.items()}
+        self._places: list[Places] = [[None] * len(files) for files in self._folders]
+        self._other_places: dict[str, Segments | None] = {
+            path: None if entry.reference is None else () for path, entry in self._entries.items()
+        }
+        self._sizes = [files.sizes for files in self._folders]
+        self.size: int = sum(map(sum, self._sizes)) + sum(
+            entry.size or 0 for entry in self._entries.values()
+        )
+        self._paths, self._order = self._sorted()
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return len(self._paths)
 
-    @property
-    def files(self) -> Mapping[str, Source]:
-        """The sources, sorted by path."""
-        return self._sources
+    def first_files(self, count: int) -> Iterator[tuple[str, Path]]:
+        """Give those of the first entries that are files in a folder, each with its path."""
+        first = dict.fromkeys(self._paths[:count])
+        found = {
+            path: Path(files.folder, name)
+            for files in self._folders
+            for path, name in zip(files.paths, files.names, strict=True)
+            if path in first
+        }
+        return ((path, found[path]) for path in first if path in found)
 
     def rows(self) -> list[list[Any]] | None:
         """Give what the canonical form encodes; None while a digest is not known."""
-        if len(self._digests) < len(self._sources):
+        if any(None in digests for digests in self._digests):
             return None
-        digests = self._digests
-        rows: list[list[Any]] = [[path, size, digests[path]] for path, size in self._sizes.items()]
-        if self._references:
-            for row in rows:
-                if row[0] in self._references:
-                    row[:] = entry_rows([self._sources[row[0]].entry(row[0])])[0]
+        entries = self._entries.values()
+        sizes = self._column(self._sizes, (entry.size for entry in entries))
+        digests = self._column(self._digests, (entry.digest for entry in entries))
+        rows: list[list[Any]] = list(map(list, zip(self._paths, sizes, digests, strict=True)))
+        for place, entry in self._references():
+            rows[place] = entry_rows([entry])[0]
         return rows
 
-    def shared(self, base: Base) -> dict[str, Segments]:
-        """Give the places of those paths whose bytes are stored already."""
-        known, digests = base.places, self._digests
-        places = {path: known[digest] for path, digest in digests.items() if digest in known}
-        for path in self._references:
-            places.pop(path, None)
-        for path in digests.keys() - places.keys() - self._references:
-            digest, size = digests[path], self._sizes[path] or 0
-            place = base.file(digest, size) if digest is not None and size >= LARGE else None
-            if place is not None:
-                places[path] = place
-        return places
+    def share(self, base: Base) -> None:
+        """Find the bytes that are stored already."""
+        known = cast("dict[str | None, Segments]", base.places)  # asked for None, it has nothing
+        for digests, places, sizes in self._columns():
+            places[:] = map(known.get, digests)
+            if max(sizes, default=0) >= LARGE:
+                self._share_large(base, digests, places, sizes)
+        for path, entry in self._entries.items():
+            if entry.reference is None and entry.digest is not None:
+                self._other_places[path] = base.file(entry.digest, entry.size or 0)
 
-    def fresh(self, places: Mapping[str, Segments]) -> int:
-        """Give the bytes that are not stored yet, given those that are."""
-        if not places and not self._references:
-            return self.size
-        new = self._sizes.keys() - places.keys() - self._references
-        return sum(self._sizes[path] or 0 for path in new)
-
-    def take_in(self, ingest: Ingest, places: dict[str, Segments]) -> StoredManifest:
-        """Store what is new; give the manifest with every file's place."""
-        self._tell(self.size - self.fresh(places))
-        places |= dict.fromkeys(self._references, ())
-        missing = [path for path in self._sources if path not in places]
-        for batch in _batches(missing, self._sources):
-            if _is_small_file(self._sources[batch[0]]):
-                self._take_together(ingest, batch, places)
-            else:
-                self._take_one(ingest, batch[0], places)
-        rows = self.rows()
-        assert rows is not None
-        sources = self._sources.values()
-        return StoredManifest.of_rows(
-            rows,
-            [places[path] for path in self._sources],
-            [index for index, source in enumerate(sources) if source.executable],
-            reference_facts(
-                (index, source.file)
-                for index, source in enumerate(sources if self._references else ())
-                if isinstance(source, ReferenceSource)
-            ),
+    @property
+    def fresh(self) -> int:
+        """Bytes that are not stored yet."""
+        missing = (
+            size
+            for _, places, sizes in self._columns()
+            for size, place in zip(sizes, places, strict=True)
+            if place is None
+        )
+        others = self._other_places.items()
+        return sum(missing) + sum(
+            self._entries[path].size or 0 for path, place in others if place is None
         )
 
-    def _take_one(self, ingest: Ingest, path: str, places: dict[str, Segments]) -> None:
-        source, now = self._sources[path], coarse_now()
-        digest, places[path] = _stored(ingest, path, source)
-        self._digests[path] = digest
-        if isinstance(source, FileSource):
-            self._known.learn([source], [digest], now)
+    def take_in(self, ingest: Ingest) -> StoredManifest:
+        """Store what is new; give the manifest with every file's place."""
+        self._tell(self.size - self.fresh)
+        for files, columns in zip(self._folders, self._columns(), strict=True):
+            self._take_folder(ingest, files, *columns)
+        for path, source in self._others.items():
+            if self._other_places[path] is None:
+                _, self._other_places[path] = _stored(ingest, path, source)
+        rows = self.rows()
+        assert rows is not None
+        places = self._column(self._places, self._other_places.values())
+        return StoredManifest.of_rows(
+            rows,
+            cast("list[Segments]", places),
+            self._executable(),
+            reference_facts(self._references()),
+        )
 
-    def _take_together(
-        self, ingest: Ingest, paths: Sequence[str], places: dict[str, Segments]
+    def _columns(self) -> Iterable[tuple[Digests, Places, list[int]]]:
+        return zip(self._digests, self._places, self._sizes, strict=True)
+
+    def _column(self, parts: Iterable[Iterable[T]], others: Iterable[T]) -> list[T]:
+        """Put the columns of all folders and of the others together, in the manifest's order."""
+        values = [*chain.from_iterable(parts), *others]
+        return values if self._order is None else [values[place] for place in self._order]
+
+    def _sorted(self) -> tuple[list[str], list[int] | None]:
+        """Give all paths sorted, and where each was; None where they were sorted."""
+        paths = [*chain.from_iterable(files.paths for files in self._folders), *self._others]
+        if all(map(lt, paths, islice(paths, 1, None))):
+            return paths, None
+        order = sorted(range(len(paths)), key=paths.__getitem__)
+        return [paths[place] for place in order], order
+
+    def _references(self) -> list[tuple[int, FileEntry]]:
+        """Give the entries whose bytes stay elsewhere, each with its place in the manifest."""
+        entries = {path: one for path, one in self._entries.items() if one.reference is not None}
+        if not entries:
+            return []
+        return [(at, entries[path]) for at, path in enumerate(self._paths) if path in entries]
+
+    def _executable(self) -> list[int]:
+        """Give the places in the manifest of what the owner may execute."""
+        runnable = {files.paths[at] for files in self._folders for at in files.executable}
+        runnable.update(path for path, source in self._others.items() if source.executable)
+        return [at for at, path in enumerate(self._paths) if path in runnable] if runnable else []
+
+    def _share_large(
+        self, base: Base, digests: Digests, places: Places, sizes: Sequence[int]
     ) -> None:
-        """Store small files of one folder."""
-        files = [cast(FileSource, self._sources[path]) for path in paths]
+        """Look for large files in the whole repository."""
+        for at, digest in enumerate(digests):
+            if digest is not None and places[at] is None and sizes[at] >= LARGE:
+                places[at] = base.file(digest, sizes[at])
+
+    def _take_folder(
+        self,
+        ingest: Ingest,
+        files: FolderFiles,
+        digests: Digests,
+        places: Places,
+        sizes: Sequence[int],
+    ) -> None:
+        """Store what is new in one folder: its small files together."""
+        missing = [at for at, place in enumerate(places) if place is None]
+        if not missing:
+            return
         now = coarse_now()
-        digests, found = ingest.small_files(read_together(files), [file.filename for file in files])
-        for file, digest in zip(files, digests, strict=True):
-            if file.digest is not None and file.digest != digest:
-                raise source_changed(file.path)
-        self._digests.update(zip(paths, digests, strict=True))
-        places.update(zip(paths, found, strict=True))
+        for batch in _batches(missing, sizes):
+            if sizes[batch[0]] < LARGE:
+                self._take_together(ingest, files, batch, (digests, places))
+            else:
+                at = batch[0]
+                digests[at], places[at] = _stored(ingest, files.paths[at], files.source(at))
         self._known.learn(files, digests, now)
 
+    def _take_together(
+        self,
+        ingest: Ingest,
+        files: FolderFiles,
+        batch: Sequence[int],
+        columns: tuple[Digests, Places],
+    ) -> None:
+        names = [files.names[at] for at in batch]
+        contents = read_together(files.folder, names, [files.stats[at] for at in batch])
+        digests, places = columns
+        for at, digest, place in zip(batch, *ingest.small_files(contents, names), strict=True):
+            if files.read.get(at, digest) != digest:
+                raise source_changed(f"{files.folder}/{files.names[at]}")
+            digests[at], places[at] = digest, place
 
-def _is_small_file(source: Source) -> bool:
-    return isinstance(source, FileSource) and source.stat.size < LARGE
+
+def _first_path(files: FolderFiles) -> str:
+    return files.paths[0]
 
 
-def _sizes(sources: Mapping[str, Source]) -> dict[str, int | None]:
-    only_files = set(map(type, sources.values())) <= {FileSource}
-    size = attrgetter("stat.size" if only_files else "size")
-    return dict(zip(sources, map(size, sources.values()), strict=True))
-
-
-def _references(sources: Mapping[str, Source]) -> set[str]:
-    if ReferenceSource not in set(map(type, sources.values())):
-        return set()
-    return {path for path, source in sources.items() if isinstance(source, ReferenceSource)}
-
-
-def _batches(paths: Sequence[str], sources: Mapping[str, Source]) -> Iterator[list[str]]:
-    """Put small files of one folder together; all others are alone."""
-    batch: list[str] = []
-    folder, size = "", 0
-    for path in paths:
-        source = sources[path]
-        if not _is_small_file(source):
-            yield [path]
+def _batches(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Put small files together; large ones are alone."""
+    batch: list[int] = []
+    size = 0
+    for at in places:
+        if sizes[at] >= LARGE:
+            yield [at]
             continue
-        source = cast(FileSource, source)
-        if batch and (source.folder != folder or size >= _BATCH):
+        batch.append(at)
+        size += sizes[at]
+        if size >= _BATCH:
             yield batch
             batch, size = [], 0
-        folder = source.folder
-        batch.append(path)
-        size += source.stat.size
     if batch:
         yield batch
 

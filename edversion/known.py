@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from itertools import compress, groupby
-from operator import attrgetter, eq
 from typing import cast
 
-from edversion.sources import FileSource, Source
-from edversion.store import Listing, Stat, Store, coarse_now, surely_settled
+from edversion.folders import FolderFiles
+from edversion.store import Listing, Store, coarse_now, unsettled
 
-__all__ = ["KnownDigests"]
+__all__ = ["Digests", "KnownDigests"]
 
-_FOLDER, _FILENAME, _STAT = map(attrgetter, ("folder", "filename", "stat"))
-_DIGEST, _CHANGED = map(attrgetter, ("digest", "stat.ctime_ns"))
 _MAX_NAMES = 100_000
+
+Digests = list[str | None]
+"""One for each file of a folder, in the order of its columns; None where it is not known."""
 
 
 class KnownDigests:
@@ -34,16 +33,15 @@ class KnownDigests:
     def __init__(self, store: Store, *, rehash: bool) -> None:
         self._store, self._rehash = store, rehash
         self._remembered: dict[str, Listing] = {}
-        self._present: dict[str, list[str]] = {}
-        self._learned: dict[str, dict[str, tuple[str, Stat]]] = {}
+        self._learned: dict[str, tuple[FolderFiles, Digests, int]] = {}
 
-    def look_up(self, sources: Mapping[str, Source], *, check: bool) -> dict[str, str | None]:
-        """Give the digests that are known, by path; None for references without one.
+    def look_up(self, folders: Sequence[FolderFiles], *, check: bool) -> list[Digests]:
+        """Give the digests that are known, folder by folder.
 
         Parameters
         ----------
-        sources : mapping of str to Source
-            A draft's sources, by path.
+        folders : sequence of FolderFiles
+            The files of a draft.
         check : bool
             Whether to see first that no file changed since it was added.
 
@@ -52,126 +50,83 @@ class KnownDigests:
         ConflictError
             One did.
         """
-        digests: dict[str, str | None] = {}
-        files = _files(sources)
         if not self._rehash:
-            folders = {source.folder for source in files.values()}
-            self._remembered = self._store.state.known(folders)
-        if len(files) < len(sources):
-            digests = {
-                path: source.entry(path).digest
-                for path, source in sources.items()
-                if not isinstance(source, FileSource)
-            }
-        if check:
-            for source in files.values():
-                source.check()
-        if not self._rehash:
-            digests.update(self._trusted(files))
-        return digests
+            self._remembered = self._store.state.known(files.folder for files in folders)
+        for files in folders if check else ():
+            files.check()
+        now = coarse_now()
+        if self._rehash:
+            return [[None] * len(files) for files in folders]
+        return [self._trusted(files, now) for files in folders]
 
-    def learn(self, files: Sequence[FileSource], digests: Sequence[str], now: int) -> None:
-        """Take note of digests that were read, of files whose stat will show any later change.
+    def learn(self, files: FolderFiles, digests: Digests, now: int) -> None:
+        """Take note of all digests of a folder's files, once those not known were read.
 
         Parameters
         ----------
-        files : sequence of FileSource
-            In one folder.
-        digests : sequence of str
+        files : FolderFiles
+            The files.
+        digests : list of str
             Theirs.
         now : int
             `coarse_now()`, taken before they were read: what is written after the reading and
             in the same tick of the clock would not show.
         """
-        learned = self._learned.setdefault(files[0].folder, {})
-        for file, digest in zip(files, digests, strict=True):
-            if file.stat.settled(now):
-                learned[file.filename] = digest, file.stat
+        self._learned[files.folder] = files, digests, now
 
     def remember(self) -> None:
-        """Keep what was learned."""
-        news: dict[str, Listing] = {}
-        for folder, files in self._learned.items():
-            if files:
-                digests, stats = self._kept(folder)
-                digests |= {name: digest for name, (digest, _) in files.items()}
-                stats |= {name: stat for name, (_, stat) in files.items()}
-                with suppress(struct.error):  # such as a time that 64 bits do not hold
-                    ordered = dict(sorted(digests.items()))  # as the next look will see them
-                    news[folder] = Listing.of(ordered, stats)
-        if news:
-            self._store.state.remember(news, int(time.time()))
+        """Keep what was learned, of files whose stat will show any later change."""
+        news = {folder: self._listing(*learned) for folder, learned in self._learned.items()}
+        listings = {folder: listing for folder, listing in news.items() if listing is not None}
+        if listings:
+            self._store.state.remember(listings, int(time.time()))
 
-    def _kept(self, folder: str) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
-        """Give what stays remembered of a folder: where that is much, of the draft's own files."""
-        digests, stats = self._before(folder)
-        if len(digests) >= _MAX_NAMES:
-            present = set(self._present.get(folder, ()))
-            digests = {name: digest for name, digest in digests.items() if name in present}
-        return digests, stats
+    def _listing(self, files: FolderFiles, digests: Digests, now: int) -> Listing | None:
+        """Give what is to be remembered of a folder: its columns, where they say all there is."""
+        old, young = self._remembered.get(files.folder), set(unsettled(files.changed_at, now))
+        if not young and (old is None or old.holds(files.names)) and files.packed is not None:
+            return Listing.of(files.names, cast("list[str]", digests), files.packed)
+        named, stats = _read(old)
+        if len(named) >= _MAX_NAMES:
+            named = {name: named[name] for name in files.names if name in named}
+        for place, name in enumerate(files.names):
+            digest = digests[place]
+            if place not in young and digest is not None:
+                named[name], stats[name] = digest, files.stats[place]
+        ordered = sorted(named)  # as the next look will see them
+        if not ordered:
+            return None
+        with suppress(struct.error):  # such as a time that 64 bits do not hold
+            packed = Listing.pack([stats[name] for name in ordered])
+            return Listing.of(ordered, map(named.__getitem__, ordered), packed)
+        return None
 
-    def _before(self, folder: str) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
-        """Give what is remembered of a folder's files by name."""
-        listing = self._remembered.get(folder)
-        if listing is not None:
-            with suppress(ValueError, TypeError, struct.error):  # such as undecodable names
-                return listing.read()
-        return {}, {}
-
-    def _trusted(self, files: Mapping[str, FileSource]) -> dict[str, str]:
+    def _trusted(self, files: FolderFiles, now: int) -> Digests:
         """Give the digests that an unchanged stat proves; the other files must be read."""
-        now, place, paths = coarse_now(), 0, list(files)
-        folders: dict[str, tuple[list[str], list[FileSource]]] = {}
-        for folder, group in groupby(files.values(), _FOLDER):  # deeper ones lie in between
-            some = list(group)
-            mine = folders.setdefault(folder, ([], []))
-            mine[0].extend(paths[place : place + len(some)])
-            mine[1].extend(some)
-            place += len(some)
-        digests: dict[str, str] = {}
-        for folder, mine in folders.items():
-            digests.update(self._trusted_in(folder, *_settled(*mine, now)))
+        young, listing = unsettled(files.changed_at, now), self._remembered.get(files.folder)
+        if listing is None:
+            digests: Digests = [None] * len(files)
+        else:
+            digests = listing.proved(files.names, files.packed) or _by_name(listing, files)
+        for place, digest in files.read.items():
+            digests[place] = digest
+        for place in young:
+            digests[place] = None
         return digests
 
-    def _trusted_in(
-        self, folder: str, paths: list[str], sources: list[FileSource]
-    ) -> Iterable[tuple[str, str]]:
-        """Give those of one folder: at once where it is as it was, else file by file."""
-        names, stats = list(map(_FILENAME, sources)), list(map(_STAT, sources))
-        self._present[folder] = names
-        listing = self._remembered.get(folder)
-        digests = None if listing is None else listing.unchanged(names, stats)
-        if digests is not None:
-            return zip(paths, digests, strict=True)
-        known, before = self._before(folder)
-        same = map(eq, map(before.get, names), stats)
-        found = [
-            (path, known[name]) for path, name in compress(zip(paths, names, strict=True), same)
-        ]
-        read = map(_DIGEST, sources)  # at once, when they were added
-        return [
-            *found,
-            *((path, digest) for path, digest in zip(paths, read, strict=True) if digest),
-        ]
 
-
-def _settled(
-    paths: list[str], sources: list[FileSource], now: int
-) -> tuple[list[str], list[FileSource]]:
-    """Leave out files so young that a change might not show in their stat."""
-    calm = surely_settled(now)
-    times = list(map(_CHANGED, sources))
-    if max(times) < calm:
-        return paths, sources
-    trusted = [
-        changed < calm or source.stat.settled(now)
-        for changed, source in zip(times, sources, strict=True)
+def _by_name(listing: Listing, files: FolderFiles) -> Digests:
+    """Find each file in a listing of others too."""
+    digests, stats = _read(listing)
+    return [
+        digests[name] if stats.get(name) == stat else None
+        for name, stat in zip(files.names, files.stats, strict=True)
     ]
-    return list(compress(paths, trusted)), list(compress(sources, trusted))
 
 
-def _files(sources: Mapping[str, Source]) -> Mapping[str, FileSource]:
-    """Give the sources that are files; most drafts have no others."""
-    if set(map(type, sources.values())) <= {FileSource}:
-        return cast("Mapping[str, FileSource]", sources)
-    return {path: source for path, source in sources.items() if isinstance(source, FileSource)}
+def _read(listing: Listing | None) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+    """Give what is remembered of a folder's files by name."""
+    if listing is not None:
+        with suppress(ValueError, TypeError, struct.error):  # such as undecodable names
+            return listing.read()
+    return {}, {}

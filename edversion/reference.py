@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from edversion.digests import is_digest
@@ -42,6 +42,7 @@ _NUMBERED = re.compile(r"v[0-9]+")
 _PLAIN_PATH = re.compile(
     r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,100}){0,8}"
 )
+_PLAIN_PATHS = re.compile(rf"(?>{_PLAIN_PATH.pattern})(?>\n{_PLAIN_PATH.pattern})*+")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _PATH_BYTES, _PART_BYTES = 4096, 255
 
@@ -167,9 +168,20 @@ def check_path(path: str) -> str:
     return normal
 
 
-def check_paths(paths: list[str]) -> list[str]:
-    """Give the legal forms of many paths; see `check_path`."""
-    if all(map(_PLAIN_PATH.fullmatch, paths)):
+def check_paths(names: Sequence[str], prefix: str = "") -> list[str]:
+    """Give the legal forms of many paths, below one folder; see `check_path`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The paths.
+    prefix : str
+        What stands before each of them: empty, or a folder and a slash.
+    """
+    paths = [prefix + name for name in names] if prefix else list(names)
+    plain = not prefix or _PLAIN_PATH.fullmatch(prefix, 0, len(prefix) - 1)
+    lines = "\n".join(names)  # asked together: a call for each takes as long as all the rest
+    if plain and lines.count("\n") < max(1, len(names)) and _PLAIN_PATHS.fullmatch(lines):
         return paths
     return [check_path(path) for path in paths]
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import stat as mode_bits
-from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple
 
 from edversion.errors import InvalidInputError
-from edversion.sources import FileSource, noted_file, stat_of
-from edversion.store import MARKER, Stat, coarse_now, storage_errors, surely_settled
+from edversion.folders import FolderFiles
+from edversion.sources import noted_file, stat_of
+from edversion.store import MARKER, Stat, coarse_now, storage_errors, unsettled
 
 __all__ = ["scan_folder"]
 
 _MARKER_BYTES = 4096
-_MODE, _CTIME = attrgetter("st_mode"), attrgetter("ctime_ns")
+_NAME, _MODE, _CTIME = map(attrgetter, ("name", "st_mode", "st_ctime_ns"))
 
 
-def scan_folder(root: str) -> tuple[list[str], list[FileSource]]:
-    """Give every file below a folder: the paths relative to it, and the files; no stores.
+def scan_folder(root: str) -> list[FolderFiles]:
+    """Give every file below a folder, by folder, with its path relative to it; no stores.
 
     Raises
     ------
@@ -31,13 +31,19 @@ def scan_folder(root: str) -> tuple[list[str], list[FileSource]]:
     result = stat_of(root)
     if not mode_bits.S_ISDIR(result.st_mode):
         raise InvalidInputError(f"{root} is no folder; add it with add_file", path=root)
-    paths: list[str] = []
-    sources: list[FileSource] = []
+    found: list[FolderFiles] = []
     top = os.path.abspath(root)
     waiting = [_Folder(top, "", {(result.st_dev, result.st_ino): top})]
     while waiting:  # a stack, since folders may be nested deeper than Python's calls
-        waiting += _scan(waiting.pop(), paths, sources)
-    return paths, sources
+        folder = waiting.pop()
+        now = coarse_now()
+        inner, names, results = _listed(folder.path)
+        if names:
+            found.append(_noted_together(folder, names, results, now))
+        waiting += [
+            _entered(name, folder) for name in inner if not _is_store(f"{folder.path}/{name}")
+        ]
+    return found
 
 
 class _Folder(NamedTuple):
@@ -46,16 +52,6 @@ class _Folder(NamedTuple):
     path: str
     prefix: str
     above: dict[tuple[int, int], str]
-
-
-def _scan(folder: _Folder, paths: list[str], sources: list[FileSource]) -> list[_Folder]:
-    """Take note of one folder's files; give the folders in it."""
-    now = coarse_now()
-    inner, names, results = _listed(folder.path)
-    sources += _noted_together(folder.path, names, results, now)
-    prefix = folder.prefix
-    paths += [prefix + name for name in names]
-    return [_entered(name, folder) for name in inner if not _is_store(f"{folder.path}/{name}")]
 
 
 def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
@@ -67,7 +63,7 @@ def _listed(folder: str) -> tuple[list[str], list[str], list[os.stat_result]]:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with storage_errors(f"listing {folder}"), os.scandir(descriptor) as listing:
-            entries = list(listing)
+            entries = sorted(listing, key=_NAME)
         folders = _folders(entries)
         inner = [entry.name for entry in folders]
         files = [entry for entry in entries if entry not in folders] if inner else entries
@@ -121,24 +117,19 @@ def _entered(name: str, folder: _Folder) -> _Folder:
 
 
 def _noted_together(
-    folder: str, names: list[str], results: list[os.stat_result], now: int
-) -> list[FileSource]:
+    folder: _Folder, names: list[str], results: list[os.stat_result], now: int
+) -> FolderFiles:
     """Take note of many files; only those that are odd or young are looked at one by one."""
-    stats = Stat.of_all(results)
+    stats = list(map(Stat.fields, results))
     modes = list(map(_MODE, results))
-    executable = {mode: bool(mode & mode_bits.S_IXUSR) for mode in set(modes)}
-    flags = map(executable.__getitem__, modes)
-    fields = zip(repeat(folder), names, stats, flags, repeat(None), strict=False)
-    sources = list(map(tuple.__new__, repeat(FileSource), fields))
-    for index in _doubtful(modes, list(map(_CTIME, stats)), surely_settled(now)):
-        sources[index] = noted_file(folder, names[index], results[index], now)
-    return sources
-
-
-def _doubtful(modes: list[int], times: list[int], calm: int) -> list[int]:
-    """Give the places of what is no regular file, or so young that it must be read."""
+    runnable = {mode for mode in set(modes) if mode & mode_bits.S_IXUSR}
+    executable = {at for at, mode in enumerate(modes) if mode in runnable} if runnable else set()
+    read: dict[int, str] = {}
     odd = {mode for mode in set(modes) if not mode_bits.S_ISREG(mode)}
-    if not odd and max(times, default=0) < calm:
-        return []
-    pairs = zip(modes, times, strict=True)
-    return [place for place, (mode, time) in enumerate(pairs) if time >= calm or mode in odd]
+    strange = [at for at, mode in enumerate(modes) if mode in odd] if odd else []
+    for at in (*strange, *unsettled(list(map(_CTIME, results)), now)):
+        source = noted_file(folder.path, names[at], results[at], now)
+        if source.digest is not None:
+            read[at] = source.digest
+    paths = [folder.prefix + name for name in names]
+    return FolderFiles(folder.path, paths, names, stats, executable, read)

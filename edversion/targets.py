@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edversion.digests import digest_of_file
 from edversion.errors import InvalidInputError
-from edversion.store import read_exactly, write_fully
+from edversion.store import SmallFile, read_exactly, write_fully
 
 __all__ = ["Folders"]
 
@@ -53,18 +53,19 @@ class Folders:
             os.close(descriptor)
         self._open.clear()
 
-    def write_all(self, files: Iterable[tuple[str, bytes | memoryview, bool]]) -> None:
+    def write_all(self, files: Iterable[tuple[SmallFile, bytes | memoryview]]) -> None:
         """Write files that are wholly in memory; equal bytes that are there stay.
 
         Parameters
         ----------
-        files : iterable of (path, data, executable)
-            Legal paths of an artifact, their verified content, and whether the owner may
-            execute them.
+        files : iterable of (SmallFile, bytes)
+            With legal paths, and each with its verified content.
         """
-        for path, data, executable in files:
+        last, within = "", self._root_descriptor
+        for (path, _, _, executable), data in files:
             folder, _, name = path.rpartition("/")
-            within = self._folder(folder)
+            if folder != last:
+                last, within = folder, self._folder(folder)
             try:
                 descriptor = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=within)
             except FileExistsError:

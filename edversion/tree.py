@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Mapping
 
 from edversion.errors import ConflictError, InvalidInputError
+from edversion.folders import FolderFiles, grouped
 from edversion.model import FileEntry
 from edversion.reference import check_nesting, parents
 from edversion.sources import FileSource, Source
@@ -16,18 +16,49 @@ __all__ = ["Tree"]
 class Tree:
     """Sources by path; no path is both a file and a folder.
 
-    Attributes
-    ----------
-    sources : dict of str to Source
-        By legal path.
+    A folder that is added to an empty tree stays in columns until somebody asks for a source.
     """
 
     def __init__(self) -> None:
-        self.sources: dict[str, Source] = {}
+        self._sources: dict[str, Source] = {}
         self._folders: set[str] = set()
+        self._columns: list[FolderFiles] = []
 
     def __len__(self) -> int:
-        return len(self.sources)
+        return len(self._sources) + sum(map(len, self._columns))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all entries whose size is known."""
+        columns = sum(sum(files.sizes) for files in self._columns)
+        return columns + sum(source.size or 0 for source in self._sources.values())
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Sources by legal path."""
+        if self._columns:
+            for files in self._columns:
+                self._sources.update(files.sources())
+            self._columns = []
+        return self._sources
+
+    def parts(self) -> tuple[list[FolderFiles], Mapping[str, Source]]:
+        """Give the files in columns, and all other sources by path."""
+        if self._columns:
+            return self._columns, {}
+        files = [
+            (path, source) for path, source in self._sources.items() if type(source) is FileSource
+        ]
+        others = (
+            self._sources
+            if not files
+            else {
+                path: source
+                for path, source in self._sources.items()
+                if type(source) is not FileSource
+            }
+        )
+        return grouped(files), others
 
     def put(self, path: str, source: Source, *, overwrite: bool) -> None:
         """Take a source in; the same bytes at the same path again change nothing.
@@ -52,16 +83,17 @@ class Tree:
             check_nesting(path, self.sources, self._folders)
         self.sources[path] = source  # equal bytes too: the stat may be a newer one
 
-    def put_all(self, paths: list[str], sources: list[FileSource], *, overwrite: bool) -> None:
+    def put_all(self, found: list[FolderFiles], *, overwrite: bool) -> None:
         """Take a folder in, folder by folder, all of it or, where anything is wrong, nothing."""
-        if not self.sources and self._adopt(paths, sources):
+        if not len(self) and self._adopt(found):
             return
         before = dict(self.sources), set(self._folders)
         try:
-            for path, source in zip(paths, sources, strict=True):
-                self.put(path, source, overwrite=overwrite)
+            for files in found:
+                for path, source in files.sources():
+                    self.put(path, source, overwrite=overwrite)
         except BaseException:
-            self.sources, self._folders = before
+            self._sources, self._folders = before
             raise
 
     def remove(self, path: str) -> bool:
@@ -80,18 +112,17 @@ class Tree:
             self.sources[path] = source.with_digest(entry.digest)
         return entry
 
-    def _adopt(self, paths: list[str], sources: list[FileSource]) -> bool:
+    def _adopt(self, found: list[FolderFiles]) -> bool:
         """Take a whole tree at once; False where its names clash once they are NFC."""
-        together: dict[str, Source] = dict(zip(paths, sources, strict=True))
-        folders, place = set(), 0
-        for _, group in groupby(sources, attrgetter("folder")):
-            folders.add(paths[place].rpartition("/")[0])
-            place += len(list(group))
+        together: set[str] = set()
+        for files in found:
+            together.update(files.paths)
+        folders = {files.paths[0].rpartition("/")[0] for files in found}
         folders |= {parent for folder in folders for parent in parents(folder)}
         folders.discard("")
-        if len(together) != len(paths) or not folders.isdisjoint(together):
+        if len(together) != sum(map(len, found)) or not folders.isdisjoint(together):
             return False
-        self.sources, self._folders = together, folders
+        self._columns, self._folders = found, folders
         return True
 
 

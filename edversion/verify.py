@@ -106,7 +106,7 @@ def _faults(
         for index, (entry, segments) in pairs
         if entry.reference is not None or (entry.digest, segments) not in proved
     ]
-    small = {index for index, _, _ in unproved if stored.is_small(index)}
+    small = set(stored.small_among(index for index, _, _ in unproved))
     good = _all_whole(sorted(small), stored, store)
     for index, entry, segments in unproved:
         faults = [] if good and index in small else _fault(entry, segments, stored, store)

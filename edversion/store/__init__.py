@@ -42,7 +42,7 @@ from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
 from edversion.store.sharing import Base
 from edversion.store.splitting import LARGE
-from edversion.store.stats import Stat, coarse_now, surely_settled
+from edversion.store.stats import Stat, coarse_now, unsettled
 from edversion.store.transfer import HashAhead, copying
 from edversion.store.workers import Worker
 
@@ -80,7 +80,7 @@ __all__ = [
     "receipt_name",
     "reference_facts",
     "storage_errors",
-    "surely_settled",
+    "unsettled",
     "verify_reference",
     "write_fully",
     "wrong_reference",

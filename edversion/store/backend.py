@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,7 @@ from edversion.store.failures import storage_errors
 __all__ = ["Backend", "LocalBackend", "open_backend", "read_exactly", "write_fully"]
 
 _WRITTEN_AT_ONCE = 256 << 10
+_TOGETHER = 64  # pieces of one system call
 _NO_LINKS = {1, 95, 38, 45}  # EPERM, EOPNOTSUPP, ENOSYS, ENOTSUP: file systems without hard links
 
 
@@ -204,6 +205,16 @@ def write_fully(descriptor: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view[:_WRITTEN_AT_ONCE]) :]
+
+
+def write_pieces(descriptor: int, pieces: Sequence[bytes | memoryview]) -> None:
+    """Write many small pieces, one after the other, without putting them together first."""
+    for start in range(0, len(pieces), _TOGETHER):
+        some = pieces[start : start + _TOGETHER]
+        size = sum(map(len, some))
+        done = os.writev(descriptor, some) if size <= 2 * _WRITTEN_AT_ONCE else 0
+        if done < size:  # large, or the system call stopped short
+            write_fully(descriptor, memoryview(b"".join(some))[done:])
 
 
 def read_exactly(descriptor: int, offset: int, length: int) -> bytes:

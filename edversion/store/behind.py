@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from edversion.store.backend import write_fully
+from edversion.store.backend import write_pieces
 from edversion.store.workers import Worker
 
 __all__ = ["WriteBehind"]
@@ -89,9 +89,8 @@ class WriteBehind:
         self._waiting.append(self._worker.submit(work, *arguments))
 
     def _write(self, block: Sequence[bytes | memoryview]) -> None:
-        data = b"".join(block)
-        write_fully(self._descriptor, data)
-        self._unsynced += len(data)
+        write_pieces(self._descriptor, block)
+        self._unsynced += sum(map(len, block))
         if self._unsynced >= _SYNC_EVERY:
             self._unsynced = 0
             os.fsync(self._descriptor)  # its failure is told once: a later sync might succeed

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS verified (
 _MAX_FOLDERS = 100_000
 _USE_SECONDS = 60
 _STAT = struct.Struct("<qQqqq")  # in the order of `Stat`
+_PACKED = struct.Struct(f"{_STAT.size}s")
 _TOGETHER = 256
 _MANY_STATS = struct.Struct("<" + "qQqqq" * _TOGETHER)
 _ROW = (str, str, bytes)
@@ -53,12 +54,23 @@ class Listing(NamedTuple):
     stats: bytes
 
     @classmethod
-    def of(cls, digests: Mapping[str, str], stats: Mapping[str, tuple[int, ...]]) -> Listing:
-        """Make one of digests and stats by name; struct.error where a stat is out of range."""
-        return cls(
-            _BETWEEN_NAMES.join(digests),
-            _BETWEEN_DIGESTS.join(digests.values()),
-            _packed(stats[name] for name in digests),
+    def of(cls, names: Iterable[str], digests: Iterable[str], packed: bytes) -> Listing:
+        """Make one of names, digests and `pack` of the stats, all in one order."""
+        return cls(_BETWEEN_NAMES.join(names), _BETWEEN_DIGESTS.join(digests), packed)
+
+    @staticmethod
+    def pack(stats: Sequence[tuple[int, ...]]) -> bytes:
+        """Write stats as bytes, many at once; struct.error where one is out of range.
+
+        Not all at once: Python would keep the format of every length it saw, megabytes for each.
+        """
+        rest = len(stats) - len(stats) % _TOGETHER
+        together = (stats[at : at + _TOGETHER] for at in range(0, rest, _TOGETHER))
+        return b"".join(
+            [
+                *(_MANY_STATS.pack(*chain.from_iterable(block)) for block in together),
+                *starmap(_STAT.pack, stats[rest:]),
+            ]
         )
 
     def read(self) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
@@ -69,34 +81,28 @@ class Listing(NamedTuple):
             dict(zip(names, _STAT.iter_unpack(self.stats), strict=True)),
         )
 
-    def unchanged(self, names: Sequence[str], stats: Sequence[tuple[int, ...]]) -> list[str] | None:
-        """Give the digests of just these files in this order; None where one of them differs.
+    def holds(self, names: Sequence[str]) -> bool:
+        """Tell whether it is of just these files, in this order."""
+        return _BETWEEN_NAMES.join(names) == self.names
 
-        Most folders are as they were, and told so by comparing two texts.
+    def proved(self, names: Sequence[str], packed: bytes | None) -> list[str | None] | None:
+        """Give the digests of just these files in this order, of which most are unchanged.
+
+        None for a file whose stat is another, and instead of a list where these are not just
+        the files. Most folders are as they were, and told so by comparing two texts.
         """
-        if _BETWEEN_NAMES.join(names) != self.names:
+        digests: list[str | None] = [*self.digests.split(_BETWEEN_DIGESTS)]
+        if packed is None or not self.holds(names) or len(digests) != len(names):
             return None
-        with suppress(struct.error):
-            digests = self.digests.split(_BETWEEN_DIGESTS)
-            if _packed(stats) == self.stats and len(digests) == len(names):
-                return digests
-        return None
-
-
-def _packed(stats: Iterable[tuple[int, ...]]) -> bytes:
-    """Write stats as bytes, many at once.
-
-    Not all at once: Python would keep the format of every length it saw, megabytes for each.
-    """
-    rows = list(stats)
-    rest = len(rows) - len(rows) % _TOGETHER
-    together = (rows[at : at + _TOGETHER] for at in range(0, rest, _TOGETHER))
-    return b"".join(
-        [
-            *(_MANY_STATS.pack(*chain.from_iterable(block)) for block in together),
-            *starmap(_STAT.pack, rows[rest:]),
-        ]
-    )
+        if packed == self.stats:
+            return digests
+        if len(packed) != len(self.stats):
+            return None
+        pairs = zip(_PACKED.iter_unpack(packed), _PACKED.iter_unpack(self.stats), strict=True)
+        for place, (now, before) in enumerate(pairs):
+            if now != before:
+                digests[place] = None
+        return digests
 
 
 class LocalState:

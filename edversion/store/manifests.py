@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, pairwise, repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -43,6 +44,7 @@ FORMAT = 1
 """Format number of manifest objects, receipts and packs."""
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ROW_SIZE = itemgetter(1)
 _LARGE = 64 << 10
 _MAX_BYTES = 16 << 30
 
@@ -131,19 +133,33 @@ class StoredManifest:
         placed.__dict__["rows"] = self.rows
         return placed
 
-    def is_small(self, index: int) -> bool:
-        """Tell a stored file that is read as a whole: of one segment, and not large."""
-        row = self.rows[index]
-        return len(row) == 3 and (row[1] or 0) < LARGE and len(self.placement[index]) == 1
+    def large_rows(self) -> list[list[Any]]:
+        """Give the rows of stored files that are large; mostly there are none."""
+        sizes = map(_ROW_SIZE, self.rows)
+        places = [place for place, size in enumerate(sizes) if size is not None and size >= LARGE]
+        return [self.rows[place] for place in places if len(self.rows[place]) == 3]
 
-    def small_files(self, indexes: Iterable[int]) -> list[SmallFile]:
+    def small_among(self, indexes: Iterable[int]) -> list[int]:
+        """Give those that are read as a whole: stored in one segment, and not large."""
+        rows, placement = self.rows, self.placement
+        return [
+            index
+            for index in indexes
+            if len(placement[index]) == 1 and len(row := rows[index]) == 3 and (row[1] or 0) < LARGE
+        ]
+
+    def small_files(self, indexes: Sequence[int]) -> list[SmallFile]:
         """Give what it takes to read those files; each of them is small."""
         rows, placement = self.rows, self.placement
         executable = set(self.attributes.get("executable", ()))
-        return [
-            SmallFile(rows[index][0], rows[index][2], placement[index][0], index in executable)
-            for index in indexes
-        ]
+        fields = zip(
+            [rows[index][0] for index in indexes],
+            [rows[index][2] for index in indexes],
+            [placement[index][0] for index in indexes],
+            map(executable.__contains__, indexes),
+            strict=True,
+        )
+        return list(map(tuple.__new__, repeat(SmallFile), fields))
 
     @classmethod
     def of(cls, entries: Sequence[FileEntry], placement: Sequence[Segments]) -> StoredManifest:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import TypeVar
 
-from edversion.digests import Hasher, checksum, digest_of_bytes
+from edversion.digests import Hasher, checksum, digests_of
 from edversion.errors import IntegrityError
 from edversion.model import FileEntry
 from edversion.store.backend import Backend
@@ -92,21 +93,24 @@ class Reader:
             first, last = group[0].segment, group[-1].segment
             start, end = first.offset, last.offset + last.length
             view = memoryview(self._range(first.pack, start, end - start, group[0].path))
-            yield [(file, self._proved(view, start, file)) for file in group]
+            yield list(zip(group, self._proved(view, start, group), strict=True))
 
-    def _proved(self, view: memoryview, start: int, file: SmallFile) -> bytes | memoryview:
-        """Check a small file by its digest alone; the checksum is asked only to name the damage."""
-        path, digest, segment, _ = file
-        begin = segment.offset - start
-        stored = view[begin : begin + segment.length]
-        if segment.codec is None:
-            if digest_of_bytes(stored) == digest:
-                return stored
-        elif checksum(stored) == segment.checksum:
-            data = self._decoded(stored, segment, path)
-            if digest_of_bytes(data) == digest:
-                return data
-        return self.whole(FileEntry(path, segment.raw_length, digest), (segment,))
+    def _proved(
+        self, view: memoryview, start: int, group: Sequence[SmallFile]
+    ) -> list[bytes | memoryview]:
+        """Check small files by their digests alone; checksums are asked only to name the damage."""
+        contents: list[bytes | memoryview] = []
+        for _, _, segment, _ in group:
+            _, offset, length, _, codec, _, _ = segment
+            stored = view[offset - start : offset - start + length]
+            contents.append(stored if codec is None else _unpacked(stored, segment))
+        found = digests_of(contents)
+        for place, (file, digest) in enumerate(zip(group, found, strict=True)):
+            if digest != file.digest:
+                path, expected, segment, _ = file
+                entry = FileEntry(path, segment.raw_length, expected)
+                contents[place] = self.whole(entry, (segment,))
+        return contents
 
     def _stored(self, segment: Segment, path: str) -> bytes:
         return self._range(segment.pack, segment.offset, segment.length, path)
@@ -262,21 +266,32 @@ def _neighbours(ordered: list[SmallFile]) -> Iterator[list[SmallFile]]:
     A window of stored bytes, and of decoded ones too, which may be a thousand times as many.
     """
     group: list[SmallFile] = []
-    pack, start, end, decoded = "", 0, 0, 0
+    open_pack, start, end, decoded = "", 0, 0, 0
     for file in ordered:
-        segment = file.segment
-        near = segment.pack == pack and segment.offset - end <= _GAP
-        span = max(segment.offset + segment.length - start, decoded + segment.raw_length)
-        if group and not (near and span <= _WINDOW):
+        pack, offset, length, _, _, raw_length, _ = file.segment
+        if group and not (
+            pack == open_pack
+            and offset - end <= _GAP
+            and offset + length - start <= _WINDOW
+            and decoded + raw_length <= _WINDOW
+        ):
             yield group
             group = []
         if not group:
-            pack, start, decoded = segment.pack, segment.offset, 0
+            open_pack, start, decoded = pack, offset, 0
         group.append(file)
-        end = segment.offset + segment.length
-        decoded += segment.raw_length
+        end = offset + length
+        decoded += raw_length
     if group:
         yield group
+
+
+def _unpacked(stored: memoryview, segment: Segment) -> bytes:
+    """Decode a segment; nothing where it is damaged, which is told when it is read again."""
+    if checksum(stored) == segment.checksum:
+        with suppress(IntegrityError):
+            return decompress(stored, segment.raw_length)
+    return b""
 
 
 def _damage(segment: Segment, path: str, why: str) -> IntegrityError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import chain
 from operator import itemgetter
 
 from edversion.store.manifests import Segments, StoredManifest
@@ -12,7 +13,7 @@ from edversion.store.splitting import LARGE, WINDOW
 __all__ = ["Base"]
 
 _ALIKE = 2
-_ROW_SIZE, _DIGEST = itemgetter(1), itemgetter(2)
+_PACK, _DIGEST = itemgetter(0), itemgetter(2)
 
 
 class Base:
@@ -95,7 +96,7 @@ class Base:
 
     def pack_sizes(self, placement: Collection[Segments]) -> dict[str, int]:
         """Give those packs offered here that a placement names, with their sizes."""
-        named = {segment.pack for segments in placement for segment in segments}
+        named = set(map(_PACK, chain.from_iterable(placement)))
         return {pack: self.packs[pack] for pack in sorted(named & self.packs.keys())}
 
 
@@ -110,7 +111,7 @@ def _is_coarse(segments: Segments) -> bool:
 
 
 def _has_large(stored: StoredManifest) -> bool:
-    return any((size or 0) >= LARGE for size in map(_ROW_SIZE, stored.rows))
+    return bool(stored.large_rows())
 
 
 def _files(stored: StoredManifest) -> dict[str, Segments]:

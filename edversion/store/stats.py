@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
-from itertools import repeat
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["Stat", "coarse_now", "surely_settled"]
+__all__ = ["Stat", "coarse_now", "unsettled"]
 
 _FIELDS = attrgetter("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 _LINUX_COARSE_CLOCK = 5  # CLOCK_REALTIME_COARSE: the clock that stamps files; not named in `time`
@@ -54,11 +53,6 @@ class Stat(NamedTuple):
         found: tuple[int, ...] = _FIELDS(result)
         return found
 
-    @classmethod
-    def of_all(cls, results: Iterable[os.stat_result]) -> list[Stat]:
-        """Take the fields of many."""
-        return list(map(tuple.__new__, repeat(cls), map(_FIELDS, results)))
-
     @property
     def text(self) -> str:
         """The fields as text, to be stored and compared."""
@@ -73,15 +67,25 @@ class Stat(NamedTuple):
         now_ns : int
             `coarse_now()`, taken before the stat.
         """
-        changed = self[_CTIME]
-        if changed % 1_000_000_000:
-            return changed < now_ns
-        return changed + _WHOLE_SECONDS_TICK_NS < now_ns
+        return _settled(self[_CTIME], now_ns)
 
 
-def surely_settled(now_ns: int) -> int:
-    """Give the change time before which every file is settled, whatever its file system."""
-    return now_ns - _WHOLE_SECONDS_TICK_NS
+def _settled(changed_ns: int, now_ns: int) -> bool:
+    if changed_ns % 1_000_000_000:
+        return changed_ns < now_ns
+    return changed_ns + _WHOLE_SECONDS_TICK_NS < now_ns
+
+
+def unsettled(changed_ns: Sequence[int], now_ns: int) -> list[int]:
+    """Give the places, among the ctimes of many files, of those that `Stat.settled` denies."""
+    calm = now_ns - _WHOLE_SECONDS_TICK_NS  # before it every file is, whatever its file system
+    if max(changed_ns, default=0) < calm:
+        return []
+    return [
+        place
+        for place, changed in enumerate(changed_ns)
+        if changed >= calm and not _settled(changed, now_ns)
+    ]
 
 
 def coarse_now() -> int:

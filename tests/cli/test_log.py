@@ -7,6 +7,7 @@ import json
 import pytest
 
 import edversion
+from edversion.folders import grouped
 from edversion.known import KnownDigests
 from edversion.sources import file_source
 from edversion.store import coarse_now
@@ -98,7 +99,8 @@ def test_rehash_does_not_believe_the_stat_cache(data, call):
     with edversion.open() as repository:
         cache = KnownDigests(repository.store, rehash=False)
         settle(path)
-        cache.learn([file_source(str(path))], [old], coarse_now())
+        (files,) = grouped([("data.csv", file_source(str(path)))])
+        cache.learn(files, [old], coarse_now())
         cache.remember()
     believed = call("log", "data.csv", "--json").json["versions"][0]
     assert believed["digest"] == first["digest"]  # or this test would prove nothing

@@ -21,7 +21,7 @@ from edversion.errors import (
     NotFoundError,
 )
 from edversion.run import Run
-from edversion.testing import write_file
+from edversion.testing import settle, write_file
 
 LARGE = 2 << 20
 
@@ -57,6 +57,33 @@ def test_files_folders_and_bytes(draft: edversion.Artifact, tmp_path: Path) -> N
     assert [entry.path for entry in draft.manifest.entries] == sorted(expected)
     assert draft.size == draft.manifest.size == sum(map(len, expected.values()))
     assert draft.digest == draft.manifest.digest
+
+
+@pytest.mark.parametrize("young", [True, False])
+def test_a_folder_in_columns_is_the_same_as_its_files_one_by_one(
+    run: Run, draft: edversion.Artifact, tmp_path: Path, *, young: bool
+) -> None:
+    """Also where the files of a folder and those of the folders in it take turns."""
+    for path in ("b", "b.d/a", "b.d/é", "b.d/c/d", "b-c", "a/z", "z"):
+        write_file(tmp_path / "in" / path, path.encode())
+    (tmp_path / "in" / "z").chmod(0o755)
+    write_file(tmp_path / "in" / "large", os.urandom(LARGE))
+    if not young:
+        settle(tmp_path / "in")
+    draft.add_dir(tmp_path / "in", "at")
+    size, text = draft.size, repr(draft)
+    single = edversion.Artifact("other", "dataset")
+    for path in sorted((tmp_path / "in").rglob("*")):
+        if path.is_file():
+            single.add_file(path, f"at/{path.relative_to(tmp_path / 'in')}")
+    assert (single.size, single.digest) == (size, draft.digest)
+    assert repr(draft) == text
+    assert dict(draft.sources) == dict(single.sources)
+    columns = edversion.Artifact("data", "dataset")
+    columns.add_dir(tmp_path / "in", "at")
+    logged, other = run.log_artifact(columns), run.log_artifact(single)
+    assert (logged.digest, logged.files()) == (other.digest, other.files())
+    assert [entry.path for entry in logged.files() if entry.executable] == ["at/z"]
 
 
 def test_empty_folders_leave_no_trace(draft: edversion.Artifact, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import edversion
 from edversion.errors import InvalidInputError
@@ -11,6 +12,7 @@ from edversion.reference import (
     check_alias,
     check_name,
     check_path,
+    check_paths,
     check_tag,
     default_name,
     parse_reference,
@@ -215,6 +217,25 @@ def test_illegal_paths_are_refused(path: str, rule: str) -> None:
 def test_hostile_paths_are_refused(path: str) -> None:
     with pytest.raises(InvalidInputError, match="illegal path"):
         check_path(path)
+
+
+@given(
+    paths=st.lists(hostile_paths() | st.from_regex(r"[a-z]{1,3}(/[a-z]{1,3}){0,2}", fullmatch=True))
+)
+def test_many_paths_are_judged_as_each_is(paths: list[str]) -> None:
+    for prefix in ("", "folder/", "ü/", "../"):
+        try:
+            expected = [check_path(prefix + path) for path in paths]
+        except InvalidInputError:
+            with pytest.raises(InvalidInputError):
+                check_paths(paths, prefix)
+        else:
+            assert check_paths(paths, prefix) == expected
+
+
+def test_a_line_break_does_not_make_two_legal_paths() -> None:
+    with pytest.raises(InvalidInputError, match="control character"):
+        check_paths(["a", "b\nc"])
 
 
 def test_a_bad_name_in_a_folder_adds_nothing_of_it(tmp_path) -> None:

@@ -17,7 +17,7 @@ from edversion.errors import ConflictError, StorageError
 from edversion.known import KnownDigests
 from edversion.model import Version
 from edversion.run import Run
-from edversion.sources import FileSource, read_together
+from edversion.sources import read_together
 from edversion.store import LARGE, Listing, Stat
 from edversion.testing import (
     read_tree,
@@ -141,9 +141,9 @@ def test_what_changes_while_its_neighbours_are_read_is_refused(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_file_that_cannot_be_read_is_named() -> None:
     """A page that was never mapped fails as a bad sector does: the system names no file."""
-    bad = FileSource("/proc/self", "mem", Stat.of(os.stat("/proc/self/mem")), False, None)
+    stat = Stat.of(os.stat("/proc/self/mem"))
     with pytest.raises(StorageError, match=r"reading /proc/self/mem failed.*Input/output error"):
-        read_together([bad])
+        read_together("/proc/self", ["mem"], [stat])
 
 
 def test_a_folder_that_may_be_entered_but_not_listed(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_a_folder_that_may_be_entered_but_not_listed(tmp_path: Path) -> None:
         "import os, sys\n"
         "from edversion.sources import file_source, read_together\n"
         "if os.getuid() == 0:\n    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "files = [file_source(os.path.join(sys.argv[1], name)) for name in 'ab']\n"
-        "print(read_together(files))\n"
+        "stats = [file_source(os.path.join(sys.argv[1], name)).stat for name in 'ab']\n"
+        "print(read_together(sys.argv[1], 'ab', stats))\n"
     )
     for above in (box, *box.parents):
         if os.stat(above).st_uid == os.getuid():
@@ -193,21 +193,25 @@ def test_one_folder_under_two_names_and_equal_files(run: Run, folder: Path) -> N
 def test_a_listing_is_read_as_it_was_written(count: int) -> None:
     digests = {f"{i:04}": f"blake3:{i}" for i in range(count)}
     stats = {name: (-i, 2**64 - 1 - i, i, -i, 2**62 + i) for i, name in enumerate(digests)}
-    listing = Listing.of(digests, stats)
+    packed = Listing.pack(list(stats.values()))
+    listing = Listing.of(digests, digests.values(), packed)
     assert listing.read() == (digests, stats)
-    assert listing.unchanged(list(digests), list(stats.values())) == list(digests.values())
-    assert listing.unchanged(list(digests)[:-1], list(stats.values())[:-1]) is None
+    names, all_digests = list(digests), list(digests.values())
+    assert listing.proved(names, packed) == all_digests
+    assert listing.proved(names[:-1], Listing.pack(list(stats.values())[:-1])) is None
+    changed = [*list(stats.values())[:-1], (1, 2, 3, 4, 5)]
+    assert listing.proved(names, Listing.pack(changed)) == [*all_digests[:-1], None]
+    assert listing.proved(names, None) is None
 
 
 def test_folders_of_many_sizes_leave_no_memory_behind() -> None:
     """Python keeps a hundred formats of `struct`, however long."""
-    digests = {str(i): "d" for i in range(20_000)}
-    stats = dict.fromkeys(digests, (1, 2, 3, 4, 5))
+    stats = [(1, 2, 3, 4, 5)] * 20_000
     tracemalloc.start()
     try:
         for _ in range(20):
-            digests.popitem()
-            Listing.of(digests, stats)
+            stats.pop()
+            Listing.pack(stats)
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

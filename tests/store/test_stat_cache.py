@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import edversion
-from edversion import known, sources
+from edversion import known
 from edversion.artifact import Artifact
 from edversion.commit import CommitOptions
+from edversion.folders import FolderFiles
 from edversion.known import KnownDigests
 from edversion.run import Run
-from edversion.sources import FileSource
 from edversion.store import Listing, Stat, coarse_now
 from edversion.testing import settle, write_file
 
@@ -58,22 +58,24 @@ def test_digests_are_remembered_folder_by_folder(run: Run, folder: Path) -> None
     assert digests == {entry.path: entry.digest for entry in files}
     now = {path.name: Stat.of(path.stat()) for path in sorted(folder.iterdir())}
     assert stats == {name: tuple(stat) for name, stat in now.items()}
-    assert Listing.of(digests, stats) == listing
-    assert listing.unchanged(list(now), list(now.values())) == list(digests.values())
+    packed = Listing.pack(list(stats.values()))
+    assert Listing.of(digests, digests.values(), packed) == listing
+    assert listing.proved(list(now), packed) == list(digests.values())
 
 
 def test_a_folder_is_unchanged_only_where_every_stat_and_name_is(run: Run, folder: Path) -> None:
     run.log_artifact(folder, name="data")
     (listing,) = run.repository.store.state.known([str(folder)]).values()
     digests, stats = listing.read()
-    names, fields = list(stats), list(stats.values())
-    assert listing.unchanged(names, fields) == list(digests.values())
-    assert listing.unchanged(names[1:], fields[1:]) is None
-    assert listing.unchanged(["other", *names[1:]], fields) is None
+    names, fields, known = list(stats), list(stats.values()), list(digests.values())
+    assert listing.proved(names, Listing.pack(fields)) == known
+    assert listing.proved(names[1:], Listing.pack(fields[1:])) is None
+    assert listing.proved(["other", *names[1:]], Listing.pack(fields)) is None
     for place in range(5):
         first = [*fields[0]]
         first[place] += 1
-        assert listing.unchanged(names, [tuple(first), *fields[1:]]) is None
+        changed = Listing.pack([tuple(first), *fields[1:]])
+        assert listing.proved(names, changed) == [None, *known[1:]]
 
 
 def test_folders_between_files_do_not_hide_what_is_known(
@@ -110,12 +112,18 @@ def test_a_folder_whose_name_is_no_text_is_logged_and_only_not_remembered(
 
 def test_a_time_that_cannot_be_remembered_is_no_trouble(run: Run, folder: Path) -> None:
     state, beyond = run.repository.store.state, 1 << 70
-    listing = Listing.of({"x": "d"}, {"x": (1, 2, 3, 4, 5)})
+    listing = Listing.of(["x"], ["d"], Listing.pack([(1, 2, 3, 4, 5)]))
     state.remember({"/b": listing}, 0)
     assert state.known(["/a", "/b"]) == {"/b": listing}
-    assert listing.unchanged(["x"], [(1, 2, 3, beyond, 5)]) is None
     with pytest.raises(struct.error):
-        Listing.of({"x": "d"}, {"x": (1, 2, 3, beyond, 5)})
+        Listing.pack([(1, 2, 3, beyond, 5)])
+    late = FolderFiles("/b", ["x"], ["x"], [(1, 2, 3, beyond, 5)], set(), {})
+    assert late.packed is None
+    digests = KnownDigests(run.repository.store, rehash=False)
+    assert digests.look_up([late], check=False) == [[None]]
+    digests.learn(late, ["e"], coarse_now())
+    digests.remember()
+    assert state.known(["/b"]) == {"/b": listing}
 
 
 def test_an_unchanged_folder_is_not_read_again(
@@ -199,30 +207,27 @@ def test_a_file_read_in_the_tick_of_its_last_change_is_not_remembered(
     run: Run, tmp_path: Path
 ) -> None:
     """Written once more in that tick, its stat would be the same."""
-    young = FileSource(str(tmp_path), "a", Stat(1, 2, 3, 4, coarse_now() | 1), False, None)
+    changed = coarse_now() | 1
+    young = FolderFiles(str(tmp_path), ["a"], ["a"], [(1, 2, 3, 4, changed)], set(), {})
     digests = KnownDigests(run.repository.store, rehash=False)
-    digests.learn([young], ["blake3:" + "0" * 64], young.stat.ctime_ns)
-    while coarse_now() <= young.stat.ctime_ns:
+    digests.learn(young, ["blake3:" + "0" * 64], changed)
+    while coarse_now() <= changed:
         pass
     digests.remember()
     assert run.repository.store.state.known([str(tmp_path)]) == {}
 
 
 def test_of_a_folder_of_too_many_names_the_present_ones_stay_remembered(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, folder: Path, bytes_read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known, "_MAX_NAMES", 4)
-    really, read = sources._read_within, []
-    monkeypatch.setattr(
-        sources, "_read_within", lambda at, file: read.append(file.filename) or really(at, file)
-    )
     run.log_artifact(folder, name="data")
     for turn in range(2):
         (folder / f"{turn}.bin").unlink()
         settle(write_file(folder / f"new{turn}", secrets.token_bytes(20 * KB)))
-        read.clear()
+        bytes_read.clear()
         run.log_artifact(folder, name="data")
-        assert read == [f"new{turn}"]
+        assert bytes_read == [f"new{turn}"]
         (listing,) = run.repository.store.state.known([str(folder)]).values()
         assert set(listing.read()[0]) == {path.name for path in folder.iterdir()}
 

@@ -17,6 +17,7 @@ from edversion.artifact import Artifact
 from edversion.errors import EdversionError, StorageError
 from edversion.run import Run
 from edversion.store import LARGE
+from edversion.store.backend import write_pieces
 from edversion.testing import (
     NoMountError,
     limit_file_size,
@@ -44,6 +45,18 @@ def test_no_room_for_a_pack_leaves_nothing(run: Run, tmp_path: Path, count: int)
     with limit_file_size(128 * KB), pytest.raises(StorageError) as caught:
         run.log_artifact(draft)
     assert caught.value.code == "store_full"
+
+
+@pytest.mark.parametrize("sizes", [[3] * 200, [0, 5, 0], [300 * KB] * 5, [1, 700 * KB, 2], []])
+def test_pieces_are_written_whole_however_short_the_system_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+) -> None:
+    pieces = [secrets.token_bytes(size) for size in sizes]
+    really = os.writev
+    monkeypatch.setattr(os, "writev", lambda to, some: really(to, [b"".join(some)[:7]]))
+    with open(tmp_path / "file", "wb", buffering=0) as file:
+        write_pieces(file.fileno(), pieces)
+    assert (tmp_path / "file").read_bytes() == b"".join(pieces)
 
 
 def test_a_disk_that_fills_up_under_the_writing_thread(tmp_path: Path) -> None:
