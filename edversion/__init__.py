@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from edversion.artifact import Artifact
     from edversion.background import BackgroundFailure, BackgroundWorker
+    from edversion.deploy import Follower
     from edversion.repository import Repository
     from edversion.run import Run
 
@@ -79,6 +80,7 @@ __all__ = [
     "ExternalReference",
     "FileEntry",
     "FilePart",
+    "Follower",
     "HookError",
     "IntegrityError",
     "InvalidInputError",
@@ -101,7 +103,9 @@ __all__ = [
     "Verdict",
     "Version",
     "__version__",
+    "current",
     "current_run",
+    "follow",
     "hookimpl",
     "init",
     "open",
@@ -257,6 +261,122 @@ def open(
     return open_repository(store, catalog, project=project, plugins=plugins)
 
 
+def follow(
+    reference: str,
+    *,
+    as_: str,
+    poll: float | None = None,
+    store: str | PathLike[str] | None = None,
+    catalog: str | None = None,
+    project: str | None = None,
+) -> Follower:
+    """Follow an alias: get the version that it names, and the next one after each move.
+
+    ::
+
+        for version in edversion.follow("dropout:champion", as_="grader-api"):
+            model = load(version.path("model.skops"))
+
+        async with edversion.follow("dropout:champion", as_="grader-api") as versions:
+            async for version in versions: ...
+
+    The loop ends when the follower is closed. `Follower` says what happens while the catalog is
+    away, or where a version cannot be served.
+
+    Parameters
+    ----------
+    reference : str
+        The alias, as ``dropout:champion``.
+    as_ : str
+        The deployment that this process belongs to, as ``edversion deployment add`` made it.
+        There may be any number of such processes.
+    poll : float, optional
+        Seconds between two looks; what the deployment says where left out.
+    store, catalog : str, optional
+        Where the repository is; found as by `init` where left out.
+    project : str, optional
+        Project of names that give none.
+
+    Returns
+    -------
+    Follower
+        For ``for`` or ``async for``, and for ``with`` or ``async with``. Nothing is looked up
+        before the first version is asked for.
+
+    Raises
+    ------
+    InvalidInputError
+        The reference names no alias.
+
+    Examples
+    --------
+    >>> import edversion, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with edversion.init("demo", store=folder.name) as run:
+    ...     _ = run.log_artifact(edversion.Artifact("dropout", type="model"), aliases=["champion"])
+    ...     _ = run.repository.add_deployment("grader-api", "dropout:champion")
+    >>> with follow("dropout:champion", as_="grader-api", store=folder.name) as versions:
+    ...     for version in versions:
+    ...         print(version)
+    ...         break
+    demo/dropout:v0
+    >>> folder.cleanup()
+    """
+    from edversion.deploy import start_following
+
+    return start_following(
+        reference, as_=as_, poll=poll, store=store, catalog=catalog, project=project
+    )
+
+
+def current(
+    reference: str,
+    *,
+    as_: str,
+    store: str | PathLike[str] | None = None,
+    catalog: str | None = None,
+    project: str | None = None,
+) -> Version:
+    """Give the version that an alias names now, for work that is done once.
+
+    Its files are on this machine, and verified. While the repository is away, or the version is
+    damaged, it is the one that this machine was given last, and the log ``edversion.follow``
+    says so.
+
+    Parameters
+    ----------
+    reference : str
+        The alias, as ``dropout:champion``.
+    as_ : str
+        The deployment that this process belongs to.
+    store, catalog : str, optional
+        Where the repository is; found as by `init` where left out.
+    project : str, optional
+        Project of names that give none.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such deployment, or the alias names nothing.
+    ConflictError
+        The deployment follows another alias.
+
+    Examples
+    --------
+    >>> import edversion, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with edversion.init("demo", store=folder.name) as run:
+    ...     _ = run.log_artifact(edversion.Artifact("dropout", type="model"), aliases=["champion"])
+    ...     _ = run.repository.add_deployment("nightly", "dropout:champion")
+    >>> print(current("dropout:champion", as_="nightly", store=folder.name))
+    demo/dropout:v0
+    >>> folder.cleanup()
+    """
+    from edversion.deploy import current_version
+
+    return current_version(reference, as_=as_, store=store, catalog=catalog, project=project)
+
+
 def __getattr__(name: str) -> Any:
     """Load what needs the store or the catalog when it is asked for: importing stays fast."""
     if name not in _LATER:
@@ -269,6 +389,7 @@ _LATER = {
     "Artifact": "edversion.artifact",
     "BackgroundFailure": "edversion.background",
     "BackgroundWorker": "edversion.background",
+    "Follower": "edversion.deploy",
     "Repository": "edversion.repository",
     "Run": "edversion.run",
 }

@@ -13,7 +13,7 @@ from edversion.errors import InvalidInputError, NotFoundError
 from edversion.reference import check_name
 from edversion.urls import check_no_secret
 
-__all__ = ["FOLDER", "Location", "locate"]
+__all__ = ["FOLDER", "Location", "local_folder", "locate"]
 
 FOLDER = ".edversion"
 CONFIG = "edversion.toml"
@@ -88,6 +88,11 @@ def locate(
     if facts is None and named is None:
         facts = config.get("catalog")
     return Location(_absolute(where), facts or _default_catalog(where), config.get("project"))
+
+
+def local_folder() -> Path:
+    """Give the folder for what this machine remembers besides stores: ``EDVERSION_CACHE``."""
+    return Path(os.environ.get("EDVERSION_CACHE") or Path.home() / ".cache" / "edversion")
 
 
 def _nearest(here: Path) -> str | None:

@@ -133,6 +133,11 @@ class Deploying(Area):
         """Give the deployments: who follows what, who serves what, who is behind or silent."""
         return self.catalog.deployments(project=project)
 
+    def alias_place(self, reference: str) -> tuple[str, str, str]:
+        """Give project, collection and name of an alias, whether or not it points anywhere."""
+        found, alias = self._aliased(reference)
+        return found.project, found.name, alias
+
     def _deployment(self, name: str) -> tuple[str, str]:
         """Give project and name of a deployment; the project is looked for where it is not said."""
         project, _, own = name.rpartition("/")

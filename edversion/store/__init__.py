@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 from edversion.digests import canonical_json, digest_of_file
 from edversion.errors import CatalogVersionError, IntegrityError, NotFoundError, StorageError
+from edversion.location import local_folder
 from edversion.store.backend import Backend, LocalBackend, open_backend, read_exactly, write_fully
 from edversion.store.bulk import collector_paused
 from edversion.store.cache import FileCache
@@ -378,5 +378,4 @@ def _cache_folder(backend: Backend, id: str) -> Path:
     """Give the folder for copies and memory of this machine: safe to delete at any time."""
     if isinstance(backend, LocalBackend):
         return backend.root / "cache"
-    base = os.environ.get("EDVERSION_CACHE") or Path.home() / ".cache" / "edversion"
-    return Path(base) / id
+    return local_folder() / id

@@ -1,0 +1,127 @@
+"""Begin to follow an alias, or take what it names once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from edversion.deploy.follower import TROUBLES, Follower
+from edversion.deploy.link import Fetched, Link, Wish, reachable
+from edversion.deploy.memory import Memory
+from edversion.deploy.pace import Pace
+from edversion.deploy.standing import LOG, Standing
+from edversion.errors import InvalidInputError, NotFoundError
+from edversion.metadata import check_text
+from edversion.model import Version
+from edversion.reference import check_name, parse_reference
+
+__all__ = ["current_version", "start_following"]
+
+
+def start_following(
+    reference: str,
+    *,
+    as_: str,
+    poll: float | None = None,
+    store: str | os.PathLike[str] | None = None,
+    catalog: str | None = None,
+    project: str | None = None,
+    pace: Pace | None = None,
+) -> Follower:
+    """Follow an alias; see `edversion.follow`."""
+    if poll is not None and not 0 < poll < float("inf"):
+        raise InvalidInputError(
+            f"poll must be a number of seconds above 0, not {poll!r}", code="illegal_span"
+        )
+    wish = _wish(reference, as_, store, catalog, project)
+    return Follower(Link(wish), _memory(wish), poll=poll, pace=pace or Pace())
+
+
+def current_version(
+    reference: str,
+    *,
+    as_: str,
+    store: str | os.PathLike[str] | None = None,
+    catalog: str | None = None,
+    project: str | None = None,
+) -> Version:
+    """Give what an alias names now; see `edversion.current`."""
+    wish = _wish(reference, as_, store, catalog, project)
+    link, memory = Link(wish, id=_process(os.getpid(), wish)), _memory(wish)
+    try:
+        found = link.look()
+        if found.number is None:
+            raise NotFoundError(
+                f"{reference} names nothing yet; promote a version to it",
+                code="no_alias",
+                alias=reference,
+            )
+        fetched = link.fetch(found.number, found.revision)
+    except TROUBLES as error:
+        remembered = None if reachable(error) else memory.recall()
+        if remembered is None:
+            raise
+        LOG.warning(
+            "%s cannot be fetched as %s: %s. It is %s, as before",
+            reference, as_, error, remembered[0],
+        )  # fmt: skip
+        return remembered[0]
+    _tell(link, fetched, found.silent_after)
+    if fetched.files is not None:
+        memory.keep(fetched.version, fetched.files, fetched.revision)
+    return fetched.version
+
+
+def _tell(link: Link, fetched: Fetched, silent_after: float) -> None:
+    """Say what was taken; where nobody hears it, it was taken all the same."""
+    standing = Standing(link.wish.deployment)
+    standing.serve(fetched, datetime.now(UTC))
+    try:
+        link.report(replace(standing.told(link.word(silent_after)), ended=True))
+    except TROUBLES as error:
+        LOG.warning("%s was taken, but not reported: %s", fetched.version, error)
+
+
+@cache
+def _process(pid: int, wish: Wish) -> str:  # noqa: ARG001 - what the id stands for
+    """Give the one instance that a process is, however often it asks."""
+    return secrets.token_hex(6)
+
+
+def _wish(
+    reference: str,
+    as_: str,
+    store: str | os.PathLike[str] | None,
+    catalog: str | None,
+    project: str | None,
+) -> Wish:
+    """Check what is asked for; nothing is looked up yet.
+
+    Raises
+    ------
+    InvalidInputError
+        The reference names no alias, or a name is illegal.
+    """
+    parsed = parse_reference(check_text(reference, "reference") or "")
+    if parsed.alias is None:
+        raise InvalidInputError(
+            f"{reference!r} names no alias; write it as 'name:alias'", reference=reference
+        )
+    return Wish(
+        str(parsed),
+        check_name(as_, "deployment"),
+        None if store is None else os.fspath(store),
+        catalog,
+        None if project is None else check_name(project, "project"),
+    )
+
+
+def _memory(wish: Wish) -> Memory:
+    """Give what this machine remembers of a deployment; neither store nor catalog need be there."""
+    store = wish.store or os.environ.get("EDVERSION_STORE") or str(Path.cwd())
+    place = store if "://" in store else str(Path(store).absolute())
+    return Memory(place, wish.project or "", wish.reference, wish.deployment)
