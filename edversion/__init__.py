@@ -31,6 +31,7 @@ from edversion.model import (
     Approval,
     CollectionInfo,
     Comparison,
+    Delivery,
     Deployment,
     DeploymentInstance,
     Event,
@@ -49,6 +50,7 @@ from edversion.model import (
     Section,
     Verdict,
     Version,
+    Webhook,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ __all__ = [
     "CollectionInfo",
     "Comparison",
     "ConflictError",
+    "Delivery",
     "Deployment",
     "DeploymentInstance",
     "EdversionError",
@@ -102,6 +105,7 @@ __all__ = [
     "StorageError",
     "Verdict",
     "Version",
+    "Webhook",
     "__version__",
     "current",
     "current_run",

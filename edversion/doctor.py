@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ __all__ = ["Finding", "examine", "leftovers", "unheard_of"]
 
 _STORE_ID = "store_id"
 _LEFTOVER_SECONDS = 60
+_LATE = timedelta(days=1)
 _REBUILT = "rebuilt_at"  # microseconds since the epoch, as the generations of manifests
 
 
@@ -30,7 +32,7 @@ class Finding:
         ``lost-catalog``, ``crashed-run``, ``orphan-pack``, ``orphan-manifest``, ``leftover``,
         ``unclaimed-pack``, ``unclaimed-manifest``, ``missing-receipt``, ``damaged-receipt``,
         ``stale-receipt``, ``old-catalog``, ``missing-pack``, ``short-pack``, ``missing-manifest``,
-        ``broken-events``.
+        ``missing-policy``, ``undelivered``, ``broken-events``.
     subject : str
         The thing.
     message : str
@@ -301,6 +303,26 @@ def _events(case: _Case) -> _Found:
         yield Finding("broken-events", "events", str(error)), None
 
 
+def _undelivered(case: _Case) -> _Found:
+    """What webhooks were not told: given up, or waiting although it could have been tried."""
+    late = datetime.now(UTC) - _LATE
+    for delivery in case.catalog.undelivered():
+        name, subject = delivery.webhook, f"webhook:{delivery.webhook} {delivery.id}"
+        said = f" ({delivery.answer})" if delivery.answer else ""
+        if delivery.given_up_at is not None:
+            message = (
+                f"given up after {delivery.attempts} attempts{said}; look at 'edversion webhook "
+                f"log {name}', then 'edversion webhook retry {name}', or remove the webhook"
+            )
+            yield Finding("undelivered", subject, message), None
+        elif delivery.next_at is not None and delivery.next_at < late:
+            message = (
+                f"due for more than a day{said}: nobody delivers it. Run 'edversion webhook "
+                "deliver', which says what it lacks"
+            )
+            yield Finding("undelivered", subject, message), None
+
+
 def _nothing() -> None:
     """Mend what the repair of another finding has mended already."""
 
@@ -313,5 +335,6 @@ _LOOKS = (
     _receipts,
     _policies,
     _damage,
+    _undelivered,
     _events,
 )

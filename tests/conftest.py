@@ -26,6 +26,7 @@ def clean_environment(
         monkeypatch.delenv(f"EDVERSION_{name}", raising=False)
     cache: Path = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("EDVERSION_CACHE", str(cache))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ from edversion.catalog.deployments import NewDeployment
 from edversion.catalog.erasing import Erasing
 from edversion.catalog.instances import Followed, InstanceReport
 from edversion.catalog.moves import MoveRequest
+from edversion.catalog.outbox import Claim, message_body
 from edversion.catalog.policies import NewPolicy, governing
 from edversion.catalog.promotions import Proposal
 from edversion.catalog.repacking import Sharer, Swap
@@ -26,11 +27,13 @@ from edversion.catalog.requests import (
 from edversion.catalog.retaining import RetentionRecord
 from edversion.catalog.reviving import DeletedVersion
 from edversion.catalog.wear import WornPack
+from edversion.catalog.webhooks import NewWebhook
 
 __all__ = [
     "MANIFEST",
     "PACK",
     "Catalog",
+    "Claim",
     "Collected",
     "CommitRequest",
     "CommitResult",
@@ -43,6 +46,7 @@ __all__ = [
     "NewDeployment",
     "NewPolicy",
     "NewRun",
+    "NewWebhook",
     "Origin",
     "Outdated",
     "PackRow",
@@ -55,4 +59,5 @@ __all__ = [
     "Swap",
     "WornPack",
     "governing",
+    "message_body",
 ]

@@ -11,6 +11,7 @@ from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction
 from edversion.catalog.finding import collection_place
 from edversion.catalog.moves import PAST, Passage, record_move
+from edversion.catalog.outbox import announce
 from edversion.catalog.policies import refuse_protected
 from edversion.catalog.reading import Place, numbered
 from edversion.catalog.tables import aliases, versions
@@ -168,6 +169,7 @@ def move_aliases(
         if name != LATEST:
             change = (None if row is None else row.version_id, version_id)
             record_move(transaction, (place.id, name, moved[name]), change, passage, actor, reason)
+            announce(transaction, place, (name, moved[name]), change, passage, actor, reason)
         transaction.changed(version_id, place.key(number))
         # `latest` leaves a version at every commit. That version's receipt may go on
         # naming it: of two receipts, the one with the higher revision holds.
@@ -182,9 +184,6 @@ def clear_alias(
     """Let an alias point nowhere."""
     values = {"version_id": None, "left_id": row.version_id}
     revision = _write(transaction, place, row.name, row, values, actor)
-    if row.name != LATEST:
-        change, removal = (row.version_id, None), Passage("removed")
-        record_move(transaction, (place.id, row.name, revision), change, removal, actor, reason)
     transaction.tell(
         "alias.removed",
         place.subject(row.name),
@@ -192,6 +191,10 @@ def clear_alias(
         before=_shown(row),
         reason=reason,
     )
+    if row.name != LATEST:
+        change, removal = (row.version_id, None), Passage("removed")
+        record_move(transaction, (place.id, row.name, revision), change, removal, actor, reason)
+        announce(transaction, place, (row.name, revision), change, removal, actor, reason)
     transaction.changed(row.version_id, place.key(row.number))
 
 

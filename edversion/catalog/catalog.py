@@ -19,6 +19,7 @@ from edversion.catalog.instances import Instances
 from edversion.catalog.journal import Journal
 from edversion.catalog.metrics import Metrics
 from edversion.catalog.origins import Origins
+from edversion.catalog.outbox import Outbox
 from edversion.catalog.packs import Packs
 from edversion.catalog.policies import Policies
 from edversion.catalog.promotions import Promotions
@@ -59,6 +60,7 @@ class Catalog(
     Wear,
     Receipts,
     Restoring,
+    Outbox,
 ):
     """All facts of a repository, in one small SQL database.
 

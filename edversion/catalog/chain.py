@@ -20,7 +20,7 @@ from edversion.digests import canonical_json, digest_of_bytes
 from edversion.errors import IntegrityError
 from edversion.model import Event, Json
 
-__all__ = ["Draft", "append", "following", "listing", "start", "verify"]
+__all__ = ["Draft", "append", "following", "length", "listing", "start", "verify"]
 
 _END = select(chain.c.sequence, chain.c.digest).where(chain.c.id == 1)
 _MOVE_END = update(chain).where(chain.c.id == 1)
@@ -43,6 +43,11 @@ class Draft:
 def start(connection: Connection) -> None:
     """Write the end of an empty chain, once in the life of a catalog."""
     connection.execute(insert(chain), {"id": 1, "sequence": 0, "digest": ""})
+
+
+def length(connection: Connection) -> int:
+    """Give how many events the chain has."""
+    return int(connection.execute(_END).one().sequence)
 
 
 def append(connection: Connection, drafts: Sequence[Draft], at: datetime) -> None:

@@ -66,13 +66,16 @@ class Transaction:
         Holds the write lock.
     at : datetime
         The time of everything this transaction writes (UTC).
+    announced : bool
+        Whether it wrote something that webhooks have to be told.
     """
 
-    __slots__ = ("_created", "_events", "_outdated", "_stale", "at", "connection")
+    __slots__ = ("_created", "_events", "_outdated", "_stale", "announced", "at", "connection")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.at = datetime.now(UTC)
+        self.announced = False
         self._events: list[chain.Draft] = []
         self._outdated: dict[VersionKey, Outdated] = {}
         self._created: set[int] = set()
@@ -94,6 +97,10 @@ class Transaction:
     ) -> None:
         """Note an event; it joins the chain when the transaction ends."""
         self._events.append(chain.Draft(actor, action, subject, before, after, reason))
+
+    def told(self) -> int:
+        """Give the sequence number that the event noted last will have."""
+        return chain.length(self.connection) + len(self._events)
 
     def created(self, version_id: int, key: VersionKey, receipt: Mapping[str, Json]) -> None:
         """Note a new version, whose first receipt has to be written; nothing may change after."""
@@ -147,6 +154,7 @@ class Database:
             yield transaction
             outdated = transaction.finish()
             connection.commit()
+        self._local.announced = transaction.announced or self._announced()
         for key, news in outdated.items():
             before = self._outdated().get(key)
             if before is not None:
@@ -157,6 +165,14 @@ class Database:
         """Give, and forget, the versions that this thread's transactions changed."""
         outdated, self._local.outdated = self._outdated(), {}
         return outdated
+
+    def take_announced(self) -> bool:
+        """Tell, and forget, whether this thread wrote something that webhooks have to be told."""
+        announced, self._local.announced = self._announced(), False
+        return announced
+
+    def _announced(self) -> bool:
+        return getattr(self._local, "announced", False)
 
     def _outdated(self) -> dict[VersionKey, Outdated]:
         if not hasattr(self._local, "outdated"):

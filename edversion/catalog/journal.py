@@ -76,3 +76,7 @@ class Journal(Area):
     def take_outdated(self) -> dict[VersionKey, Outdated]:
         """Give, and forget, the same versions, each with what is to be done about its receipt."""
         return self._database.take_outdated()
+
+    def take_announced(self) -> bool:
+        """Tell, and forget, whether the calling thread moved what a webhook has to be told."""
+        return self._database.take_announced()

@@ -65,7 +65,11 @@ class Passage:
         shown = f"v{number}"
         if self.kind == "set":
             return shown
-        return {"version": shown, **{key: self.evidence.get(key) for key in _TOLD}}
+        return {"version": shown, **self.summary()}
+
+    def summary(self) -> dict[str, Json]:
+        """Give what of the evidence is told with the move."""
+        return {key: self.evidence.get(key) for key in _TOLD}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,14 @@ from edversion.errors import ConflictError, RefusedError
 from edversion.model import Json, Policy
 from edversion.reference import LATEST
 
-__all__ = ["NewPolicy", "Policies", "governing", "policies_in", "refuse_protected"]
+__all__ = [
+    "NewPolicy",
+    "Policies",
+    "governing",
+    "policies_in",
+    "refuse_protected",
+    "refuse_strangers",
+]
 
 _ALL = select(policies).where(policies.c.collection_id == bindparam("place"))
 _HISTORY = _ALL.order_by(policies.c.pattern, policies.c.number)
@@ -188,6 +195,27 @@ def refuse_protected(connection: Connection, place: Place, names: Collection[str
             )
 
 
+def refuse_strangers(found: Iterable[Policy], pattern: str, actor: str, act: str) -> None:
+    """Refuse whoever is none of the owners of policies for aliases that a pattern covers.
+
+    Raises
+    ------
+    RefusedError
+        One of them names its owners, and the actor is none; the message says which, and that
+        they may not do to it what `act` says.
+    """
+    for policy in found:
+        owners = policy.names("owners")
+        if owners and actor not in owners and _overlap(policy.pattern, pattern):
+            raise RefusedError(
+                f"{actor} may not {act} policy {policy.subject}; its owners are: "
+                f"{', '.join(owners)}",
+                code="not_owner",
+                policy=policy.subject,
+                owners=owners,
+            )
+
+
 def _record(row: Row[Any]) -> dict[str, Json]:
     kept = {name: getattr(row, name) for name in _KEPT}
     return kept | {"project": row.project, "collection": row.name, "at": dump_instant(row.at)}
@@ -195,16 +223,7 @@ def _record(row: Row[Any]) -> dict[str, Json]:
 
 def _check_may_set(found: Iterable[Policy], before: Policy | None, new: NewPolicy) -> None:
     """Refuse whoever is no owner, also of a policy that the new one would take aliases from."""
-    for policy in found:
-        owners = policy.names("owners")
-        if owners and new.actor not in owners and _overlap(policy.pattern, new.pattern):
-            raise RefusedError(
-                f"{new.actor} may not change policy {policy.subject}; its owners are: "
-                f"{', '.join(owners)}",
-                code="not_owner",
-                policy=policy.subject,
-                owners=owners,
-            )
+    refuse_strangers(found, new.pattern, new.actor, "change")
     number = 0 if before is None else before.number
     if new.expected_number is not None and new.expected_number != number:
         raise ConflictError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "migrate", "prepare"]
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision of the schema that this edversion writes."""
 
 _NONE = "none"  # stamped by nothing: older than the first revision

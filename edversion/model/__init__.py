@@ -32,6 +32,7 @@ from edversion.model.values import (
     Verdict,
 )
 from edversion.model.version import Version, VersionSource
+from edversion.model.webhook import Delivery, DeliveryState, Webhook
 
 __all__ = [
     "Alias",
@@ -41,6 +42,8 @@ __all__ = [
     "CellKind",
     "CollectionInfo",
     "Comparison",
+    "Delivery",
+    "DeliveryState",
     "Deployment",
     "DeploymentInstance",
     "Direction",
@@ -66,4 +69,5 @@ __all__ = [
     "Verdict",
     "Version",
     "VersionSource",
+    "Webhook",
 ]

@@ -11,6 +11,7 @@ from edversion.model import CollectionInfo, Version
 from edversion.plugins import Plugins
 from edversion.reference import Reference, parse_reference
 from edversion.store import Store, receipt_name
+from edversion.webhooks import Courier
 
 __all__ = ["Area", "Subject"]
 
@@ -33,6 +34,7 @@ class Area:
         self, location: Location, *, store: Store, catalog: Catalog, plugins: Plugins
     ) -> None:
         self.location, self.store, self.catalog, self.plugins = location, store, catalog, plugins
+        self._courier = Courier(catalog, location)
 
     def version(self, reference: Subject, *, project: str | None = None) -> Version:
         """Find a version.
@@ -56,11 +58,13 @@ class Area:
         return self.catalog.resolve(parse_reference(text), project=default)
 
     def write_receipts(self) -> None:
-        """Write the receipts of all versions whose facts changed.
+        """Write the receipts of all versions whose facts changed, and let webhooks be told.
 
         The facts are committed by then: a receipt that cannot be written is a warning, and
-        `doctor` writes it later.
+        `doctor` writes it later. Webhooks are told behind the caller's back.
         """
+        if self.catalog.take_announced():
+            self._courier.wake()
         for key, outdated in self.catalog.take_outdated().items():
             try:
                 self._write_receipt(key, outdated)

@@ -15,6 +15,7 @@ from edversion.repository.changing import Changing
 from edversion.repository.checking import Checking
 from edversion.repository.comparing import Comparing
 from edversion.repository.deploying import Deploying
+from edversion.repository.notifying import Notifying
 from edversion.repository.promoting import Promoting
 from edversion.repository.recording import Recording
 from edversion.repository.removing import Removing
@@ -25,7 +26,9 @@ __all__ = ["Repository", "open_repository"]
 _STORE_ID = "store_id"
 
 
-class Repository(Comparing, Changing, Promoting, Deploying, Removing, Checking, Recording):
+class Repository(
+    Comparing, Changing, Promoting, Deploying, Notifying, Removing, Checking, Recording
+):
     """Where versions are found, read, named and removed; open one with `edversion.open`.
 
     Use it as a context manager, or call `close`. It may be shared by threads.
@@ -49,6 +52,7 @@ class Repository(Comparing, Changing, Promoting, Deploying, Removing, Checking, 
 
     def close(self) -> None:
         """Let go of files and connections."""
+        self._courier.close()
         self.catalog.close()
         self.store.close()
 

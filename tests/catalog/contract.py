@@ -20,6 +20,7 @@ from .contract_promotion import PromotionContract
 from .contract_runs import RunContract
 from .contract_search import SearchContract
 from .contract_versions import CommitContract, FindingContract, PackContract
+from .contract_webhooks import WebhookContract
 
 
 class CatalogContract(
@@ -36,6 +37,7 @@ class CatalogContract(
     ReceiptContract,
     PromotionContract,
     DeploymentContract,
+    WebhookContract,
 ):
     @pytest.fixture
     def catalog(self, catalog_url: str) -> Iterator[Catalog]:

@@ -31,7 +31,7 @@ COMMANDS = {
     "erase": ["scores:v0", "--reason", "x", "--legal-basis", "y", "--yes"],
     "promote": ["model", "--to", "candidate"], "policy": ["show", "model"], "pending": [],
     "approve": ["model", "--for", "candidate", "--reason", "x", "--yes"],
-    "rollback": ["model:champion"], "history": ["model:champion"],
+    "rollback": ["model:champion"], "history": ["model:champion"], "webhook": ["list"],
     "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
     "completion": ["zsh"], "version": [],
