@@ -13,7 +13,7 @@ from edversion.errors import InvalidInputError, NotFoundError
 from edversion.reference import check_name
 from edversion.urls import check_no_secret
 
-__all__ = ["FOLDER", "Location", "local_folder", "locate"]
+__all__ = ["FOLDER", "Location", "local_folder", "locate", "named_store"]
 
 FOLDER = ".edversion"
 CONFIG = "edversion.toml"
@@ -83,11 +83,23 @@ def locate(
             code="no_repository",
             path=str(here),
         )
-    check_no_secret(where)
+    place = named_store(where)
     facts = catalog or os.environ.get("EDVERSION_CATALOG")
     if facts is None and named is None:
         facts = config.get("catalog")
-    return Location(_absolute(where), facts or _default_catalog(where), config.get("project"))
+    return Location(place, facts or _default_catalog(where), config.get("project"))
+
+
+def named_store(store: str) -> str:
+    """Give the URL or absolute folder of a store that somebody names.
+
+    Raises
+    ------
+    InvalidInputError
+        The URL holds a password or a token.
+    """
+    check_no_secret(store)
+    return _absolute(store)
 
 
 def local_folder() -> Path:

@@ -22,6 +22,7 @@ from edversion.cli.read import cat, get, open_command
 from edversion.cli.reproduce import reproduce
 from edversion.cli.retain import erase, gc, restore, retain
 from edversion.cli.setup import completion, init, status, version
+from edversion.cli.store import store
 
 __all__ = ["cli", "main"]
 
@@ -49,7 +50,7 @@ cli.add_section("Promote", [promote, policy, approve, pending, rollback, history
 cli.add_section("Serve", [deployment, deployments])
 cli.add_section("Remove", [delete, restore, retain, erase, gc])
 cli.add_section("What happened", [runs, lineage, events])
-cli.add_section("Check and set up", [status, verify, doctor, completion, version])
+cli.add_section("Check and set up", [status, verify, doctor, store, completion, version])
 
 
 def main() -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from edversion.digests import canonical_json, digest_of_file
-from edversion.errors import CatalogVersionError, IntegrityError, NotFoundError, StorageError
+from edversion.digests import digest_of_file
+from edversion.errors import IntegrityError
 from edversion.location import local_folder
 from edversion.store.backend import Backend, LocalBackend, open_backend, read_exactly, write_fully
 from edversion.store.bulk import collector_paused
@@ -37,7 +33,9 @@ from edversion.store.manifests import (
     manifest_key,
     reference_facts,
 )
+from edversion.store.marker import MARKER, find_or_make, write_anew
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
+from edversion.store.probing import Check, check_place
 from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
 from edversion.store.sharing import Base
@@ -54,6 +52,7 @@ __all__ = [
     "MARKER",
     "PACK_SIZE",
     "Base",
+    "Check",
     "HashAhead",
     "Ingest",
     "Listing",
@@ -68,6 +67,7 @@ __all__ = [
     "StoredFile",
     "StoredManifest",
     "Worker",
+    "check_place",
     "check_reference",
     "coarse_now",
     "collector_paused",
@@ -85,9 +85,6 @@ __all__ = [
     "write_fully",
     "wrong_reference",
 ]
-
-MARKER = "edversion.json"
-"""The object that makes a folder a store."""
 
 _KEPT = 100_000  # files and segments of a manifest that stays in memory: some 40 MB
 
@@ -137,21 +134,7 @@ class Store:
             It cannot be reached.
         """
         backend = open_backend(url)
-        marker = _read_marker(backend)
-        if marker is None and _holds_objects(backend):
-            marker = _read_marker(backend)  # somebody may have made the store in this moment
-            if marker is None:
-                raise _marker_fault(backend, "is missing, but there are versions", "marker_lost")
-        if marker is None and not create:
-            raise NotFoundError(
-                f"no store at {url}; make one with 'edversion init'", code="no_store", url=url
-            )
-        if marker is None:
-            backend.create(MARKER, _marker_of(secrets.token_hex(16)))
-            marker = _read_marker(backend)
-        if marker is None:
-            raise StorageError(f"the store at {url} does not keep what is written to it", url=url)
-        return cls(url, backend, str(marker["id"]))
+        return cls(url, backend, find_or_make(backend, create=create))
 
     @staticmethod
     def restore_marker(url: str, id: str | None) -> None:
@@ -164,7 +147,12 @@ class Store:
         id : str or None
             The id that the store had, which its catalog remembers; a new one where None.
         """
-        open_backend(url).replace(MARKER, _marker_of(id or secrets.token_hex(16)))
+        write_anew(open_backend(url), id)
+
+    @property
+    def one_writer(self) -> bool:
+        """Whether the place writes over what is there, so that one process at a time may log."""
+        return not self.backend.creates_only
 
     def close(self) -> None:
         """Let go of open files."""
@@ -329,49 +317,6 @@ class Store:
 def _proof(path: Path, digest: str) -> str:
     """Name what was proved: a manifest may lead to the wrong file, whole as that file is."""
     return f"{digest} {path}"
-
-
-def _marker_of(id: str) -> bytes:
-    return canonical_json({"edversion": "store", "format": FORMAT, "id": id}) + b"\n"
-
-
-def _holds_objects(backend: Backend) -> bool:
-    """Tell whether something was ever logged there."""
-    folders = ("receipts", "manifests", "packs")
-    return any(next(iter(backend.list(folder)), None) is not None for folder in folders)
-
-
-def _marker_fault(backend: Backend, what: str, code: str) -> IntegrityError:
-    return IntegrityError(
-        f"{MARKER} of the store at {backend.url} {what}; restore it from a backup, or let "
-        "'edversion doctor --mend' write it anew",
-        code=code,
-        path=MARKER,
-        pack=None,
-        offset=None,
-    )
-
-
-def _read_marker(backend: Backend) -> dict[str, Any] | None:
-    try:
-        with storage_errors(f"reading {MARKER} at {backend.url}", expected=FileNotFoundError):
-            data = backend.read(MARKER)
-        marker: dict[str, Any] = json.loads(data)
-        found = int(marker["format"])
-        if not re.fullmatch("[0-9a-f]{32}", marker["id"]):  # it names a folder of this machine
-            raise ValueError("illegal id")
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise _marker_fault(backend, "is damaged", "marker_damaged") from error
-    if found > FORMAT:
-        raise CatalogVersionError(
-            f"the store at {backend.url} has format {found}; this edversion knows formats up to "
-            f"{FORMAT}. Upgrade edversion",
-            found=found,
-            known=FORMAT,
-        )
-    return marker
 
 
 def _cache_folder(backend: Backend, id: str) -> Path:

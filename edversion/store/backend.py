@@ -27,6 +27,8 @@ class Backend(Protocol):
     """What the store asks of the place where objects lie."""
 
     url: str
+    creates_only: bool
+    """Whether `create` can be trusted never to write over what another process writes."""
 
     def local_path(self, key: str) -> Path | None:
         """Give the object's local path, where it has one."""
@@ -67,6 +69,8 @@ class LocalBackend:
     root : path
         The folder; made when the first object is written.
     """
+
+    creates_only = True
 
     def __init__(self, root: Path) -> None:
         self.root = root

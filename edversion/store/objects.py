@@ -51,10 +51,11 @@ class ObjectBackend:
         Whether the place refuses to write over an object where it is asked to; see `probe`.
     """
 
+    patience = Patience()
+    creates_only = True
+
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self.patience = Patience()
-        self.creates_only = True
         self._protocol = url.partition("://")[0]
         self._opened: tuple[int, Any] = (os.getpid(), self._open())
         self._root = str(self._fs._strip_protocol(self.url)).rstrip("/")
@@ -71,8 +72,6 @@ class ObjectBackend:
         """
 
         def put() -> None:
-            if not self.creates_only and self._size(key) is not None:
-                raise FileExistsError(key)
             try:
                 self._fs.pipe_file(self._path(key), data, mode="create")
             except Exception as error:
@@ -80,6 +79,8 @@ class ObjectBackend:
                     raise FileExistsError(key) from error
                 raise
 
+        if not self.creates_only:
+            return self._create_alone(key, data)
         try:
             self._write(key, put)
         except FileExistsError:
@@ -99,7 +100,9 @@ class ObjectBackend:
         size = temporary.stat().st_size
 
         def put() -> None:
-            options = {"mode": "create"} | _UPLOAD.get(self._protocol, {})
+            options = dict(_UPLOAD.get(self._protocol, {}))
+            if self.creates_only:
+                options["mode"] = "create"
             try:
                 self._fs.put_file(str(temporary), self._path(key), **options)
             except Exception as error:
@@ -152,6 +155,18 @@ class ObjectBackend:
         with suppress(FileNotFoundError):
             self._do(f"deleting {key} from {self.url}", lambda: self._fs.rm_file(self._path(key)))
 
+    def delete_other(self, key: str) -> None:
+        """Delete an object if it is another one than it is, to see whether that is refused.
+
+        Raises
+        ------
+        NotImplementedError
+            The protocol has no such request, or the server does not know it.
+        """
+        from edversion.store.conditional import delete_if_other
+
+        delete_if_other(self._fs, self._path(key))
+
     @property
     def _fs(self) -> Any:
         """The file system; a forked process opens its own, as connections cannot be shared."""
@@ -182,6 +197,13 @@ class ObjectBackend:
                 code="no_bucket",
                 url=self.url,
             ) from error
+
+    def _create_alone(self, key: str, data: bytes) -> bool:
+        """Look before writing and read afterwards, where a put knows no condition."""
+        if self.size(key) is not None:
+            return self._holds(key, data)
+        self.replace(key, data)
+        return self._holds(key, data)
 
     def _do(self, doing: str, work: Callable[[], Result]) -> Result:
         return self.patience.insist(doing, work)

@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 _LIMIT = 120.0
 _FIRST, _LONGEST = 0.1, 10.0
 _WORTH_A_TRY = {408, 409, 425, 429}  # 409: another writer's conditional put is under way
+_NOT_KNOWN_THERE = {501, 505}
 _FINAL = (
     EdversionError,
     FileExistsError,
@@ -95,8 +96,8 @@ def status_of(error: BaseException | None) -> int | None:
         found = getattr(error, "status_code", None) or getattr(error, "status", None)
         if isinstance(response, dict):  # botocore
             found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if found is None:
-            found = getattr(error, "code", None)  # gcsfs, as a number or a text
+        if found is None and type(error).__module__.startswith("gcsfs"):
+            found = getattr(error, "code", None)  # as a number or a text
         if str(found).isdigit() and 100 <= int(str(found)) < 600:
             return int(str(found))
         error = error.__cause__
@@ -126,7 +127,8 @@ def told(error: BaseException) -> BaseException | None:
 def _is_final(error: BaseException) -> bool:
     status = status_of(error)
     if status is not None:
-        return 400 <= status < 500 and status not in _WORTH_A_TRY
+        refused = 400 <= status < 500 and status not in _WORTH_A_TRY
+        return refused or status in _NOT_KNOWN_THERE
     return isinstance(error, _FINAL) or _lacks_access(error)
 
 

@@ -23,7 +23,6 @@ __all__ = ["Server", "serve"]
 
 _START_SECONDS = 60
 _LOOK_SECONDS = 0.5
-_STARTED: list[subprocess.Popen[bytes]] = []  # Python warns of one that nobody remembers
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ def _start(kind: str, note: Path) -> None:
         process = subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    _STARTED.append(process)
     end = time.monotonic() + _START_SECONDS
     while not note.exists():
         try:
@@ -85,6 +83,7 @@ def _start(kind: str, note: Path) -> None:
                 continue
             process.kill()
         raise RuntimeError(f"the {kind} server did not start: {log.read_text()}")
+    process.returncode = 0  # it outlives this process, maybe, which Python would warn of
 
 
 def _run() -> int:

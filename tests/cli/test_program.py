@@ -34,6 +34,7 @@ COMMANDS = {
     "rollback": ["model:champion"], "history": ["model:champion"], "webhook": ["list"],
     "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
+    "store": ["check"],
     "completion": ["zsh"], "version": [],
 }  # fmt: skip
 

@@ -40,7 +40,9 @@ def point(patch: pytest.MonkeyPatch, kind: str, url: str) -> None:
         patch.setenv(name, value)
     if kind == "s3":
         patch.setenv("AWS_ENDPOINT_URL", url)
-        patch.setitem(fsspec.config.conf, "s3", {"endpoint_url": url})
+        once = {"retries": {"total_max_attempts": 1}}  # botocore would wait for seconds
+        settings = {"endpoint_url": url, "config_kwargs": once}
+        patch.setitem(fsspec.config.conf, "s3", settings)
 
 
 def fresh_s3(patch: pytest.MonkeyPatch, url: str) -> str:

@@ -81,6 +81,7 @@ def test_what_may_pass_is_tried_again_with_growing_waits(error: Exception) -> No
         (PermissionError("Access Denied"), "store_access"),
         (translated(400), "storage"),
         (ValueError("bad name"), "storage"),
+        (answered(501), "storage"),
     ],
 )
 def test_what_will_not_pass_is_told_at_once(error: Exception, code: str) -> None:

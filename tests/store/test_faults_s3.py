@@ -1,0 +1,176 @@
+"""What goes wrong between here and a store far away: nothing is lost, nothing is left half."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+import edversion
+from edversion.errors import StorageError
+from edversion.repository import Repository, open_repository
+from edversion.starting import start_run
+from edversion.store.objects import ObjectBackend
+from edversion.store.retrying import Patience
+from edversion.testing import object_keys
+from edversion.testing.proxy import Fault, Proxy
+from edversion.testing.serving import Server
+from tests.store.buckets import point
+
+NO_WAIT = Patience(limit=30, sleep=lambda seconds: None)
+
+
+@pytest.fixture
+def proxy(s3_server: Server) -> Iterator[Proxy]:
+    with Proxy(s3_server.port) as running:
+        yield running
+
+
+@pytest.fixture
+def url(s3_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the URL of a store that is reached through the proxy."""
+    point(monkeypatch, "s3", proxy.url)
+    monkeypatch.setattr(ObjectBackend, "patience", NO_WAIT)
+    return s3_url
+
+
+@pytest.fixture
+def backend(url: str) -> ObjectBackend:
+    return ObjectBackend(url)
+
+
+@pytest.fixture
+def repository(url: str, tmp_path: Path) -> Iterator[Repository]:
+    catalog = f"sqlite:///{tmp_path / 'catalog.db'}"
+    with open_repository(url, catalog, project="p", create=True) as opened:
+        yield opened
+
+
+PASSING = [Fault.BUSY, Fault.HANG_UP, Fault.LOSE]
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_create_succeeds_though_its_answers_are_lost(
+    backend: ObjectBackend, proxy: Proxy, fault: Fault
+) -> None:
+    proxy.fail(fault, method="PUT", times=4)
+    assert backend.create("packs/aa/one", b"ours")
+    assert proxy.count("PUT") >= 5
+    assert not backend.create("packs/aa/one", b"theirs")
+    assert backend.read("packs/aa/one") == b"ours"
+
+
+def test_an_object_of_somebody_else_is_never_taken_for_ours(
+    backend: ObjectBackend, proxy: Proxy
+) -> None:
+    assert backend.create("packs/aa/one", b"theirs")
+    proxy.fail(Fault.LOSE, method="PUT", times=2)
+    assert not backend.create("packs/aa/one", b"mine!!")
+    assert backend.read("packs/aa/one") == b"theirs"
+
+
+@pytest.mark.parametrize("fault", [*PASSING, Fault.CUT])
+def test_reads_listings_and_deletions_are_repeated(
+    backend: ObjectBackend, proxy: Proxy, fault: Fault
+) -> None:
+    data = secrets.token_bytes(100_000)
+    backend.create("packs/aa/one", data)
+    proxy.fail(fault, method="GET", path="/one", times=4)
+    assert backend.read("packs/aa/one", 5, 90_000) == data[5:90_005]
+    proxy.fail(fault, method="GET", path="list-type", times=4)
+    assert list(backend.list("packs")) == [("packs/aa/one", len(data))]
+    proxy.fail(fault, method="HEAD", times=4)
+    assert backend.size("packs/aa/one") == len(data)
+    proxy.fail(fault, method="DELETE", times=4)
+    backend.delete("packs/aa/one")
+    assert backend.size("packs/aa/one") is None
+
+
+@pytest.mark.parametrize("size", [1 << 20, 40 << 20])
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_pack_arrives_though_answers_are_lost(
+    backend: ObjectBackend, proxy: Proxy, fault: Fault, size: int, tmp_path: Path
+) -> None:
+    data = secrets.token_bytes(1 << 20) * (size >> 20)
+    file = tmp_path / "file"
+    file.write_bytes(data)
+    for method in ("PUT", "POST"):  # parts; the beginning and the end of many parts
+        proxy.fail(fault, method=method, times=2)
+    backend.publish(file, "packs/aa/one")
+    assert backend.read("packs/aa/one") == data
+    assert not file.exists()
+
+
+def test_large_packs_travel_in_parts(backend: ObjectBackend, proxy: Proxy, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(40 << 20))
+    backend.publish(file, "packs/aa/one")
+    assert sorted(e.sent >> 20 for e in proxy.exchanges if "partNumber" in e.path) == [8, 16, 16]
+    assert proxy.sent("PUT") == 40 << 20
+
+
+def test_a_store_that_never_answers_is_told(backend: ObjectBackend, proxy: Proxy) -> None:
+    backend.patience = Patience(limit=0)
+    proxy.fail(Fault.BUSY, times=None)
+    with pytest.raises(StorageError, match=r"writing packs/aa/one to s3://.* failed after 1 try"):
+        backend.create("packs/aa/one", b"1")
+
+
+def test_a_missing_bucket_and_a_refusal_are_told_at_once(url: str, proxy: Proxy) -> None:
+    with pytest.raises(StorageError, match="no such bucket") as caught:
+        ObjectBackend("s3://nowhere-at-all/x").create("packs/aa/one", b"1")
+    assert caught.value.code == "no_bucket"
+    assert proxy.count("PUT") == 1
+
+
+def log(repository: Repository, content: bytes) -> edversion.Version:
+    draft = edversion.Artifact("data", "dataset")
+    draft.add_bytes(content, "file.bin")
+    with start_run(repository, project="p") as run:
+        return run.log_artifact(draft)
+
+
+@pytest.mark.parametrize("folder", ["packs", "manifests"])
+@pytest.mark.parametrize("fault", [Fault.BUSY, Fault.HANG_UP, Fault.LOSE])
+def test_a_commit_that_fails_leaves_no_version_and_no_object(
+    repository: Repository, proxy: Proxy, fault: Fault, folder: str
+) -> None:
+    first = log(repository, secrets.token_bytes(50_000))
+    repository.store.backend.patience = Patience(limit=0)
+    proxy.fail(fault, method="PUT", path=f"/{folder}/", times=None)
+    content = secrets.token_bytes(50_000)
+    if fault is Fault.LOSE and folder == "packs":
+        log(repository, content)  # it arrived, and was found there
+    else:
+        with pytest.raises(StorageError):
+            log(repository, content)
+    proxy.heal()
+    versions = repository.versions("data")
+    assert all(version.read_bytes("file.bin") for version in versions)
+    assert repository.verify() == ()
+    assert first in versions
+    repository.gc()
+    assert len(object_keys(repository.store)) == len(versions)
+    assert len(object_keys(repository.store, "manifests")) == len(versions)
+    assert repository.doctor() == ()
+
+
+@pytest.mark.slow
+def test_a_commit_succeeds_through_any_single_fault(repository: Repository, proxy: Proxy) -> None:
+    """Each request of a commit in turn goes wrong once, in each way."""
+    log(repository, secrets.token_bytes(50_000))
+    proxy.forget()
+    log(repository, secrets.token_bytes(50_000))
+    kinds = {(e.method, unquote(e.path).partition("?")[0].split("/")[4]) for e in proxy.exchanges}
+    assert {("PUT", "packs"), ("PUT", "manifests"), ("PUT", "receipts"), ("PUT", "runs")} <= kinds
+    for method, folder in sorted(kinds):
+        for fault in PASSING:
+            proxy.fail(fault, method=method, path=f"/{folder}")
+            content = secrets.token_bytes(50_000)
+            assert log(repository, content).read_bytes("file.bin") == content
+            proxy.heal()
+    assert repository.verify() == ()
+    assert repository.doctor() == ()
