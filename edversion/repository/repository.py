@@ -20,6 +20,7 @@ from edversion.repository.promoting import Promoting
 from edversion.repository.recording import Recording
 from edversion.repository.removing import Removing
 from edversion.store import Store
+from edversion.urls import masked
 
 __all__ = ["Repository", "open_repository"]
 
@@ -84,6 +85,8 @@ def open_repository(
     if replace_catalog:
         _restore_marker(found)
     place = Store.open(found.store, create=create)
+    if not (lost_catalog or Catalog.exists(found.catalog)):
+        _refuse_lost(place, found.catalog)  # before an empty one lies where it is looked for
     facts = _replaced(found.catalog, place) if replace_catalog else Catalog.open(found.catalog)
     try:
         _check_belongs(facts, place, lost_catalog=lost_catalog)
@@ -130,19 +133,24 @@ def _check_belongs(catalog: Catalog, store: Store, *, lost_catalog: bool) -> Non
     """Refuse a catalog of another store, and an empty one beside a full store."""
     known = catalog.setting(_STORE_ID)
     if known is None:
-        if not lost_catalog and next(store.records.receipts(), None) is not None:
-            raise StorageError(
-                f"the store at {store.url} holds versions, but its catalog {catalog.url} is new or "
-                "was lost; 'edversion doctor --mend' rebuilds it from the store",
-                code="catalog_lost",
-                store=store.url,
-            )
         if not lost_catalog:
+            _refuse_lost(store, catalog.url)
             catalog.set_setting(_STORE_ID, store.id)
     elif known != store.id:
         raise StorageError(
             f"the catalog {catalog.url} belongs to another store than {store.url}; check "
             "EDVERSION_STORE and EDVERSION_CATALOG",
             code="wrong_catalog",
+            store=store.url,
+        )
+
+
+def _refuse_lost(store: Store, catalog: str) -> None:
+    """Refuse a store with versions whose catalog knows none of them."""
+    if next(store.records.receipts(), None) is not None:
+        raise StorageError(
+            f"the store at {store.url} holds versions, but its catalog {masked(catalog)} is new or "
+            "was lost; 'edversion doctor --mend' rebuilds it from the store",
+            code="catalog_lost",
             store=store.url,
         )

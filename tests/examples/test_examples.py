@@ -37,6 +37,7 @@ def test_every_example_is_known_here() -> None:
         "mastery_lightning.py",
         "text_huggingface.py",
         "quickstart.py",
+        "serve_fastapi.py",  # with its own tests
         "student_dropout.py",
         "student_report.py",
         "write_a_plugin.py",
