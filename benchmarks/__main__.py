@@ -11,6 +11,7 @@ from benchmarks.adapters import adapters
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
+from benchmarks.followers import followers
 from benchmarks.garbage import collect_half
 from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "versions": many_versions,
     "lineage": lineage,
     "promotions": promotions,
+    "followers": followers,
     "adapters": adapters,
     "evaluation": evaluations,
     "compare": compare_manifests,
