@@ -40,6 +40,8 @@ _RECENT = 3
 _ENOUGH_FILES = 2_000
 _INPUTS = 8
 _DESCRIBED = 64
+_AGAIN = ("pack_gone", "version_gone", "run_lost")
+"""Conflicts after which storing the bytes once more is all that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def commit_draft(
             with collector_paused():
                 return work.run()
         except ConflictError as error:
-            if error.code not in ("pack_gone", "version_gone") or attempt == _ATTEMPTS - 1:
+            if error.code not in _AGAIN or attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
 
@@ -117,6 +119,7 @@ class _Commit:
         self._store, self._catalog, self._plugins = store, catalog, plugins
         self._share = share
         self._done = 0
+        self._tenure = catalog.tenure(options.run)
         self._known = KnownDigests(store, rehash=options.rehash)
         self._contents = Contents(
             *draft.parts, self._known, check=not options.noted_now, tell=self._tell
@@ -285,6 +288,7 @@ class _Commit:
                 Origin((version.project, version.name, version.number), relation)
                 for version, relation in draft.origins
             ),
+            tenure=self._tenure,
         )
 
     def _full_request(

@@ -11,7 +11,7 @@ from edversion.catalog.collecting import Collecting
 from edversion.catalog.committing import Commits
 from edversion.catalog.database import Database
 from edversion.catalog.deployments import Deployments
-from edversion.catalog.dialect import SqliteFile, dialect_of
+from edversion.catalog.dialect import dialect_of
 from edversion.catalog.edges import Edges
 from edversion.catalog.editing import Editing
 from edversion.catalog.erasing import Erasures
@@ -30,6 +30,7 @@ from edversion.catalog.retaining import Retaining
 from edversion.catalog.reviving import Reviving
 from edversion.catalog.runs import Runs
 from edversion.catalog.schema import prepare
+from edversion.catalog.sqlite import SqliteFile
 from edversion.catalog.upkeep import Upkeep
 from edversion.catalog.wear import Wear
 
@@ -82,19 +83,21 @@ class Catalog(
 
     @classmethod
     def open(cls, url: str) -> Catalog:
-        """Open a catalog; make or upgrade it where it is SQLite.
+        """Open a catalog; make its tables where there are none, and upgrade it where it is SQLite.
 
         Parameters
         ----------
         url : str
-            SQLAlchemy URL: ``sqlite:////folder/catalog.db``, or ``sqlite://`` in memory.
+            SQLAlchemy URL: ``sqlite:////folder/catalog.db``, ``sqlite://`` in memory, or
+            ``postgresql+psycopg://user@host/database`` with options of libpq behind a ``?``.
 
         Raises
         ------
         CatalogVersionError
-            A newer edversion wrote it.
+            A newer edversion wrote it, or an older one and nobody upgraded it in PostgreSQL
+            (code ``catalog_too_old``).
         StorageError
-            It cannot be opened, or is on a network file system.
+            It cannot be opened, is on a network file system, or lacks its driver.
         InvalidInputError
             The URL cannot be read or names a database that is not supported.
         """
@@ -105,7 +108,7 @@ class Catalog(
         except BaseException:
             database.close()
             raise
-        return cls(database, dialect.liveness())
+        return cls(database, dialect.liveness(database))
 
     @staticmethod
     def exists(url: str) -> bool:

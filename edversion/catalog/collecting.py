@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Row,
@@ -35,7 +36,7 @@ from edversion.catalog.database import Transaction
 from edversion.catalog.needs import HAS_BYTES, IS_NEEDED, NEEDED, PRESENT
 from edversion.catalog.reading import JOINED, VERSIONS, to_versions
 from edversion.catalog.retention_tables import removals
-from edversion.catalog.tables import collections, packs, projects, versions
+from edversion.catalog.tables import Instant, collections, packs, projects, versions
 from edversion.catalog.wear import WornPack, note_removed, note_worn, worn_by, worn_packs
 from edversion.model import Version
 
@@ -57,9 +58,10 @@ _NAMES = (
     .select_from(JOINED)
     .order_by(projects.c.name, collections.c.name, versions.c.number)
 )
+_DUE: BindParameter[Any] = bindparam("due", type_=Instant)
 _twin = versions.alias("twin")
 _MANIFESTS = (
-    select(literal(MANIFEST), versions.c.digest, versions.c.generation, bindparam("due"))
+    select(literal(MANIFEST), versions.c.digest, versions.c.generation, _DUE)
     .distinct()
     .where(
         versions.c.purged_at == bindparam("moment"),
@@ -79,7 +81,7 @@ _MANIFESTS = (
         ),
     )
 )
-_PACKS = select(literal(PACK), packs.c.id, literal(0), bindparam("due")).where(
+_PACKS = select(literal(PACK), packs.c.id, literal(0), _DUE).where(
     packs.c.removed_at == bindparam("moment")
 )
 _IS_DUE = removals.c.kind.in_([PACK, MANIFEST])

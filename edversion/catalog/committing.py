@@ -104,7 +104,7 @@ class Commits(Area):
         _check(request)
         with self._database.write() as transaction:
             place, known = _place(transaction, request)
-            run = self._run(transaction, request.run)
+            run = self._run(transaction, request)
             if not known:
                 _check_stored(request)
                 fresh = _create(transaction, place, request, run)
@@ -115,11 +115,16 @@ class Commits(Area):
             version = to_version(transaction.connection, row, self.source)
         return CommitResult(version, created=False)
 
-    def _run(self, transaction: Transaction, run_id: str | None) -> str | None:
-        """Give the whole id of a run; one that this process has open is known to be there."""
-        if run_id is None or self._liveness.holds(run_id):
-            return run_id
-        return run_id_of(transaction.connection, run_id)
+    def tenure(self, run_id: str) -> int | None:
+        """Give what a request of this run has to carry whose bytes are written from now on."""
+        return self._liveness.tenure(run_id)
+
+    def _run(self, transaction: Transaction, request: CommitRequest) -> str | None:
+        """Give the whole id of the run; one that this process has open is known to be there."""
+        run, connection = request.run, transaction.connection
+        if run is None or self._liveness.vouch(connection, run, request.tenure):
+            return run
+        return run_id_of(connection, run)
 
 
 def _check_stored(request: CommitRequest) -> None:

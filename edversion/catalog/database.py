@@ -1,15 +1,17 @@
 """Connections and transactions: the only way from the catalog to its database.
 
 Reads see one moment and wait for nobody. Writes take the one write lock first, so they
-never fail half-way because another process wrote meanwhile. No exception of SQLAlchemy
-leaves this module.
+never fail half-way because another process wrote meanwhile. Where a server is away for a
+moment, whoever begins waits for it. No exception of SQLAlchemy leaves this module.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,8 +28,12 @@ from edversion.catalog.forking import FORKS
 from edversion.catalog.tables import versions
 from edversion.errors import EdversionError, InvalidInputError, StorageError
 from edversion.model import Json
+from edversion.urls import masked
 
 __all__ = ["Database", "Outdated", "Transaction", "VersionKey"]
+
+_REFUSED = "illegal_value"
+_PATIENCE = 30.0  # seconds that a catalog which was there may be away
 
 VersionKey = tuple[str, str, int]
 """Project, collection and number: what names a version for ever."""
@@ -137,19 +143,32 @@ class Database:
         self._turn = threading.RLock() if dialect.shared else nullcontext()
         self._inherited: list[Pool] = []
         self._local = threading.local()
+        self._reached = False
+        self._sleep = time.sleep
         FORKS.guard(self)
+
+    @property
+    def shown_url(self) -> str:
+        """The SQLAlchemy URL, without a password."""
+        return masked(self.engine.url.render_as_string(hide_password=True))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees the catalog as it is at its first statement."""
-        with FORKS.passing(), self._turn, self._explained(), self.engine.connect() as connection:
+        with self._at_work(self.dialect.begin_read) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """Give a transaction; it commits where the block ends well, else nothing happened."""
-        with FORKS.passing(), self._turn, self._explained(), self.engine.connect() as connection:
-            self.dialect.begin_write(connection)
+        """Give a transaction; it commits where the block ends well, else nothing happened.
+
+        Raises
+        ------
+        StorageError
+            The database failed. With code ``catalog_lost`` its connection was lost in the
+            middle; where that was while it committed, the change may have been kept.
+        """
+        with self._at_work(self.dialect.begin_write) as connection:
             transaction = Transaction(connection)
             yield transaction
             outdated = transaction.finish()
@@ -187,11 +206,50 @@ class Database:
     @contextmanager
     def upgrading(self) -> Iterator[None]:
         """Hold off other processes while the schema is made or upgraded."""
-        with self._explained(), self.dialect.upgrading(self.engine):
+        with self.explained(), self.dialect.upgrading(self.engine):
             yield
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def altering(self) -> Iterator[Connection]:
+        """Give a transaction that may make and change tables; it commits as `write` does."""
+        with self._at_work(self.dialect.begin_alter) as connection:
+            yield connection
+            connection.commit()
+
+    def session(self) -> Connection:
+        """Give a connection of one's own, in which each statement commits by itself."""
+        with FORKS.passing(), self.explained():
+            connection = self._begun(_commit_each)
+            connection.detach()
+            return connection
+
+    @contextmanager
+    def _at_work(self, begin: Callable[[Connection], None]) -> Iterator[Connection]:
+        with FORKS.passing(), self._turn, self.explained():
+            with self._begun(begin) as connection:
+                yield connection
+
+    def _begun(self, begin: Callable[[Connection], None]) -> Connection:
+        """Connect and begin; a database that is away and was there before is waited for."""
+        end = time.monotonic() + (_PATIENCE if self._reached else 0)
+        for pause in _pauses():
+            try:
+                connection = self.engine.connect()
+                try:
+                    begin(connection)
+                except BaseException:
+                    connection.close()
+                    raise
+                self._reached = True
+                return connection
+            except DBAPIError as error:
+                if not self.dialect.is_away(error) or time.monotonic() + pause > end:
+                    raise
+                self._sleep(pause)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
         """Turn the database's failures into errors that say what to do."""
         try:
             yield
@@ -199,14 +257,15 @@ class Database:
             raise
         except DBAPIError as error:
             code, text = self.dialect.fault(error)
-            raise StorageError(text, code=code) from error
+            kind = InvalidInputError if code == _REFUSED else StorageError
+            raise kind(text, code=code) from error
         except json.JSONDecodeError as error:
             raise StorageError(
                 f"the catalog holds a value that is no JSON: {error}", code="catalog_damaged"
             ) from error
         except (OverflowError, UnicodeEncodeError) as error:
             raise InvalidInputError(
-                f"a value cannot be kept in the catalog: {error}", code="illegal_value"
+                f"a value cannot be kept in the catalog: {error}", code=_REFUSED
             ) from error
         except SQLAlchemyError as error:
             raise StorageError(f"the catalog failed: {error}", code="catalog") from error
@@ -221,3 +280,12 @@ class Database:
         if not self.dialect.shared:
             self._inherited.append(self.engine.pool)
             self.engine.dispose(close=False)
+
+
+def _commit_each(connection: Connection) -> None:
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _pauses() -> Iterator[float]:
+    """Give the seconds to wait between tries: twice as long each time, up to two seconds."""
+    return (min(0.05 * 2**turn, 2.0) for turn in itertools.count())

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from filelock import FileLock, Timeout
+from sqlalchemy import Connection
 
 from edversion.errors import ConflictError, StorageError
 
-__all__ = ["FileLiveness", "Liveness", "MemoryLiveness"]
+__all__ = ["FileLiveness", "Liveness", "MemoryLiveness", "open_error"]
 
 _PATIENCE = 0.2  # seconds
 
@@ -29,8 +30,25 @@ class Liveness(Protocol):
     def release(self, run_id: str) -> None:
         """Give the lock back; no harm where this process does not hold it."""
 
-    def holds(self, run_id: str) -> bool:
-        """Tell whether this process holds the lock; nothing is asked of the file system."""
+    def tenure(self, run_id: str) -> int | None:
+        """Give a number that changes where this process loses the lock and takes it anew."""
+
+    def vouch(self, connection: Connection, run_id: str, tenure: int | None) -> bool:
+        """Tell, inside a transaction, whether this process holds the lock.
+
+        Until the transaction ends, the run counts as alive.
+
+        Parameters
+        ----------
+        tenure : int or None
+            What :meth:`tenure` gave when the run began to write what is now committed.
+
+        Raises
+        ------
+        ConflictError
+            The lock was lost since then (code ``run_lost``): others may have taken the run for
+            dead, and have removed what it was writing. By now it is held again.
+        """
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether some process holds the lock."""
@@ -57,14 +75,18 @@ class MemoryLiveness:
             It is open already.
         """
         if run_id in self._open:
-            raise _open_error(run_id)
+            raise open_error(run_id)
         self._open.add(run_id)
 
     def release(self, run_id: str) -> None:
         """Forget the run."""
         self._open.discard(run_id)
 
-    def holds(self, run_id: str) -> bool:
+    def tenure(self, run_id: str) -> int | None:  # noqa: ARG002
+        """Nothing is ever lost."""
+        return None
+
+    def vouch(self, connection: Connection, run_id: str, tenure: int | None) -> bool:  # noqa: ARG002
         """Tell whether the run is open."""
         return run_id in self._open
 
@@ -111,7 +133,7 @@ class FileLiveness:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(poll_interval=0.01)
         except Timeout:  # before OSError, which it is one of
-            raise _open_error(run_id) from None
+            raise open_error(run_id) from None
         except OSError as error:
             raise StorageError(
                 f"run {run_id} cannot be opened: {error}. Check that {self._folder} can be written",
@@ -131,13 +153,17 @@ class FileLiveness:
         self._path(run_id).unlink(missing_ok=True)
         lock.release()
 
-    def holds(self, run_id: str) -> bool:
+    def tenure(self, run_id: str) -> int | None:  # noqa: ARG002
+        """A process keeps its lock until it dies."""
+        return None
+
+    def vouch(self, connection: Connection, run_id: str, tenure: int | None) -> bool:  # noqa: ARG002
         """Tell whether this object holds the lock."""
         return run_id in self._held
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether the lock file exists and is held."""
-        if self.holds(run_id):
+        if run_id in self._held:
             return True
         if not self._path(run_id).exists():
             return False
@@ -170,7 +196,7 @@ class FileLiveness:
         return self._folder / f"{run_id}.lock"
 
 
-def _open_error(run_id: str) -> ConflictError:
+def open_error(run_id: str) -> ConflictError:
     return ConflictError(
         f"run {run_id} is open already, here or in another process; finish it there first, or "
         "start another run",

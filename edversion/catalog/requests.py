@@ -120,6 +120,8 @@ class CommitRequest:
     mends : bool
         Whether a version that has this content shall be read from the bytes of this request,
         because its own are gone or damaged.
+    tenure : int or None
+        What :meth:`Catalog.tenure` gave for the run before the first of its bytes was written.
     """
 
     project: str
@@ -142,6 +144,7 @@ class CommitRequest:
     origins: tuple[Origin, ...] = ()
     must_exist: bool = False
     mends: bool = False
+    tenure: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

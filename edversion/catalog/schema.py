@@ -1,7 +1,7 @@
 """Create the catalog's schema, upgrade it, and refuse one that is too new.
 
-A new catalog is made from the tables in one step, because alembic takes half a second to
-import; the migrations in ``migrations/`` lead older catalogs to the same place.
+A new catalog in SQLite is made from the tables in one step, because alembic takes half a second
+to import; the migrations in ``migrations/`` lead older catalogs to the same place.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edversion.errors import CatalogVersionError, StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["HEAD", "migrate", "prepare"]
+__all__ = ["HEAD", "found_revision", "migrate", "prepare", "upgrade"]
 
 HEAD = "0005"
 """The revision of the schema that this edversion writes."""
@@ -32,21 +32,51 @@ def prepare(database: Database) -> None:
     Raises
     ------
     CatalogVersionError
-        A newer edversion wrote the catalog.
+        A newer edversion wrote the catalog, or an older one and the database does not upgrade
+        itself.
     StorageError
         It cannot be opened, or is somebody else's database.
     """
-    if _found(database) == HEAD:
+    found = found_revision(database)
+    if found == HEAD:
         return
+    if found is None or database.dialect.upgrades_itself:
+        upgrade(database)
+    else:
+        _refuse_unknown(database, found)
+        raise CatalogVersionError(
+            f"{database.shown_url} has schema {found}; this edversion needs {HEAD}. Upgrade it "
+            "with 'edversion catalog upgrade', once everybody who uses it has this edversion: "
+            "an older one will not open it any more",
+            code="catalog_too_old",
+            found=found,
+            known=HEAD,
+        )
+
+
+def upgrade(database: Database) -> str | None:
+    """Make the tables, or bring them to this edversion's schema; two at once do it once.
+
+    Returns
+    -------
+    str or None
+        The revision that was there before.
+    """
     with database.upgrading():
-        found = _found(database)
-        if found is None:
-            _create(database)
-        elif found != HEAD:
-            _upgrade(database, found)
+        found = found_revision(database)
+        if found == HEAD:
+            return found
+        if found is not None:
+            _refuse_unknown(database, found)
+        with database.altering() as connection:
+            if found is None and connection.dialect.name == "sqlite":
+                _create(connection)
+            else:
+                migrate(connection)
+        return found
 
 
-def _found(database: Database) -> str | None:
+def found_revision(database: Database) -> str | None:
     """Give the catalog's revision, None where nothing is there yet."""
     with database.read() as connection:
         inspector = inspect(connection)
@@ -54,37 +84,34 @@ def _found(database: Database) -> str | None:
             return connection.scalar(select(revision_table.c.version_num)) or _NONE
         if inspector.get_table_names():
             raise StorageError(
-                f"{database.engine.url.render_as_string()} holds tables, but no edversion "
-                "catalog; give another place for the catalog",
+                f"{database.shown_url} holds tables, but no edversion catalog; give another "
+                "place for the catalog",
                 code="not_a_catalog",
             )
         return None
 
 
-def _create(database: Database) -> None:
-    with database.write() as transaction:
-        schema.create_all(transaction.connection, checkfirst=False)
-        revision_table.create(transaction.connection, checkfirst=False)
-        transaction.execute(insert(revision_table), {"version_num": HEAD})
-        chain.start(transaction.connection)
+def _create(connection: Connection) -> None:
+    """Make all tables at once; what PostgreSQL needs besides, the migrations alone say."""
+    schema.create_all(connection, checkfirst=False)
+    revision_table.create(connection, checkfirst=False)
+    connection.execute(insert(revision_table), {"version_num": HEAD})
+    chain.start(connection)
 
 
-def _upgrade(database: Database, found: str) -> None:
-    """Run the migrations that lead from the revision found to this one."""
+def _refuse_unknown(database: Database, found: str) -> None:
+    """Refuse a schema that none of the migrations made."""
     from alembic.script import ScriptDirectory
 
-    config = _config()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if found not in known | {_NONE}:
         raise CatalogVersionError(
-            f"{database.engine.url.render_as_string()} has schema {found}; this edversion knows "
-            f"{HEAD}. A newer edversion wrote it: upgrade edversion (pip install -U edversion)",
+            f"{database.shown_url} has schema {found}; this edversion knows {HEAD}. A newer "
+            "edversion wrote it: upgrade edversion (pip install -U edversion)",
             code="catalog_too_new",
             found=found,
             known=HEAD,
         )
-    with database.write() as transaction:
-        migrate(transaction.connection)
 
 
 def migrate(connection: Connection) -> None:

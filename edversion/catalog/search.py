@@ -9,10 +9,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Float,
     FromClause,
     Select,
     String,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
 )
 
 from edversion.catalog.language import (
@@ -76,6 +79,11 @@ _LEVELS = 8
 """Nested deeper than this, a condition becomes a query of its own beside the main one:
 SQLite's parser takes about thirty levels of brackets."""
 
+_MANY = 6
+"""A condition on more fields than these looks each of them up by itself: PostgreSQL's planner
+takes minutes where hundreds are joined, and the whole condition reads every version anyway."""
+
+_FOLDED = str.maketrans(ascii_uppercase, ascii_lowercase)
 _LOGGED = run_versions.c.direction == "logged"
 
 
@@ -87,7 +95,8 @@ def condition(text: str) -> ColumnElement[bool]:
     InvalidInputError
         The text breaks the grammar.
     """
-    return _compile(parse_condition(text))
+    node = parse_condition(text)
+    return _Compiler(apart=_count(node) > _MANY).compile(node)
 
 
 def ordering(text: str) -> list[ColumnElement[Any]]:
@@ -105,28 +114,62 @@ def ordering(text: str) -> list[ColumnElement[Any]]:
     ]
 
 
-def _compile(node: Node) -> ColumnElement[bool]:
-    expression = _expression(node)
-    if node.depth % _LEVELS:
-        return expression
-    found = select(versions.c.id).select_from(JOINED).where(expression).cte()
-    return versions.c.id.in_(select(found.c.id))
+class _Compiler:
+    """Turns nodes into expressions.
+
+    Parameters
+    ----------
+    apart : bool
+        Whether each field is looked up by itself, and not joined with the versions.
+    """
+
+    def __init__(self, *, apart: bool) -> None:
+        self._apart = apart
+
+    def compile(self, node: Node) -> ColumnElement[bool]:
+        """Turn a node, with all below it, into an expression over `VERSIONS`."""
+        expression = self._expression(node)
+        if node.depth % _LEVELS:
+            return expression
+        found = select(versions.c.id).select_from(JOINED).where(expression).cte()
+        return self._among(select(found.c.id))
+
+    def _expression(self, node: Node) -> ColumnElement[bool]:
+        match node:
+            case Junction(every, children):
+                return (and_ if every else or_)(*map(self.compile, children))
+            case Negation(child):
+                return not_(self.compile(child))
+            case Comparison(field, "!=", value):
+                return not_(self._holds(field, _Test("=", (value,))))
+            case Comparison(field, symbol, value):
+                return self._holds(field, _Test(symbol, (value,)))
+            case Membership(field, values):
+                return self._holds(field, _Test("=", values))
+            case Existence(field):
+                return self._holds(field, None)
+
+    def _holds(self, field: Field, test: _Test | None) -> ColumnElement[bool]:
+        """Say that a field passes a test or, without one, that the version has it."""
+        if field.root in _COLUMNS:
+            column = _COLUMNS[field.root]
+            present: ColumnElement[bool] = column.is_not(None)
+            return present if test is None else and_(present, test.on(column))
+        return self._among(_having(field, test))
+
+    def _among(self, found: Select[Any]) -> ColumnElement[bool]:
+        among: ColumnElement[bool] = versions.c.id.in_(found)
+        return among.is_(true()) if self._apart else among
 
 
-def _expression(node: Node) -> ColumnElement[bool]:
+def _count(node: Node) -> int:
+    """Count the fields that a condition asks about."""
     match node:
-        case Junction(every, children):
-            return (and_ if every else or_)(*map(_compile, children))
+        case Junction(_, children):
+            return sum(map(_count, children))
         case Negation(child):
-            return not_(_compile(child))
-        case Comparison(field, "!=", value):
-            return not_(_holds(field, _Test("=", (value,))))
-        case Comparison(field, symbol, value):
-            return _holds(field, _Test(symbol, (value,)))
-        case Membership(field, values):
-            return _holds(field, _Test("=", values))
-        case Existence(field):
-            return _holds(field, None)
+            return _count(child)
+    return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +200,10 @@ class _Test:
         return or_(*tests)
 
 
-def _test(column: Any, symbol: str, values: Sequence[Value]) -> ColumnElement[bool]:
+def _test(column: Any, symbol: str, values: Sequence[Any]) -> ColumnElement[bool]:
     """Compare a column; equality may be with any of several values."""
+    if isinstance(values[0], float):  # as they are: a size may be compared with 99.5
+        values = [literal(value, Float(53)) for value in values]
     if isinstance(values[0], Span):
         spans = [_on_span(column, symbol, span) for span in values if isinstance(span, Span)]
         return or_(*spans)
@@ -180,20 +225,12 @@ def _on_span(column: Any, symbol: str, span: Span) -> ColumnElement[bool]:
 
 
 def _contains(column: Any, part: str) -> ColumnElement[bool]:
-    """Look for a part of a text; both sides are folded by the database, so both alike."""
-    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    """Look for a part of a text; both databases fold A to Z alone, so that is done here too."""
+    folded = part.translate(_FOLDED)
+    escaped = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     pattern = literal(f"%{escaped}%", String)
-    found: ColumnElement[bool] = func.lower(column).like(func.lower(pattern), escape="\\")
+    found: ColumnElement[bool] = func.lower(column).like(pattern, escape="\\")
     return found
-
-
-def _holds(field: Field, test: _Test | None) -> ColumnElement[bool]:
-    """Say that a field passes a test or, without one, that the version has it."""
-    if field.root in _COLUMNS:
-        column = _COLUMNS[field.root]
-        present: ColumnElement[bool] = column.is_not(None)
-        return present if test is None else and_(present, test.on(column))
-    return versions.c.id.in_(_having(field, test))
 
 
 def _having(field: Field, test: _Test | None) -> Select[Any]:

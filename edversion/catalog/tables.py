@@ -157,7 +157,7 @@ versions = Table(
     Column("collection_id", _Id, ForeignKey("collections.id"), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("digest", String(80), nullable=False, index=True),
-    Column("generation", Integer, nullable=False),
+    Column("generation", _Id, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("file_count", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),

@@ -37,7 +37,7 @@ class Upkeep(Finding):
     @property
     def url(self) -> str:
         """The SQLAlchemy URL, without a password."""
-        return self._database.engine.url.render_as_string(hide_password=True)
+        return self._database.shown_url
 
     def receipt_by_key(self, key: VersionKey) -> dict[str, Json]:
         """Give the receipt of a version, deleted or not, by project, collection and number."""

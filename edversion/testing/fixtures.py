@@ -5,6 +5,7 @@ Put ``pytest_plugins = ["edversion.testing.fixtures"]`` into ``conftest.py``.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 from edversion.repository import Repository, open_repository
 from edversion.run import Run
 from edversion.starting import start_run
+from edversion.testing.postgres import NoPostgresError, PostgresServer, postgres_server
 
-__all__ = ["memory_repository", "repository", "run"]
+__all__ = ["memory_repository", "postgres", "postgres_url", "repository", "run"]
 
 PROJECT = "test"
 
@@ -44,3 +46,23 @@ def run(repository: Repository) -> Iterator[Run]:
     started = start_run(repository, project=PROJECT)
     yield started
     started.finish()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """Give a PostgreSQL server, one for all the workers of a session; skip where there is none."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    try:
+        with postgres_server(shared) as server:
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """Give the URL of a catalog without facts in PostgreSQL, which goes with the test."""
+    with postgres.database() as name:
+        yield postgres.url(name)

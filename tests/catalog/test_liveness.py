@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from filelock import FileLock
@@ -29,7 +30,7 @@ def other(tmp_path: Path) -> FileLiveness:
 
 def test_only_one_holds_a_run(mine: FileLiveness, other: FileLiveness) -> None:
     mine.hold("run")
-    assert (mine.holds("run"), other.holds("run")) == (True, False)
+    assert (mine.vouch(ANY, "run", None), other.vouch(ANY, "run", None)) == (True, False)
     assert other.is_alive("run")
     for locks in (mine, other):
         with pytest.raises(ConflictError, match="is open already") as caught:
@@ -67,5 +68,5 @@ def test_somebody_who_looks_does_not_get_in_the_way(
     end = threading.Timer(0.02, glance.release)
     end.start()
     mine.hold("run")
-    assert mine.holds("run")
+    assert mine.vouch(ANY, "run", None)
     end.join()

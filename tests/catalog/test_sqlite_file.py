@@ -16,7 +16,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from edversion.catalog import Catalog
-from edversion.catalog.dialect import SqliteFile, filesystem_of
+from edversion.catalog.sqlite import SqliteFile, filesystem_of
 from edversion.errors import InvalidInputError, StorageError
 
 from .contract_deployments import add, report
@@ -171,8 +171,8 @@ def plans(catalog: Catalog, sent: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://user:secret@host/db",
-        "mysql://host/db",
+        "postgresql+psycopg2://user:secret@host/db",
+        "mysql://user@host/db?password=secret",
         "not a url",
         "sqlite:///x.db?mode=ro",
         "sqlite:///file:x.db",
@@ -216,7 +216,7 @@ def test_network_file_systems_are_refused(
 ) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/vda / ext4 rw 0 0\nhost:/x {tmp_path / 'deep'} {kind} rw 0 0\n")
-    monkeypatch.setattr("edversion.catalog.dialect._MOUNTS", mounts)
+    monkeypatch.setattr("edversion.catalog.sqlite._MOUNTS", mounts)
     with pytest.raises(StorageError, match=rf"{kind}.*local disk") as caught:
         Catalog.open(f"sqlite:///{path}")
     assert caught.value.code == "network_filesystem"
@@ -246,7 +246,7 @@ class TestFailures:
     def test_a_file_that_stays_locked(
         self, catalog: Catalog, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("edversion.catalog.dialect._BUSY_SECONDS", 0.05)
+        monkeypatch.setattr("edversion.catalog.sqlite._BUSY_SECONDS", 0.05)
         catalog._database.engine.dispose()
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -327,7 +327,7 @@ def test_an_unknown_failure_is_still_explained() -> None:
 def test_whoever_upgrades_too_long_is_not_waited_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edversion.catalog.dialect._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("edversion.catalog.sqlite._BUSY_SECONDS", 0.05)
     path.parent.mkdir(parents=True)
     with (
         FileLock(f"{path}.lock"),

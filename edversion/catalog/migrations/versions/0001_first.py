@@ -144,7 +144,7 @@ def _create_versions() -> None:
         sa.Column("collection_id", _ID, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.String(length=80), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("generation", _ID, nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("file_count", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
