@@ -225,9 +225,8 @@ class Database:
 
     @contextmanager
     def _at_work(self, begin: Callable[[Connection], None]) -> Iterator[Connection]:
-        with FORKS.passing(), self._turn, self.explained():
-            with self._begun(begin) as connection:
-                yield connection
+        with FORKS.passing(), self._turn, self.explained(), self._begun(begin) as connection:
+            yield connection
 
     def _begun(self, begin: Callable[[Connection], None]) -> Connection:
         """Connect and begin; a database that is away and was there before is waited for."""

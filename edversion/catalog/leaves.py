@@ -13,11 +13,11 @@ from edversion.catalog.database import Transaction
 from edversion.catalog.tables import metadata_values
 from edversion.model import Json
 
-__all__ = ["MAX_TEXT", "clear_leaves", "leaves", "write_leaves"]
+__all__ = ["MAX_KEY", "MAX_TEXT", "clear_leaves", "leaves", "write_leaves"]
 
 _MAX_LEAVES = 1000
-MAX_TEXT = 256
-"""Characters of a text that a search sees."""
+MAX_TEXT = MAX_KEY = 256
+"""Characters of a text, and of a dotted key, that a search sees: indexes have no room for more."""
 
 _ADD = insert(metadata_values)
 _CLEAR = delete(metadata_values).where(metadata_values.c.version_id == bindparam("version"))
@@ -26,7 +26,7 @@ _CLEAR = delete(metadata_values).where(metadata_values.c.version_id == bindparam
 def write_leaves(transaction: Transaction, version_id: int, metadata: Mapping[str, Json]) -> None:
     """Write the leaves of a version's metadata; those of before must be gone."""
     rows = [
-        {"version_id": version_id, "position": position, "key": key} | _value(leaf)
+        {"version_id": version_id, "position": position, "key": key[:MAX_KEY]} | _value(leaf)
         for position, (key, leaf) in enumerate(leaves(metadata))
     ]
     if rows:

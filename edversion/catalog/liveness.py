@@ -197,6 +197,7 @@ class FileLiveness:
 
 
 def open_error(run_id: str) -> ConflictError:
+    """Say that a run cannot be opened twice."""
     return ConflictError(
         f"run {run_id} is open already, here or in another process; finish it there first, or "
         "start another run",

@@ -57,7 +57,7 @@ class _ByCodePoint(PGDDLCompiler):
 
     def get_column_specification(self, column: Column[Any], **settings: Any) -> str:
         """Write the collation behind the type."""
-        written = super().get_column_specification(column, **settings)
+        written: str = super().get_column_specification(column, **settings)  # type: ignore[no-untyped-call]
         kind: Any = column.type.dialect_impl(self.dialect)
         if isinstance(kind, TypeDecorator):
             kind = kind.impl_instance
@@ -112,7 +112,7 @@ class Postgres:
                 code="driver_missing",
             ) from error
         engine.dialect.ddl_compiler = _ByCodePoint
-        event.listen(engine, "connect", _keep_all_texts)
+        event.listen(engine, "connect", _adapt)
         return engine
 
     def begin_read(self, connection: Connection) -> None:
@@ -243,26 +243,34 @@ def _threshold(text: str) -> int | None:
     )
 
 
-def _keep_all_texts(connection: psycopg.Connection[Any], _record: object) -> None:
-    """Let texts hold U+0000, which PostgreSQL refuses.
+def _adapt(connection: psycopg.Connection[Any], _record: object) -> None:
+    """Let values come and go as with SQLite.
 
-    U+0000 is kept as U+0001 U+0001, and U+0001 as U+0001 U+0002. So everything else stays as it
-    is, every text comes back, and the order of texts is the same.
+    Texts may hold U+0000, which PostgreSQL refuses: it is kept as U+0001 U+0001, and U+0001 as
+    U+0001 U+0002. Everything else stays as it is, every text comes back, and texts keep their
+    order. Sums of whole numbers are whole numbers.
     """
+    from psycopg.adapt import Loader
     from psycopg.types.string import StrDumperUnknown, TextLoader
 
-    class Dumper(StrDumperUnknown):
+    class TextIn(StrDumperUnknown):
         def dump(self, obj: str) -> Any:
             if "\0" in obj or "\1" in obj:
                 obj = obj.replace("\1", "\1\2").replace("\0", "\1\1")
             return super().dump(obj)
 
-    class Loader(TextLoader):
+    class TextOut(TextLoader):
         def load(self, data: Any) -> str:
-            text = super().load(data)
-            assert isinstance(text, str), "the database's encoding must be UTF8"
+            text = str(super().load(data))
             return text.replace("\1\1", "\0").replace("\1\2", "\1") if "\1" in text else text
 
-    connection.adapters.register_dumper(str, Dumper)
+    class NumberOut(Loader):
+        def load(self, data: Any) -> float:
+            text = bytes(data)
+            return float(text) if b"." in text else int(text)
+
+    adapters = connection.adapters
+    adapters.register_dumper(str, TextIn)
     for kind in ("text", "varchar"):
-        connection.adapters.register_loader(kind, Loader)
+        adapters.register_loader(kind, TextOut)
+    adapters.register_loader("numeric", NumberOut)

@@ -28,6 +28,7 @@ _ONE = RUNS.where(runs.c.id == bindparam("id"))
 _ID = select(runs.c.id).where(runs.c.id == bindparam("id"))
 _SHORT = 4  # characters of a run id that may stand for all of them
 _PAGE = 100
+_AFTER_ALL = "\U0010ffff"
 
 _PROJECT = select(projects.c.id).where(projects.c.name == bindparam("name"))
 
@@ -297,7 +298,8 @@ def find_run(connection: Connection, run_id: str) -> Row[Any]:
         return row
     rows = []
     if len(run_id) >= _SHORT:
-        prefixed = runs.c.id.startswith(run_id, autoescape=True)
+        # No LIKE, which folds letters in one database and not in the other.
+        prefixed = runs.c.id.between(run_id, run_id + _AFTER_ALL)
         rows = list(connection.execute(RUNS.where(prefixed).limit(4)))
     if not rows:
         raise NotFoundError(

@@ -41,7 +41,7 @@ from edversion.catalog.language import (
     parse_condition,
     parse_ordering,
 )
-from edversion.catalog.leaves import MAX_TEXT
+from edversion.catalog.leaves import MAX_KEY, MAX_TEXT
 from edversion.catalog.reading import JOINED
 from edversion.catalog.tables import (
     aliases,
@@ -239,7 +239,7 @@ def _having(field: Field, test: _Test | None) -> Select[Any]:
     Not correlated with the outer query: the index on the value finds them at once.
     """
     if field.root == "metadata":
-        query = select(metadata_values.c.version_id).where(metadata_values.c.key == field.key)
+        query = select(metadata_values.c.version_id).where(_is_leaf(field))
         return query if test is None else query.where(test.on_leaf())
     if field.root == "metrics":
         query = _newest_metric(field)
@@ -250,6 +250,10 @@ def _having(field: Field, test: _Test | None) -> Select[Any]:
     table = tags if field.root == "tag" else aliases
     query = select(table.c.version_id).where(table.c.version_id.is_not(None))
     return query if test is None else query.where(test.on(table.c.name))
+
+
+def _is_leaf(field: Field) -> ColumnElement[bool]:
+    return metadata_values.c.key == field.key[:MAX_KEY]
 
 
 def _newest_metric(field: Field) -> Select[Any]:
@@ -285,7 +289,7 @@ def _sortable(field: Field, *, descending: bool) -> list[ColumnElement[Any]]:
         leaf = metadata_values.c
         # Expressions, lest SQLite walk the index on the value, over all versions, for each.
         return [
-            _of_version(select(first(column)).where(leaf.key == field.key), leaf.version_id)
+            _of_version(select(first(column)).where(_is_leaf(field)), leaf.version_id)
             for column in (leaf.number + 0, leaf.text + "")
         ]
     if field.root == "run":

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,11 @@ from typing import Any
 
 __all__ = ["NoPostgresError", "PostgresServer", "postgres_server"]
 
-USER, PASSWORD = "edversion", "edversion"  # noqa: S105 - of a server that ends with the tests
+USER, PASSWORD = "edversion", "edversion"
 _TEMPLATE = "edversion_template"
 _BINARIES = "EDVERSION_TEST_POSTGRES"
+_LOCALE = "C.UTF-8" if sys.platform == "linux" else "C"
+_DEBIAN = Path("/usr/lib/postgresql")
 _SECONDS = 60
 _SETTINGS = (
     "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200",
@@ -112,7 +114,7 @@ class PostgresServer:
 
         fresh = f"{_TEMPLATE}_{secrets.token_hex(6)}"
         with _locked(self.folder / "template.lock"):
-            if not self.execute(f"SELECT 1 FROM pg_database WHERE datname = '{_TEMPLATE}'"):
+            if (_TEMPLATE,) not in self.execute("SELECT datname FROM pg_database"):
                 self.execute(f"CREATE DATABASE {fresh} TEMPLATE template0")
                 Catalog.open(self.url(fresh)).close()
                 self.execute(f"ALTER DATABASE {fresh} RENAME TO {_TEMPLATE}")
@@ -171,7 +173,7 @@ def _binaries() -> Path:
         reverse=True,  # pginstall18 before pginstall
     )
     named, on_path = os.environ.get(_BINARIES), shutil.which("initdb")
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    debian = sorted(_DEBIAN.glob("*/bin"), reverse=True)
     candidates = [Path(named)] if named else installs
     candidates += [Path(on_path).resolve().parent] if on_path else []
     for folder in (*candidates, *debian):
@@ -240,8 +242,11 @@ def _serving(folder: Path, binaries: Path) -> Iterator[tuple[subprocess.Popen[by
         port = taken.getsockname()[1]
         taken.close()
         settings = [part for one in _SETTINGS for part in ("-c", one)]
-        command = [binaries / "postgres", "-D", data, "-k", folder, "-p", str(port), *settings]
-        server = subprocess.Popen(command, stdout=log, stderr=log, **options)  # noqa: S603
+        command: list[str | Path] = [binaries / "postgres", "-D", data, "-k", folder]
+        command += ["-p", str(port), *settings]
+        server: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own arguments
+            command, stdout=log, stderr=log, **options
+        )
     try:
         _await(server, folder)
         yield server, port
@@ -254,9 +259,9 @@ def _serving(folder: Path, binaries: Path) -> Iterator[tuple[subprocess.Popen[by
 
 
 def _initialise(binaries: Path, data: Path, password: Path, options: dict[str, Any]) -> None:
-    command: Sequence[Any] = [
-        binaries / "initdb", "-D", data, "-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust",
-        "--pwfile", password, "--no-sync", "--no-instructions",
+    command: list[str | Path] = [
+        binaries / "initdb", "-D", data, "-U", USER, "--pwfile", password, "-A", "trust",
+        "-E", "UTF8", f"--locale={_LOCALE}", "--no-sync", "--no-instructions",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # noqa: S603
     if done.returncode != 0:
@@ -278,7 +283,7 @@ def _reachable(binaries: Path, folder: Path, user: pwd.struct_passwd | None) -> 
         return binaries
     try:
         identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        version = [binaries / "postgres", "--version"]
+        version: list[str | Path] = [binaries / "postgres", "--version"]
         subprocess.run(version, check=True, capture_output=True, cwd="/", **identity)  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
         install, package = binaries.parent, binaries.parent.parent

@@ -41,7 +41,7 @@ class RunContract:
         with pytest.raises(InvalidInputError, match="abcd-1, abcd-12") as caught:
             catalog.get_run("abcd")
         assert caught.value.code == "ambiguous_run"
-        for unknown in ("abc", "abcd-13", "abc_-1", "%%%%%", ""):
+        for unknown in ("abc", "abcd-13", "abc_-1", "ABCE", "%%%%%", ""):
             with pytest.raises(NotFoundError):
                 catalog.get_run(unknown)
 

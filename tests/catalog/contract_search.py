@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import pytest
 
@@ -38,6 +39,8 @@ CONDITIONS = {
     "alias = 'best'": "knn:v1",
     "alias != 'latest'": "knn:v0",
     "description ~ 'ärzte' or description ~ 'Ärzte'": "knn:v0",
+    "description ~ 'ärzte'": "",
+    "description ~ 'ÄRZTE'": "knn:v0",
     "description ~ '0% M'": "knn:v0",
     "description ~ '%z%'": "",
     "description = 'Ärzte''s 100% model'": "knn:v0",
@@ -195,6 +198,50 @@ class SearchContract:
         assert str(caught.value).splitlines()[1:] == ["    sise > 3", "    ^"]
         with pytest.raises(InvalidInputError):
             searched.search(order_by="-")
+
+    def test_texts_are_ordered_by_code_point(self, catalog: Catalog) -> None:
+        """As Python and SQLite sort them, whatever language the database speaks."""
+        names = ["Z", "a", "B", "a_b", "a-b", "ab", "aB", "a.b", "10", "9"]
+        texts = [
+            "z",
+            "Z",
+            "ä",
+            "a b",
+            "_",
+            "~",
+            "\uffff",
+            "\U0001f393",
+            "\0",
+            "\1",
+            "\1a",
+            "\2",
+            "",
+        ]
+        for name, text in zip_longest(names, texts):
+            commit(catalog, (name, text), name=name or "Z", metadata={"text": text}, tags=("t",))
+        assert [info.name for info in catalog.collections()] == sorted(names)
+        found = catalog.search(order_by="metadata.text")
+        assert [version.metadata["text"] for version in found] == sorted(texts)
+        for text in texts:
+            later = catalog.search(where=f"metadata.text > '{text}'")
+            assert len(later) == sum(other > text for other in texts)
+
+    def test_every_character_is_kept_and_found(self, catalog: Catalog) -> None:
+        text = "a\0b\1\1c\1\0\1\2d%_\\"
+        version = commit(catalog, description=text, metadata={"k\0": text, text: 1})
+        catalog.edit(version, description="x", actor=text, reason=text)
+        (found,) = catalog.search(where=f"metadata.'k\0' = '{text}' and metadata.'k\0' ~ '{text}'")
+        assert found.metadata == {"k\0": text, text: 1}
+        assert catalog.revisions(found)[0].description == text
+        assert catalog.events(limit=1)[0].reason == text
+        assert catalog.events(subject=found.reference, limit=1)[0].actor == text
+        assert catalog.search(where=f"metadata.'{text}' = 1") == (found,)
+        assert catalog.verify_events() == 3
+
+    def test_keys_are_found_by_their_beginning(self, catalog: Catalog) -> None:
+        wide = "\U0001f393" * 700  # of four bytes each
+        commit(catalog, metadata={wide: "\U0001f393" * 700})
+        assert catalog.search(where=f"metadata.'{wide}' exists", order_by=f"metadata.'{wide}'")
 
     def test_texts_are_found_by_their_beginning(self, catalog: Catalog) -> None:
         long = "x" * 300
