@@ -1,4 +1,4 @@
-"""Processes that work on one catalog file at the same time, die, and fork."""
+"""Processes that work on one catalog at the same time, die, and fork; in either database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from edversion.catalog.tables import settings
 from .makers import commit, new_run, request, resolve
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
     return f"sqlite:///{tmp_path}/catalog.db"
 
 
@@ -101,10 +105,16 @@ def test_no_move_of_an_alias_is_lost(url: str, catalog: Catalog) -> None:
     assert len(events) == 33
 
 
-def test_eight_processes_make_one_catalog(url: str) -> None:
-    assert together("open_only", url, 8) == [None] * 8
-    with Catalog.open(url) as catalog:
-        assert catalog.verify_events() == 0
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_eight_processes_make_one_catalog(kind: str, request: Any, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/catalog.db"
+        if kind == "postgresql":
+            server = request.getfixturevalue("postgres")
+            url = server.url(stack.enter_context(server.database(empty=True)))
+        assert together("open_only", url, 8) == [None] * 8
+        with Catalog.open(url) as catalog:
+            assert catalog.verify_events() == 0
 
 
 def test_a_killed_run_shows_as_crashed(url: str, catalog: Catalog) -> None:
@@ -135,11 +145,12 @@ def test_a_run_lives_in_another_catalog_object(url: str, catalog: Catalog) -> No
     assert catalog.get_run("run-0001").status == "crashed"
 
 
-def test_finishing_leaves_no_lock_behind(url: str, catalog: Catalog, tmp_path: Path) -> None:
-    catalog.start_run(new_run())
-    assert [path.name for path in (tmp_path / "locks").iterdir()] == ["run-0001.lock"]
-    catalog.finish_run("run-0001", status="finished")
-    assert list((tmp_path / "locks").iterdir()) == []
+def test_finishing_leaves_no_lock_file_behind(tmp_path: Path) -> None:
+    with Catalog.open(f"sqlite:///{tmp_path}/catalog.db") as catalog:
+        catalog.start_run(new_run())
+        assert [path.name for path in (tmp_path / "locks").iterdir()] == ["run-0001.lock"]
+        catalog.finish_run("run-0001", status="finished")
+        assert list((tmp_path / "locks").iterdir()) == []
 
 
 def in_child(work: Any) -> None:
@@ -203,10 +214,10 @@ class TestFork:
             assert catalog.is_alive("run-0001")
 
         in_child(look)
-        with Catalog.open(str(catalog._database.engine.url)) as other:
+        with Catalog.open(catalog.url) as other:
             assert other.is_alive("run-0001")
-        catalog.finish_run("run-0001", status="finished")
-        assert not catalog.is_alive("run-0001")
+            catalog.finish_run("run-0001", status="finished")
+            assert not other.is_alive("run-0001")
 
     def test_a_catalog_in_memory_is_copied(self) -> None:
         with Catalog.open("sqlite://") as catalog:
@@ -215,9 +226,15 @@ class TestFork:
             assert len(catalog.versions("dropout", "knn")) == 1
 
 
-@pytest.mark.parametrize("place", ["file", "memory"])
-def test_threads_share_a_catalog(place: str, tmp_path: Path) -> None:
-    url = "sqlite://" if place == "memory" else f"sqlite:///{tmp_path}/catalog.db"
+def test_threads_share_a_catalog(url: str) -> None:
+    check_threads(url)
+
+
+def test_threads_share_a_catalog_in_memory() -> None:
+    check_threads("sqlite://")
+
+
+def check_threads(url: str) -> None:
     with Catalog.open(url) as catalog:
         changed: list[tuple[object, ...]] = []
 
