@@ -21,13 +21,13 @@ from edversion.errors import (
     RefusedError,
 )
 from edversion.model import FileEntry, Version
-from edversion.plugins import Plugins
 from edversion.reference import LATEST
 from edversion.repack import discard, manifests_of, needed_extents, rewrite, size_of
 from edversion.retain import hold_of
 from edversion.store import Store, StoredManifest
+from edversion.storing import Works
 
-__all__ = ["Erasure", "Works", "erase_version", "foresee"]
+__all__ = ["Erasure", "erase_version", "foresee"]
 
 _ATTEMPTS = 3
 
@@ -72,15 +72,6 @@ class Erasure:
     def trained_on_since_erased(self) -> int:
         """How many versions came of what is erased; each of them is flagged."""
         return len(self.descendants)
-
-
-@dataclass(frozen=True, slots=True)
-class Works:
-    """The parts of a repository that an erasure works with."""
-
-    store: Store
-    catalog: Catalog
-    plugins: Plugins
 
 
 def foresee(version: Version, works: Works) -> Erasure:

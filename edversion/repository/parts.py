@@ -11,6 +11,7 @@ from edversion.model import CollectionInfo, Version
 from edversion.plugins import Plugins
 from edversion.reference import Reference, parse_reference
 from edversion.store import Store, receipt_name
+from edversion.storing import Works
 from edversion.webhooks import Courier
 
 __all__ = ["Area", "Subject"]
@@ -35,6 +36,11 @@ class Area:
     ) -> None:
         self.location, self.store, self.catalog, self.plugins = location, store, catalog, plugins
         self._courier = Courier(catalog, location)
+
+    @property
+    def works(self) -> Works:
+        """The parts, as verbs take them."""
+        return Works(self.store, self.catalog, self.plugins)
 
     def version(self, reference: Subject, *, project: str | None = None) -> Version:
         """Find a version.

@@ -49,9 +49,7 @@ class Recording(Area):
 
     def commit(self, draft: Artifact, options: CommitOptions) -> CommitResult:
         """Make a draft a version; `Run.log_artifact` is what people call."""
-        result = commit_draft(
-            draft, options, store=self.store, catalog=self.catalog, plugins=self.plugins
-        )
+        result = commit_draft(draft, options, self.works)
         self.write_receipts()
         return result
 

@@ -272,7 +272,7 @@ class Removing(Serving, Recording):
         if not (why and why.strip() and basis and basis.strip()):
             raise InvalidInputError("an erasure needs a reason and a legal basis", code="no_reason")
         version = self._even_deleted(reference)
-        works = erase.Works(self.store, self.catalog, self.plugins)
+        works = self.works
         if dry_run:
             return erase.foresee(version, works)
         how = Erasing(actor(), why, basis)
