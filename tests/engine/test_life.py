@@ -13,8 +13,9 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,16 +30,23 @@ from hypothesis.stateful import (
 )
 
 import edversion
+from edversion import compact
 from edversion.catalog import Catalog, NewRun
-from edversion.errors import RefusedError
+from edversion.errors import NotFoundError, RefusedError
+from edversion.model import Version
 from edversion.repository import Repository, open_repository
 from edversion.run import Run
-from edversion.store import Store
+from edversion.store import Store, StoredManifest
+from edversion.store.manifests import encode_manifest
 from edversion.testing import object_keys
+
+from .hazards import Crash, Fuse, Meanwhile, one_engine
 
 STEPS = int(os.environ.get("EDVERSION_STEPS", "10000"))
 EACH = 100  # steps in one life
 NOW, DAY = timedelta(0), timedelta(days=1)
+WORTH = 1 << 10  # bytes: a pack is written anew for little
+PROOF = 20_000  # bytes of a content: so many lie in a pack
 MEMORY = Path("/dev/shm")  # what is tried here is the order of writes, not the disk
 
 _SIZES = [0, 5, 3_000, 20_000, 20_000, 30_000, 1 << 20, (1 << 20) + 7]
@@ -52,41 +60,18 @@ trees = st.dictionaries(
     st.sampled_from(["a", "b", "c"]), st.integers(0, len(CONTENTS) - 1), max_size=3
 )
 picks = st.integers(0, 1_000)
-
-
-class Crash(BaseException):
-    """The process dies; no handler of the program may make good for it."""
-
-
-class Fuse:
-    """Lets so many objects be written or deleted, and nothing after that."""
-
-    def __init__(self, repository: Repository) -> None:
-        self.left: int | None = None
-        backend: Any = repository.store.backend
-        for name in ("create", "replace", "publish", "delete"):
-            setattr(backend, name, self._guarded(getattr(backend, name)))
-
-    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self.left is not None:
-                if self.left == 0:
-                    raise Crash
-                self.left -= 1
-            return method(*args, **kwargs)
-
-        return call
+graces = st.sampled_from([NOW, NOW, DAY])
 
 
 class Life(RuleBasedStateMachine):
     """What should be there, beside what is."""
 
     taken = 0
+    folder: Path
 
     @initialize()
     def begin(self) -> None:
-        place = MEMORY if os.access(MEMORY, os.W_OK) else None
-        self.folder = Path(tempfile.mkdtemp(prefix="edversion-life-", dir=place))
+        self.held: list[tuple[Key, Version, str, BinaryIO]] = []
         self.live: dict[Key, Files] = {}
         self.deleted: dict[Key, Files] = {}
         self.gone: set[Key] = set()
@@ -101,9 +86,11 @@ class Life(RuleBasedStateMachine):
         new = NewRun(id=id, project="p", name=id, started_at=datetime.now(UTC), **nothing)
         self.run = Run(self.repository, self.repository.begin_run(new), owns=False)
         self.fuse = Fuse(self.repository)
+        self.meanwhile = Meanwhile(self.repository, self.fuse)
 
     def _reopen(self) -> None:
         """Go on as a new process would: nobody ended the run."""
+        self._let_go()
         before = self.repository
         before.close()
         self.repository = Repository(
@@ -122,7 +109,7 @@ class Life(RuleBasedStateMachine):
             self._reopen()
             return False
         finally:
-            self.fuse.left = None
+            self.fuse.left, self.meanwhile.action = None, None
         return True
 
     # What happens
@@ -151,13 +138,16 @@ class Life(RuleBasedStateMachine):
         tree = {**self.live[key], **files}
         if late and self._delete(key):
             self._try(lambda: self.repository.gc(grace=DAY))
-        self._log(draft, tree)
+        try:
+            self._log(draft, tree)
+        except NotFoundError:  # its bytes went in the middle of it, with the version they are of
+            assert key in self.gone
 
     def _log(self, draft: edversion.Artifact, files: Files) -> None:
         name = draft.name
+        lived = self._try(lambda: self.run.log_artifact(draft))
         known = [key for key, tree in self.live.items() if key[0] == name and tree == files]
         expected = known[0] if known else (name, self.counts[name])
-        lived = self._try(lambda: self.run.log_artifact(draft))
         found = self._numbers(name)
         if lived or (expected[1] in found and not known):
             assert expected[1] in found
@@ -207,9 +197,20 @@ class Life(RuleBasedStateMachine):
         if key[1] in self._numbers(key[0]):
             self.live[key] = self.deleted.pop(key)
 
-    @rule(grace=st.sampled_from([NOW, NOW, DAY]), dry_run=st.booleans())
-    def collect(self, grace: timedelta, dry_run: bool) -> None:
-        self._try(lambda: self.repository.gc(grace=grace, dry_run=dry_run))
+    @rule(grace=graces, ask=st.booleans(), repack=st.sampled_from([True, True, False]))
+    def collect(self, grace: timedelta, ask: bool, repack: bool) -> None:
+        gc = partial(self.repository.gc, grace=grace, repack=repack)
+        calm = self.fuse.left is None and self.meanwhile.action is None
+        said, done = gc(dry_run=True) if ask else None, []
+        self._try(lambda: done.append(gc()))
+        if said is not None and calm:
+            facts = ("removed", "kept", "packs", "repacked", "repacked_size", "size")
+            told = [[getattr(report, name) for name in facts] for report in (said, done[0])]
+            assert told[0] == told[1]
+        self._see_who_is_gone()
+        self._verify()
+
+    def _see_who_is_gone(self) -> None:
         purged = {
             (item.version.name, item.version.number)
             for item in self.repository.deleted()
@@ -217,7 +218,18 @@ class Life(RuleBasedStateMachine):
         }
         assert self.gone <= purged <= self.deleted.keys()
         self.gone = purged
-        self._verify()
+
+    @rule(grace=graces, pick=picks, really=st.booleans())
+    def interrupt(self, grace: timedelta, pick: int, really: bool) -> None:
+        """Let a version go, and gc work, in the middle of what comes next."""
+
+        def action() -> None:
+            if really and self.live:
+                self._delete(self._one(self.live, pick))
+            self.repository.gc(grace=grace)
+            self._see_who_is_gone()
+
+        self.meanwhile.action = action
 
     @precondition(lambda self: self.live or self.deleted)
     @rule(pick=picks, really=st.integers(0, 2))
@@ -239,8 +251,51 @@ class Life(RuleBasedStateMachine):
             if key in self.live:
                 self.deleted[key] = self.live.pop(key)
             self.erased.add(key)
-            self.gone.add(key)
+            self._see_who_is_gone()
+        if lived:
+            self._destroyed(self.deleted[key])
         self._verify()
+
+    def _destroyed(self, erased: Files) -> None:
+        """Nothing of it is left in packs, but what others hold."""
+        others = [tree for key, tree in self.live.items()]
+        others += [tree for key, tree in self.deleted.items() if key not in self.gone]
+        gone = set(erased.values()).difference(*(tree.values() for tree in others))
+        proofs = [CONTENTS[content][:PROOF] for content in gone if len(CONTENTS[content]) >= PROOF]
+        known, store = self.repository.catalog.pack_sizes(), self.repository.store
+        for pack, size in store.packs() if proofs else ():
+            data = store.read_pack(pack, 0, size)
+            assert pack not in known or not any(proof in data for proof in proofs)
+
+    @precondition(lambda self: self.live)
+    @rule(pick=picks, which=picks)
+    def hold(self, pick: int, which: int) -> None:
+        """Keep a version in hand, and one of its files open, as a training does."""
+        key = self._one(self.live, pick)
+        if self.live[key] and len(self.held) < 4:
+            version = self.repository.version("p/{}:v{}".format(*key))
+            path = sorted(self.live[key])[which % len(self.live[key])]
+            raw: Any = version.open(path)
+            self.held.append((key, version, path, raw.detach()))  # it reads nothing ahead
+
+    @precondition(lambda self: self.held)
+    @rule(pick=picks)
+    def go_on(self, pick: int) -> None:
+        """Go on reading, wherever the bytes are now."""
+        key, version, path, stream = self.held.pop(pick % len(self.held))
+        with stream:
+            try:
+                read = [stream.read(), version.read_bytes(path)]
+            except NotFoundError:
+                assert key in self.deleted
+                return
+        tree = self.live.get(key) or self.deleted[key]
+        assert read == [CONTENTS[tree[path]]] * 2
+
+    def _let_go(self) -> None:
+        for *_, stream in self.held:
+            stream.close()
+        self.held.clear()
 
     @rule(left=st.integers(0, 8))
     def arm(self, left: int) -> None:
@@ -277,21 +332,24 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "repository"):
             return
-        self.fuse.left = None
+        self.fuse.left, self.meanwhile.action = None, None
         try:
             self.run.finish()
             self._reopen()
             self.run.finish()
             self._verify()
             self.repository.doctor(mend=True)
-            self.repository.gc(grace=NOW)
+            for _ in range(2):  # what was reused while it waited is worn anew
+                self.repository.gc(grace=NOW)
+            self._see_who_is_gone()
             self._verify()
             self._only_what_is_named()
             assert self.repository.doctor() == ()
             self.repository.catalog.verify_events()
         finally:
+            self._let_go()
             self.repository.close()
-            shutil.rmtree(self.folder)
+            shutil.rmtree(self.folder / "store")
 
     def _only_what_is_named(self) -> None:
         found = self.repository
@@ -301,6 +359,19 @@ class Life(RuleBasedStateMachine):
         assert {pack for pack, _ in found.store.packs()} == packs
         assert len(object_keys(found.store, "manifests")) == len(live)
         assert list(found.store.leftovers()) == []
+        for pack, size in found.store.packs():
+            self._hardly_worn(pack, size, [one for one in stored if pack in one.packs])
+
+    def _hardly_worn(self, pack: str, size: int, sharers: list[StoredManifest]) -> None:
+        """No more of a pack is dead than would have to be written with what is needed."""
+        places = {segment for one in sharers for its in one.placement for segment in its}
+        needed = bytearray(size)
+        for segment in places:
+            if segment.pack == pack:
+                end = segment.offset + segment.length
+                needed[segment.offset : end] = b"\1" * segment.length
+        manifests = sum(len(encode_manifest(one)) for one in sharers)
+        assert size - sum(needed) < sum(needed) + manifests + WORTH
 
     # Looking
 
@@ -310,26 +381,35 @@ class Life(RuleBasedStateMachine):
         return ordered[pick % len(ordered)]
 
     def _numbers(self, name: str) -> set[int]:
-        known = {item.name for item in self.repository.collections()}
-        if name not in known:
+        try:
+            return {version.number for version in self.repository.versions(f"p/{name}")}
+        except NotFoundError:
             return set()
-        return {version.number for version in self.repository.versions(f"p/{name}")}
 
     def _aliases(self, name: str) -> dict[str, int]:
-        known = {item.name for item in self.repository.collections()}
-        found = self.repository.aliases(f"p/{name}") if name in known else ()
+        try:
+            found = self.repository.aliases(f"p/{name}")
+        except NotFoundError:
+            return {}
         return {alias.name: alias.number for alias in found if alias.name != "latest"}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(60 + STEPS // 10)
-def test_nothing_that_is_needed_ever_goes_and_nothing_else_stays() -> None:
+def test_nothing_that_is_needed_ever_goes_and_nothing_else_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     Life.taken = 0
-    chosen = settings(
-        max_examples=max(1, STEPS // EACH),
-        stateful_step_count=EACH,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    while Life.taken < STEPS:
-        run_state_machine_as_test(Life, settings=chosen)
+    one_engine(monkeypatch)
+    monkeypatch.setattr(compact, "_WORTH", WORTH)
+    place = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="edversion-life-", dir=place) as folder:
+        Life.folder = Path(folder)
+        while Life.taken < STEPS:  # a life may be shorter than it could be
+            chosen = settings(
+                max_examples=-(-(STEPS - Life.taken) // EACH),
+                stateful_step_count=EACH,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            run_state_machine_as_test(Life, settings=chosen)
