@@ -89,11 +89,15 @@ def _link(previous: str, fields: dict[str, Any]) -> str:
     return digest_of_bytes(previous.encode() + canonical_json(fields))
 
 
-def listing(connection: Connection, subject: str | None, limit: int | None) -> tuple[Event, ...]:
+def listing(
+    connection: Connection, subject: str | None, limit: int | None, action: str | None = None
+) -> tuple[Event, ...]:
     """Give events, newest first."""
     query = select(events).order_by(events.c.sequence.desc()).limit(limit)
     if subject is not None:
         query = query.where(events.c.subject == subject)
+    if action is not None:
+        query = query.where(events.c.action == action)
     return tuple(_event(row) for row in connection.execute(query))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
+from edversion.catalog import chain
 from edversion.catalog.aliases import compare_revision, existing_alias, move_aliases
 from edversion.catalog.area import Area
 from edversion.catalog.finding import collection_place
@@ -27,10 +28,12 @@ from edversion.catalog.reading import (
 )
 from edversion.catalog.tables import aliases, versions
 from edversion.errors import ConflictError, NotFoundError
-from edversion.model import AliasMove, Approval, Json, Version
+from edversion.model import AliasMove, Approval, Event, Json, Version
 from edversion.reference import check_alias
 
 __all__ = ["Promotions", "Proposal", "approvals_of"]
+
+REFUSED = "promotion.refused"
 
 _OF_VERSION = (
     select(approvals).where(approvals.c.version_id == bindparam("version")).order_by(approvals.c.id)
@@ -241,6 +244,32 @@ class Promotions(Area):
                 after={"alias": alias},
                 reason=reason,
             )
+
+    def note_refusal(
+        self,
+        version: Version,
+        alias: str,
+        *,
+        actor: str,
+        reason: str | None,
+        refusal: Mapping[str, Json],
+    ) -> None:
+        """Tell that somebody tried to promote a version, and was refused."""
+        with self._database.write() as transaction:
+            row = located(transaction.connection, version)
+            transaction.tell(
+                REFUSED,
+                f"{row.project}/{row.collection}:{alias}",
+                actor=actor,
+                after={"version": subject_of(row), **refusal},
+                reason=reason,
+            )
+
+    def refusals(self, project: str, name: str, alias: str) -> tuple[Event, ...]:
+        """Give the events of promotions to an alias that were refused, newest first."""
+        with self._database.read() as connection:
+            subject = collection_place(connection, project, name).subject(alias)
+            return chain.listing(connection, subject, None, REFUSED)
 
     def withdraw(self, version: Version, alias: str, *, actor: str, reason: str | None) -> None:
         """Let a promotion wait no longer.

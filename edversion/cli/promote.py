@@ -16,7 +16,7 @@ from edversion.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
-    from edversion.model import AliasMove
+    from edversion.model import AliasMove, Event
     from edversion.repository import Repository
 
 __all__ = ["approve", "history", "pending", "promote", "rollback"]
@@ -105,15 +105,46 @@ def _full_alias(session: Session, repository: Repository, text: str) -> str:
 
 @click.command(cls=Command)
 @click.argument("alias", type=REFERENCE)
+@click.option("--refused", is_flag=True, help="Promotions that gates refused, instead.")
 @pass_session
-def history(session: Session, alias: str) -> None:
+def history(session: Session, alias: str, refused: bool) -> None:
     """Tell every move of an alias: who, when, why, from, to.
 
     With what the gates said and who approved. ALIAS is name:alias, also one that was removed.
     """
     with session.repository() as repository:
-        moves = repository.history(_full_alias(session, repository, alias))
+        name = _full_alias(session, repository, alias)
+        if refused:
+            told = repository.refusals(name)
+            session.answer(plain(told), lambda screen: _show_refusals(screen, told))
+            return
+        moves = repository.history(name)
     session.answer(plain(moves), lambda screen: _show_moves(screen, moves))
+
+
+def _show_refusals(screen: Screen, told: Iterable[Event]) -> None:
+    rows = [
+        (
+            short_time(event.at),
+            event.actor,
+            str(event.after["version"]),
+            event.reason or "",
+            screen.brief(_refused(event.after), 200),
+        )
+        for event in told
+        if isinstance(event.after, Mapping)
+    ]
+    if rows:
+        screen.table(("at (UTC)", "by", "version", "reason", "refused"), rows)
+    else:
+        note("no promotion to the alias was refused")
+
+
+def _refused(refusal: Mapping[str, Any]) -> str:
+    """Say which gates refused, and why."""
+    parts = [f"{each['gate']}: {each['message']}" for each in refusal["verdicts"]]
+    more = refusal["refused"] - len(parts)
+    return "; ".join([*parts, f"and {more} more"] if more else parts)
 
 
 def _show_moves(screen: Screen, moves: Iterable[AliasMove]) -> None:

@@ -22,6 +22,9 @@ from edversion.promote.weighing import (
 
 __all__ = ["ask_gates", "governing_policy", "promote_version", "trial_policy"]
 
+_TOLD = 20  # verdicts, and characters of each, that the event of a refusal keeps
+_BRIEF = 300
+
 
 def governing_policy(catalog: Catalog, version: Version, alias: str) -> Policy | None:
     """Give the policy that an alias of a version's collection is under."""
@@ -89,9 +92,16 @@ def promote_version(
     if report.current == version:
         return Promotion(report, False, kind, revision, datetime.now(UTC), actor, reason)
     if report.refused:
-        if not force and {verdict.gate for verdict in report.refused} == {APPROVALS}:
+        waits = not force and {verdict.gate for verdict in report.refused} == {APPROVALS}
+        if waits:
             catalog.propose(version, alias, actor=actor, reason=reason)
-        _demand_force(report, actor, reason, force=force)
+        try:
+            _demand_force(report, actor, reason, force=force)
+        except RefusedError as error:
+            if not waits:
+                refusal = _in_brief(report, error.code)
+                catalog.note_refusal(version, alias, actor=actor, reason=reason, refusal=refusal)
+            raise
         kind = "overridden"
     request = MoveRequest(
         alias=alias,
@@ -125,6 +135,20 @@ def _demand_force(report: PromotionReport, actor: str, reason: str | None, *, fo
         raise _refusal(f"{actor} may not force {name}; {who}", "may_not_force", report)
     if not (reason or "").strip():
         raise _refusal(f"to force {name} takes a reason", "no_reason", report)
+
+
+def _in_brief(report: PromotionReport, code: str) -> dict[str, Json]:
+    """Say what is kept for ever of a refusal: not the report, which may be long."""
+    told: list[Json] = [
+        {"gate": verdict.gate, "message": verdict.message[:_BRIEF]}
+        for verdict in report.refused[:_TOLD]
+    ]
+    return {
+        "code": code,
+        "digest": report.digest,
+        "refused": len(report.refused),
+        "verdicts": told,
+    }
 
 
 def _told(refused: tuple[Verdict, ...]) -> str:

@@ -12,6 +12,7 @@ from edversion.metadata import check_text
 from edversion.model import (
     AliasMove,
     Approval,
+    Event,
     Json,
     PendingPromotion,
     Policy,
@@ -53,8 +54,8 @@ class Promoting(Area):
         Raises
         ------
         RefusedError
-            A gate refused: `verdicts` has every answer. Where approvals are all that is
-            missing, the promotion waits for them from now on (`pending`).
+            A gate refused: `verdicts` has every answer, and `refusals` tells of it from now
+            on. Where approvals are all that is missing, the promotion waits for them (`pending`).
         ConflictError
             Somebody moved the alias or changed the policy while the gates were asked.
 
@@ -219,6 +220,20 @@ class Promoting(Area):
         """Give every move of an alias, newest first: who, when, why, from, to, on what evidence."""
         found, alias = self._aliased(reference)
         return self.catalog.alias_moves(found.project, found.name, alias)
+
+    def refusals(self, reference: str) -> tuple[Event, ...]:
+        """Give the attempts to promote to an alias that were refused, newest first.
+
+        Each is an event: who, when, which version (``after["version"]``), and what the gates
+        that refused said, in brief. What only waits for approvals was not refused.
+
+        Parameters
+        ----------
+        reference : str
+            The alias, as ``dropout:champion``.
+        """
+        found, alias = self._aliased(reference)
+        return self.catalog.refusals(found.project, found.name, alias)
 
     def policies(self, name: str, *, history: bool = False) -> tuple[Policy, ...]:
         """Give the policies of a collection that hold; with `history` all that ever did."""

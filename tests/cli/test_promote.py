@@ -45,6 +45,14 @@ def test_from_refusal_to_rollback(policy, call, monkeypatch):
     assert "promotion" not in refused.text
     assert "edversion policy check model:v1 --to champion" in refused.err
 
+    told = call("history", "model:champion", "--refused").lines
+    assert "ada" in told[1]
+    assert "better" in told[1]
+    assert "tags: tag 'fair' is missing" in told[1]
+    (kept,) = call("history", "model:champion", "--refused", "--json").json
+    assert kept["after"]["version"] == "school/model:v1"
+    assert "was refused" in call("history", "scores:latest", "--refused").err
+
     call("tag", "model:v1", "--add", "fair")
     refused = call("promote", "model:v1", "--to", "champion", "--reason", "better", "--json")
     assert refused.code == 3

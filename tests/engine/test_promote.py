@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import edversion
+from edversion.digests import canonical_json
 from edversion.errors import (
     ConflictError,
     InvalidInputError,
@@ -324,6 +325,39 @@ def test_an_override_needs_permission_and_reason_and_shows_for_ever(
     assert verdict["message"] == "tag 'fair' is missing"  # type: ignore[index,call-overload]
     assert "alias.overridden" in [event.action for event in school.events()]
     assert school.verify() == ()
+
+
+def test_who_tried_and_was_refused_is_on_record(school: Repository, act: Act) -> None:
+    school.set_policy("dropout:champion", "tags = {require = ['fair']}\nforce = ['grace']")
+    assert school.refusals("dropout:champion") == ()
+    refused(school, reason="better")
+    act("eve")
+    refused(school, "dropout:v1", force=True, reason="now")
+    second, first = school.refusals("dropout:champion")
+    assert (first.actor, first.subject, first.reason) == ("ada", "test/dropout:champion", "better")
+    report = school.check_promotion("dropout:v0", "champion")
+    assert first.after == {
+        "version": "test/dropout:v0",
+        "code": "promotion_refused",
+        "digest": report.digest,
+        "refused": 1,
+        "verdicts": [{"gate": "tags", "message": "tag 'fair' is missing"}],
+    }
+    assert (second.actor, second.after["code"]) == ("eve", "may_not_force")  # type: ignore[index,call-overload]
+    school.set_policy("dropout:champion", "approvals = {count = 1}")
+    refused(school)
+    assert len(school.refusals("dropout:champion")) == 2  # it waits, which is told otherwise
+    assert school.history("dropout:champion") == ()
+    assert school.verify() == ()
+
+
+def test_the_event_of_a_refusal_stays_small(school: Repository, tmp_path: Path) -> None:
+    many = [Verdict(f"gate-{number}", False, "no " * 5_000) for number in range(200)]
+    with with_gates(tmp_path, strict=Gate(many)) as repository:
+        assert len(refused(repository).verdicts) == 200  # type: ignore[arg-type]
+        (event,) = repository.refusals("dropout:champion")
+        assert event.after["refused"] == 200  # type: ignore[index,call-overload]
+        assert len(canonical_json(event.as_json())) < 10_000
 
 
 def test_without_a_policy_nobody_may_force(school: Repository, tmp_path: Path) -> None:
