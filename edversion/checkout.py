@@ -59,10 +59,10 @@ def open_file(
 
     def elsewhere() -> tuple[Reader, Segments] | None:
         now = moved()
-        return None if now is None else (store.reader(now), _found(now, path)[1])
+        return None if now is None else (store.reader(now, cached=True), _found(now, path)[1])
 
     if entry.reference is None:
-        raw = StoredFile(store.reader(stored), entry, segments, elsewhere)
+        raw = StoredFile(store.reader(stored, cached=True), entry, segments, elsewhere)
         return cast(BinaryIO, io.BufferedReader(raw, _BUFFER))
     if entry.digest is not None:
         return open(_cached(store, stored, entry, segments), "rb")
@@ -97,7 +97,7 @@ def local_path(store: Store, stored: StoredManifest, path: str) -> Path:
             return own
     except FileNotFoundError:
         pass  # told below, like any other damage
-    for _ in store.reader(stored).chunks(entry, segments):
+    for _ in store.reader(stored, cached=True).chunks(entry, segments):
         pass  # names the place of the damage
     raise IntegrityError(f"{own} is damaged", path=path, pack=own.name, offset=0)
 
@@ -143,7 +143,7 @@ class _Download:
         progress: Callable[[int], None],
     ) -> None:
         self._store, self._stored, self._folders = store, stored, folders
-        self._reader = store.reader(stored)
+        self._reader = store.reader(stored, cached=True)
         self._progress = progress
 
     def small(self, wanted: Iterable[SmallFile]) -> None:
@@ -180,7 +180,7 @@ def fill_file(
         return
     os.ftruncate(descriptor, 0)
     os.lseek(descriptor, 0, os.SEEK_SET)
-    for chunk in store.reader(stored).chunks(entry, segments):
+    for chunk in store.reader(stored, cached=True).chunks(entry, segments):
         write_fully(descriptor, chunk)
 
 

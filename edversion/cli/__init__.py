@@ -6,6 +6,7 @@ import click
 
 import edversion
 from edversion.cli.application import Application
+from edversion.cli.cache import cache
 from edversion.cli.change import alias, delete, edit, tag
 from edversion.cli.check import doctor, verify
 from edversion.cli.compare import compare, diff, leaderboard
@@ -50,7 +51,7 @@ cli.add_section("Promote", [promote, policy, approve, pending, rollback, history
 cli.add_section("Serve", [deployment, deployments])
 cli.add_section("Remove", [delete, restore, retain, erase, gc])
 cli.add_section("What happened", [runs, lineage, events])
-cli.add_section("Check and set up", [status, verify, doctor, store, completion, version])
+cli.add_section("Check and set up", [status, verify, doctor, store, cache, completion, version])
 
 
 def main() -> None:

@@ -78,7 +78,8 @@ class Serving(Area):
     def verify_copy(self, version: Version, root: str | Path | None) -> None:
         """Check the stored bytes, or a copy."""
         if root is None:
-            self._manifests.pop((version.digest, version.generation), None)  # it is proved, too
+            key = version.digest, version.generation
+            self._manifests[key] = self._read_manifest(version, cached=False)  # it is proved, too
             self._reading(version, lambda stored: verify.verify_stored(stored, self.store))
         else:
             verify.verify_copy(version, self.stored(version), Path(root))
@@ -140,21 +141,21 @@ class Serving(Area):
         now = self.version(version)
         if now.generation == version.generation:
             return None
-        self._manifests[key] = self.store.read_manifest(now.digest, now.generation)
+        self._manifests[key] = self.store.read_manifest(now.digest, now.generation, cached=True)
         return self._manifests[key]
 
     def forget_manifests(self) -> None:
         """Read manifests anew from now on: bytes may lie elsewhere."""
         self._manifests.clear()
 
-    def _read_manifest(self, version: Version) -> StoredManifest:
+    def _read_manifest(self, version: Version, *, cached: bool = True) -> StoredManifest:
         """Read a manifest; where it is gone, say whether the version was deleted meanwhile."""
         try:
-            return self.store.read_manifest(version.digest, version.generation)
+            return self.store.read_manifest(version.digest, version.generation, cached=cached)
         except IntegrityError as error:
             if error.code != "manifest_missing":
                 raise
             now = self.version(version)  # which is told to be deleted where it is
             if now.generation == version.generation:
                 raise
-            return self.store.read_manifest(now.digest, now.generation)
+            return self.store.read_manifest(now.digest, now.generation, cached=cached)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from edversion.digests import digest_of_file
@@ -21,6 +22,7 @@ from edversion.store.external import (
     wrong_reference,
 )
 from edversion.store.failures import storage_errors
+from edversion.store.fetching import CachedPacks, Packs
 from edversion.store.ingest import INLINE_LIMIT, Ingest
 from edversion.store.local_state import Listing, LocalState
 from edversion.store.manifests import (
@@ -36,8 +38,10 @@ from edversion.store.manifests import (
 from edversion.store.marker import MARKER, find_or_make, write_anew
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
 from edversion.store.probing import Check, check_place
+from edversion.store.ranges import RangeCache
 from edversion.store.reading import Reader, StoredFile
 from edversion.store.records import Records, receipt_name
+from edversion.store.room import Room
 from edversion.store.sharing import Base
 from edversion.store.splitting import LARGE
 from edversion.store.stats import Stat, coarse_now, unsettled
@@ -86,6 +90,7 @@ __all__ = [
     "wrong_reference",
 ]
 
+_LOOKS_AT_ONCE = 8
 _KEPT = 100_000  # files and segments of a manifest that stays in memory: some 40 MB
 
 
@@ -114,7 +119,9 @@ class Store:
         near = backend.root if isinstance(backend, LocalBackend) else self.cache
         self.scratch = near / "tmp"
         self.state = LocalState(self.cache / "state.db")
-        self.files = FileCache(self.cache / "files", self.state)
+        self.room = Room(self.state, self.cache / "files", self.cache / "ranges")
+        self.files = FileCache(self.cache / "files", self.state, self.room)
+        self._ranges = RangeCache(self.cache / "ranges", self.room.make)
         self.records = Records(backend)
         self._written: tuple[str, int, StoredManifest] | None = None
 
@@ -215,15 +222,27 @@ class Store:
             ) from error
 
     def delete_pack(self, pack: str) -> None:
-        """Remove a pack that no version names."""
+        """Remove a pack that no version names, and what this machine has copied of it."""
         self.backend.delete(pack_key(pack))
+        self._ranges.forget(pack)
 
     def delete_manifest(self, digest: str, generation: int) -> None:
-        """Remove a manifest that no version names."""
-        self.backend.delete(manifest_key(digest, generation))
+        """Remove a manifest that no version names, and this machine's copy of it."""
+        key = manifest_key(digest, generation)
+        self.backend.delete(key)
+        self._ranges.forget(_name(key))
 
-    def read_manifest(self, digest: str, generation: int) -> StoredManifest:
+    def read_manifest(
+        self, digest: str, generation: int, *, cached: bool = False
+    ) -> StoredManifest:
         """Read a manifest and prove it.
+
+        Parameters
+        ----------
+        digest, generation
+            Which one.
+        cached : bool
+            Whether a copy on this machine will do; who asks what the store has needs more.
 
         Raises
         ------
@@ -231,9 +250,23 @@ class Store:
             It is missing or damaged.
         """
         key = manifest_key(digest, generation)
+        near = cached and not self.local
+        data = self._ranges.read_all(_name(key)) if near else None
+        if data is not None:
+            with suppress(IntegrityError), collector_paused():
+                return decode_manifest(data, key, digest)
+            self._ranges.forget(_name(key))
+        data = self._manifest_bytes(key)
+        with collector_paused():
+            stored = decode_manifest(data, key, digest)
+        if near:
+            self._ranges.write(_name(key), 0, data)
+        return stored
+
+    def _manifest_bytes(self, key: str) -> bytes:
         try:
             with storage_errors(f"reading {key}", expected=FileNotFoundError):
-                data = self.backend.read(key)
+                return self.backend.read(key)
         except FileNotFoundError as error:
             raise IntegrityError(
                 f"manifest {key} is missing from the store at {self.url}; restore it from a "
@@ -243,12 +276,20 @@ class Store:
                 pack=None,
                 offset=None,
             ) from error
-        with collector_paused():
-            return decode_manifest(data, key, digest)
 
-    def reader(self, stored: StoredManifest) -> Reader:
-        """Give what reads a version's segments."""
-        return Reader(self.backend, stored.inline)
+    def reader(self, stored: StoredManifest, *, cached: bool = False) -> Reader:
+        """Give what reads a version's segments.
+
+        Parameters
+        ----------
+        stored : StoredManifest
+            The version's manifest.
+        cached : bool
+            Whether copies on this machine will do, where the store is far away.
+        """
+        near = cached and not self.local
+        source = CachedPacks(self.backend, self._ranges) if near else Packs(self.backend)
+        return Reader(source, stored.inline)
 
     def own_pack(self, stored: StoredManifest, size: int | None, segments: Segments) -> Path | None:
         """Give the local file that is byte for byte a file of `size` bytes, if there is one."""
@@ -307,7 +348,11 @@ class Store:
 
     def lacks(self, packs: Mapping[str, int]) -> bool:
         """Tell whether any of some packs is gone or has lost bytes."""
-        return any(self.backend.size(pack_key(pack)) != size for pack, size in packs.items())
+        if self.local or len(packs) < 2:
+            return any(self.backend.size(pack_key(pack)) != size for pack, size in packs.items())
+        with Worker("edversion-look", _LOOKS_AT_ONCE) as worker:
+            looks = [worker.submit(self.backend.size, pack_key(pack)) for pack in packs]
+            return [look.result() for look in looks] != list(packs.values())
 
     def is_verified(self, path: Path, digest: str) -> bool:
         """Tell whether a local stored file is unchanged since it was found to have a digest."""
@@ -317,6 +362,10 @@ class Store:
 def _proof(path: Path, digest: str) -> str:
     """Name what was proved: a manifest may lead to the wrong file, whole as that file is."""
     return f"{digest} {path}"
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def _cache_folder(backend: Backend, id: str) -> Path:

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from edversion.digests import digest_of_file
 from edversion.store.failures import storage_errors
 from edversion.store.local_state import LocalState
+from edversion.store.room import Room
 from edversion.store.stats import Stat, coarse_now
 
 __all__ = ["FileCache"]
 
-_LIMIT = 20 << 30
-_KEPT_SECONDS = 11 * 60  # ten minutes are promised; the time of use is a minute coarse
-_SHARE_OF_DISK = 10
-
 
 class FileCache:
-    """Copies by digest below one folder, the least recently used removed first.
-
-    A path that was given must still be there when its caller opens it. So no copy is removed
-    in the ten minutes after it was asked for, even where the cache outgrows its limit.
+    """Copies by digest below one folder, whose paths are given to whoever asks.
 
     Parameters
     ----------
@@ -34,14 +25,12 @@ class FileCache:
         Where copies lie.
     state : LocalState
         Remembers which copies were found whole, and when they were used.
-    limit : int, optional
-        Bytes; by default 20 GiB or a tenth of the disk, whichever is smaller.
+    room : Room
+        Keeps them within bounds.
     """
 
-    def __init__(self, folder: Path, state: LocalState, limit: int | None = None) -> None:
-        self._folder, self._state = folder, state
-        self._given_limit = limit
-        self._given: dict[str, float] = {}
+    def __init__(self, folder: Path, state: LocalState, room: Room) -> None:
+        self._folder, self._state, self._room = folder, state, room
 
     def get(
         self, key: str, suffix: str, size: int, fill: Callable[[int], None], *, digest: str | None
@@ -62,11 +51,11 @@ class FileCache:
             Digest of the content, where it is known.
         """
         path = self._folder / key[:2] / f"{key}{suffix}"
-        self._given[str(path)] = time.time()
+        self._room.note(path)
         if self._is_whole(path, digest):
             return path
         with storage_errors(f"copying to the cache at {self._folder}, which open() does not need,"):
-            self._make_room(size)
+            self._room.make(size)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fill(path, fill)
         self._mark(path, Stat.of(path.stat()), coarse_now())
@@ -112,39 +101,3 @@ class FileCache:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-
-    def _make_room(self, size: int) -> None:
-        """Remove the copies that were not used for longest, until `size` bytes fit."""
-        kept_since = time.time() - _KEPT_SECONDS
-        self._given = {path: used for path, used in self._given.items() if used >= kept_since}
-        held = self._held()
-        excess = sum(length for _, length, _ in held) + size - self._limit()
-        for used, length, path in sorted(held, key=lambda item: (item[0], str(item[2]))):
-            if excess <= 0 or used >= kept_since:
-                break
-            path.unlink(missing_ok=True)
-            excess -= length
-
-    def _held(self) -> list[tuple[float, int, Path]]:
-        """Give time of last use, bytes and path of every copy.
-
-        The memory of this machine may be lost or not yet know a new copy: the time at which a
-        copy was made counts, and what this process gave.
-        """
-        used = self._state.used()
-        held = []
-        for path in self._folder.glob("*/[!.]*"):  # those with a dot are under way
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                name = str(path)
-                last = max(used.get(name, 0), self._given.get(name, 0), status.st_ctime)
-                held.append((last, status.st_size, path))
-        return held
-
-    def _limit(self) -> int:
-        if self._given_limit is not None:
-            return self._given_limit
-        existing = next(
-            folder for folder in (self._folder, *self._folder.parents) if folder.exists()
-        )
-        return min(_LIMIT, shutil.disk_usage(existing).total // _SHARE_OF_DISK)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edversion.digests import checksum
 from edversion.errors import EdversionError
+from edversion.store.fetching import Packs
 from edversion.store.manifests import Segments
 from edversion.store.packs import Segment, pack_key
 from edversion.store.reading import Reader
@@ -50,7 +51,7 @@ class Finder:
     def _bytes(self, segment: Segment) -> memoryview:
         """Read a segment into the one buffer: it is compared, then never needed again."""
         if segment.codec is not None:
-            return memoryview(Reader(self._store.backend, b"").raw(segment, ""))
+            return memoryview(Reader(Packs(self._store.backend), b"").raw(segment, ""))
         descriptor = self._packs.get(segment.pack)
         if descriptor is None:
             path = self._store.backend.local_path(pack_key(segment.pack))

@@ -17,6 +17,7 @@ from edversion.store.failures import storage_errors
 from edversion.store.finding import Finder, fine_units
 from edversion.store.manifests import Segments
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
+from edversion.store.sending import Sending
 from edversion.store.sharing import Base
 from edversion.store.splitting import WINDOW, cut_points, windows
 from edversion.store.transfer import HashAhead, copying
@@ -79,7 +80,12 @@ class Ingest:
         self._open: list[PackWriter] = []
         self._probes: dict[str, list[bool]] = {}
         self._fresh: dict[str, Segments] = {}
-        self.packs: list[NewPack] = []
+        self._sending = Sending(store.backend, far=not store.local)
+
+    @property
+    def packs(self) -> list[NewPack]:
+        """What was written so far."""
+        return self._sending.packs
 
     @property
     def inline(self) -> bytes:
@@ -156,26 +162,25 @@ class Ingest:
     @property
     def written(self) -> dict[str, int]:
         """The packs with their bytes, those too that are not closed yet."""
-        under_way = [*self._open, *filter(None, [self._pack])]
+        under_way = [*self._sending.writers, *self._open, *filter(None, [self._pack])]
         packs = [*self.packs, *(NewPack(writer.id, writer.size) for writer in under_way)]
         return {pack.id: pack.size for pack in packs if pack.size}
 
     def close(self) -> None:
         """Put everything on the disk; afterwards `packs` names what was written."""
-        for writer in [*self._open, *filter(None, [self._pack])]:
-            pack = writer.close()
-            if pack is not None:
-                self.packs.append(pack)
-        self._open, self._pack = [], None
+        if self._pack is not None:
+            self._open.append(self._pack)
+            self._pack = None
+        while self._open:
+            self._sending.send(self._open.pop(0))
+        self._sending.finish()
 
     def discard(self) -> None:
         """Remove everything that was written."""
         for writer in [*self._open, *filter(None, [self._pack])]:
             writer.discard()
-        for pack in self.packs:
-            with suppress(OSError):  # what stays is found and removed by `doctor`
-                self._store.backend.delete(pack_key(pack.id))
-        self._open, self._pack, self.packs = [], None, []
+        self._sending.discard()
+        self._open, self._pack = [], None
 
     def _known(self, digest: str, size: int) -> Segments | None:
         return self._fresh.get(digest) or self._base.file(digest, size)
@@ -215,8 +220,8 @@ class Ingest:
 
     def _next_pack(self) -> None:
         if self._pack is not None:
-            full = self._pack.close()
-            self.packs.extend(filter(None, [full]))
+            full, self._pack = self._pack, None
+            self._sending.send(full)
         self._pack = self._writer()
 
     def _writer(self) -> PackWriter:
@@ -240,8 +245,7 @@ class Ingest:
         writer = self._writer()
         self._open.append(writer)
         if len(self._open) > _OPEN_PACKS:  # a folder may have more files than may be open at once
-            self.packs.extend(filter(None, [self._open[0].close()]))
-            del self._open[0]  # not before: what cannot be closed is discarded
+            self._sending.send(self._open.pop(0))
         if compressed or (self._base.units and self._may_share(descriptor, ends)):
             digest, segments = self._stream(descriptor, size, ends, writer, compressed=compressed)
         else:

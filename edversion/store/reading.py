@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, groupby
 from typing import TypeVar
 
 from edversion.digests import Hasher, checksum, digests_of
 from edversion.errors import IntegrityError
 from edversion.model import FileEntry
-from edversion.store.backend import Backend
 from edversion.store.compression import decompress
 from edversion.store.failures import storage_errors
+from edversion.store.fetching import Source, Span
 from edversion.store.manifests import Segments, SmallFile
-from edversion.store.packs import INLINE, Segment, pack_key
+from edversion.store.packs import INLINE, Segment
 
 __all__ = ["Reader", "StoredFile"]
 
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 _WINDOW = 4 << 20
 _GAP = 64 << 10
+_AHEAD = 16
 
 
 class Reader:
@@ -31,14 +34,14 @@ class Reader:
 
     Parameters
     ----------
-    backend : Backend
-        Where packs lie.
+    source : Source
+        Where packs come from.
     inline : bytes
         The manifest's inline bytes.
     """
 
-    def __init__(self, backend: Backend, inline: bytes) -> None:
-        self._backend = backend
+    def __init__(self, source: Source, inline: bytes) -> None:
+        self._source = source
         self._inline = inline
 
     def raw(self, segment: Segment, path: str) -> bytes:
@@ -49,15 +52,23 @@ class Reader:
         IntegrityError
             The pack is missing, short, or holds other bytes.
         """
-        stored = self._stored(segment, path)
+        span = Span(segment.pack, segment.offset, segment.length, (segment,))
+        stored = self._range(span, path, partial(self._source.get, span))
         if checksum(stored) != segment.checksum:
-            stored = self._stored(segment, path)
+            stored = self._range(span, path, partial(self._source.again, span))
             if checksum(stored) != segment.checksum:
                 raise _damage(segment, path, "its bytes do not match their checksum")
         return self._decoded(stored, segment, path)
 
-    def chunks(self, entry: FileEntry, segments: Segments) -> Iterator[bytes]:
-        """Give a file's bytes, segment by segment.
+    def ahead(self, segments: Segments) -> int:
+        """Take note that segments will be read one by one; give how many come at once."""
+        span = next(_stretches(segments))
+        if span.pack != INLINE and len(span.segments) > 1:
+            self._source.ahead(span)
+        return len(span.segments)
+
+    def chunks(self, entry: FileEntry, segments: Segments) -> Iterator[bytes | memoryview]:
+        """Give a file's bytes, segment by segment; neighbours are read together.
 
         Raises
         ------
@@ -65,11 +76,12 @@ class Reader:
             A segment is damaged; or, after the last chunk, the whole is another file.
         """
         hasher, size = Hasher(), 0
-        for segment in segments:
-            data = self.raw(segment, entry.path)
-            hasher.update(data)
-            size += len(data)
-            yield data
+        for span, view in self._each(_stretches(segments), lambda: entry.path):
+            for segment in span.segments:
+                data = self._checked(segment, view, span.offset, entry.path)
+                hasher.update(data)
+                size += len(data)
+                yield data
         if hasher.digest != entry.digest or size != entry.size:
             raise _wrong_file(entry, segments)
 
@@ -89,11 +101,16 @@ class Reader:
         IntegrityError
             A file's bytes do not match its digest.
         """
-        for group in _neighbours(sorted(wanted, key=_place)):
-            first, last = group[0].segment, group[-1].segment
-            start, end = first.offset, last.offset + last.length
-            view = memoryview(self._range(first.pack, start, end - start, group[0].path))
-            yield list(zip(group, self._proved(view, start, group), strict=True))
+        groups: deque[list[SmallFile]] = deque()
+
+        def spans() -> Iterator[Span]:
+            for group in _neighbours(sorted(wanted, key=_place)):
+                groups.append(group)
+                yield _span([file.segment for file in group])
+
+        for span, view in self._each(spans(), lambda: groups[0][0].path):
+            group = groups.popleft()
+            yield list(zip(group, self._proved(view, span.offset, group), strict=True))
 
     def _proved(
         self, view: memoryview, start: int, group: Sequence[SmallFile]
@@ -112,23 +129,40 @@ class Reader:
                 contents[place] = self.whole(entry, (segment,))
         return contents
 
-    def _stored(self, segment: Segment, path: str) -> bytes:
-        return self._range(segment.pack, segment.offset, segment.length, path)
+    def _checked(
+        self, segment: Segment, view: memoryview, start: int, path: str
+    ) -> bytes | memoryview:
+        """Take a segment out of a stretch that was read; by itself where that was damaged."""
+        stored = view[segment.offset - start : segment.offset - start + segment.length]
+        if checksum(stored) != segment.checksum:
+            return self.raw(segment, path)
+        return stored if segment.codec is None else self._decoded(stored, segment, path)
 
-    def _range(self, pack: str, offset: int, length: int, path: str) -> bytes:
-        if pack == INLINE:
-            return self._inline[offset : offset + length]
+    def _each(
+        self, spans: Iterable[Span], path: Callable[[], str]
+    ) -> Iterator[tuple[Span, memoryview]]:
+        """Read stretches one after the other, or several at once where they are far away."""
+        for inline, part in groupby(spans, lambda span: span.pack == INLINE):
+            here = ((span, bytes) for span in part)
+            for span, get in here if inline else self._source.each(part):
+                yield span, memoryview(self._range(span, path(), get))
+
+    def _range(self, span: Span, path: str, get: Callable[[], bytes]) -> bytes:
+        if span.pack == INLINE:
+            return self._inline[span.offset : span.offset + span.length]
         try:
-            with storage_errors(f"reading pack {pack} for {path!r}", expected=FileNotFoundError):
-                return self._backend.read(pack_key(pack), offset, length)
+            doing = f"reading pack {span.pack} for {path!r}"
+            with storage_errors(doing, expected=FileNotFoundError):
+                return get()
         except FileNotFoundError as error:
             raise IntegrityError(
-                f"pack {pack} is missing from the store at {self._backend.url}; {path!r} cannot "
-                "be read. Restore the pack from a backup, or log the content again with rehash",
+                f"pack {span.pack} is missing from the store at {self._source.url}; {path!r} "
+                "cannot be read. Restore the pack from a backup, or log the content again with "
+                "rehash",
                 code="pack_missing",
                 path=path,
-                pack=pack,
-                offset=offset,
+                pack=span.pack,
+                offset=span.offset,
             ) from error
 
     @staticmethod
@@ -171,6 +205,7 @@ class StoredFile(io.RawIOBase):
         self._starts = [0, *accumulate(segment.raw_length for segment in segments)]
         self._position = 0
         self._held: tuple[int, bytes] = (-1, b"")
+        self._together, self._ahead = 1, 0  # segments at once, and up to which they came
         self._hasher, self._hashed = Hasher(), 0
 
     def readable(self) -> bool:
@@ -229,6 +264,10 @@ class StoredFile(io.RawIOBase):
 
     def _fetched(self) -> tuple[int, bytes]:
         index = self._index()
+        in_a_row = index == self._held[0] + 1
+        if not (in_a_row and index < self._ahead):
+            self._together = min(2 * self._together, _AHEAD) if in_a_row else 1
+            self._ahead = index + self._reader.ahead(self._segments[index : index + self._together])
         return index, self._reader.raw(self._segments[index], self.name)
 
     def _following(self, read: Callable[[], T]) -> T:
@@ -240,6 +279,7 @@ class StoredFile(io.RawIOBase):
             if found is None:
                 raise
         self._reader, self._segments = found
+        self._ahead = 0
         self._held = (-1, b"")
         starts = [0, *accumulate(segment.raw_length for segment in self._segments)]
         if starts != self._starts:  # cut anew: the parts read so far are no beginning of these
@@ -258,6 +298,29 @@ class StoredFile(io.RawIOBase):
 
 def _place(file: SmallFile) -> tuple[str, int]:
     return file.segment.pack, file.segment.offset
+
+
+def _span(segments: Sequence[Segment]) -> Span:
+    """Give the stretch from the first to the last of some segments of a pack."""
+    first, last = segments[0], segments[-1]
+    length = last.offset + last.length - first.offset
+    return Span(first.pack, first.offset, length, segments)
+
+
+def _stretches(segments: Segments) -> Iterator[Span]:
+    """Group a file's segments, in its order, as far as one read fetches them."""
+    group: list[Segment] = []
+    for segment in segments:
+        if group and not (
+            segment.pack == group[0].pack
+            and 0 <= segment.offset - group[-1].offset - group[-1].length <= _GAP
+            and segment.offset + segment.length - group[0].offset <= _WINDOW
+        ):
+            yield _span(group)
+            group = []
+        group.append(segment)
+    if group:
+        yield _span(group)
 
 
 def _neighbours(ordered: list[SmallFile]) -> Iterator[list[SmallFile]]:

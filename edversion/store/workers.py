@@ -13,7 +13,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class Worker:
-    """One thread that does what it is given, in that order.
+    """One thread that does what it is given, in that order; or several that share it.
 
     Where no thread may start, as while the interpreter ends or where the system has no more
     of them, the work is done at once instead: it takes longer and comes to the same.
@@ -22,10 +22,12 @@ class Worker:
     ----------
     name : str
         Of the thread.
+    threads : int
+        How many there are.
     """
 
-    def __init__(self, name: str) -> None:
-        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix=name)
+    def __init__(self, name: str, threads: int = 1) -> None:
+        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     def __enter__(self) -> Worker:
         return self

@@ -34,7 +34,7 @@ COMMANDS = {
     "rollback": ["model:champion"], "history": ["model:champion"], "webhook": ["list"],
     "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
-    "store": ["check"],
+    "store": ["check"], "cache": ["status"],
     "completion": ["zsh"], "version": [],
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from edversion.repository import Repository, open_repository
 from edversion.run import Run
 from edversion.starting import start_run
 from edversion.store import PackWriter, Reader, StoredFile
+from edversion.store.fetching import Packs
 from edversion.testing import flip_bit, object_keys, remove
 
 from .test_erase import WHY, holds
@@ -97,7 +98,7 @@ def test_what_does_not_pay_is_left_until_more_of_it_dies(run: Run) -> None:
     third = logged(run, a=filler(1))
     repository.delete(first, reason="old")
     reads, read = [], repository.store.read_manifest
-    repository.store.read_manifest = lambda *key: (reads.append(key), read(*key))[1]
+    repository.store.read_manifest = lambda *key, **how: (reads.append(key), read(*key, **how))[1]
     assert repository.gc(grace=NOW).repacked == 0  # three of four parts are needed
     assert len(reads) == 2
     assert repository.gc(grace=NOW).repacked == 0
@@ -212,7 +213,7 @@ def test_an_open_file_may_be_cut_otherwise_where_it_is_now(run: Run) -> None:
         placed.append(tuple(writer.add_plain(parts)))
         writer.close()
     entry = FileEntry("a", len(data), digest_of_bytes(data))
-    reader, asked = Reader(store.backend, b""), []
+    reader, asked = Reader(Packs(store.backend), b""), []
     stream = StoredFile(reader, entry, placed[0], lambda: asked.append(1) or (reader, placed[1]))
     assert stream.read(10) == data[:10]
     store.delete_pack(placed[0][0].pack)

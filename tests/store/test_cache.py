@@ -11,6 +11,7 @@ import pytest
 from edversion.digests import digest_of_bytes
 from edversion.store.cache import FileCache
 from edversion.store.local_state import LocalState
+from edversion.store.room import Room
 from edversion.store.stats import Stat, coarse_now
 
 SIZE = 1000
@@ -19,7 +20,10 @@ SIZE = 1000
 @pytest.fixture
 def cache(tmp_path: Path) -> FileCache:
     """Give a cache that holds two copies and a half."""
-    return FileCache(tmp_path / "files", LocalState(tmp_path / "state.db"), limit=SIZE * 5 // 2)
+    state = LocalState(tmp_path / "state.db")
+    return FileCache(
+        tmp_path / "files", state, Room(state, tmp_path / "files", limit=SIZE * 5 // 2)
+    )
 
 
 def ask(cache: FileCache, number: int) -> Path:
@@ -83,6 +87,7 @@ def test_another_process_keeps_it_too(cache: FileCache, monkeypatch: pytest.Monk
     later(monkeypatch, 8)
     ask(cache, 0)
     later(monkeypatch, 8)
-    other = FileCache(cache._folder, cache._state, limit=SIZE)
+    room = Room(cache._state, cache._folder, limit=SIZE)
+    other = FileCache(cache._folder, cache._state, room)
     ask(other, 2)
     assert [path.exists() for path in paths] == [True, False]
