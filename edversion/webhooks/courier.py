@@ -64,14 +64,14 @@ class Courier:
                 self._thread.start()
 
     def close(self) -> None:
-        """Wait a moment for attempts under way, and begin no more."""
+        """Wait a moment for what is due to be tried, then begin no more."""
         if self._process != os.getpid():
             return
-        with self._lock:
-            self._closed = True
-            thread = self._thread
+        thread = self._thread
         if thread is not None:
             thread.join(_SECONDS)
+        with self._lock:
+            self._closed = True
 
     def _work(self) -> None:
         from edversion.webhooks.delivering import Deliverer

@@ -58,6 +58,13 @@ def test_from_add_to_remove(hooked, call):
     assert "there are: none" in call("webhook", "log", "other").err
 
 
+def test_the_program_ends_after_the_first_attempt(hooked, process, call):
+    hooked.script.append(lambda handler: (handler.send_response(200), handler.end_headers()))
+    assert process("promote", "scores:v0", "--to", "champion").code == 0
+    (told,) = call("webhook", "log", "grades", "--json").json
+    assert (told["state"], told["answer"]) == ("delivered", "HTTP 200")
+
+
 def test_failures_are_shown_and_tried_again(hooked, call, monkeypatch):
     hooked.script.append(500)
     assert call("promote", "scores:v0", "--to", "champion").code == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +166,19 @@ def test_what_others_added_needs_leave(
     again = add(school, **changed)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "eve"))
     assert school.webhook_obstacle(again) is not None
+
+
+def test_leave_is_for_one_repository(school: Repository, tmp_path: Any) -> None:
+    add(school, command="true")
+    with open_repository(tmp_path / "other", create=True) as other:
+        elsewhere = add(other, command="true")
+        assert other.webhook_obstacle(elsewhere) is None
+    assert len(_leave()) == 2
+
+
+def _leave() -> list[Path]:
+    """Give the files that tell what this user allowed."""
+    return list(Path(os.environ["XDG_CONFIG_HOME"]).rglob("*.json"))
 
 
 def test_public_addresses_need_no_leave_but_the_secret(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,16 @@ def test_after_a_week_it_is_given_up_loudly_and_can_be_taken_up_again(
     hooked.verify()
 
 
+def test_what_is_taken_up_again_has_another_week(hooked: Repository, receiver: Receiver) -> None:
+    receiver.script.extend([500, 500])
+    promote(hooked, 0)
+    (lost,) = deliver(hooked, 8 * DAY)
+    assert lost.next_at is None
+    hooked.catalog.retry_deliveries("grades", now=datetime.now(UTC) + 9 * DAY, actor="ada")
+    (waiting,) = deliver(hooked, 9 * DAY)
+    assert (waiting.delivered, waiting.next_at is not None) == (False, True)
+
+
 def test_a_receiver_that_is_gone_is_told_no_more(hooked: Repository, receiver: Receiver) -> None:
     receiver.script.append(410)
     promote(hooked, 0)
@@ -309,6 +320,29 @@ def test_a_test_takes_leave_too(
     assert receiver.requests == []
 
 
+def test_a_name_that_changed_hands_meanwhile_is_looked_at_again(
+    school: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leave was given to what had the name before."""
+    school.add_webhook("deploy", command="true")
+    swapped = []
+
+    def swap() -> bool:
+        if not swapped:
+            swapped.append(school.remove_webhook("deploy"))
+            with monkeypatch.context() as patch:
+                patch.setenv("XDG_CONFIG_HOME", str(tmp_path / "bob"))
+                school.add_webhook("deploy", command=["touch", str(tmp_path / "ran")])
+            promote(school, 0)
+        return False
+
+    later = lambda: datetime.now(UTC) + DAY  # noqa: E731
+    deliverer = Deliverer(school.catalog, school.location, "ada", later)
+    assert list(deliverer.deliver(stop=swap)) == []
+    assert swapped
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_arrived_is_forgotten_after_a_while(hooked: Repository, receiver: Receiver) -> None:
     receiver.script.extend([204, 410])
     promote(hooked, 0)
@@ -369,6 +403,28 @@ def test_a_promotion_does_not_fail_with_a_receiver(
     assert (waiting.state, waiting.answer) == ("waiting", "HTTP 500")
     assert waiting.next_at is not None
     assert waiting.next_at > datetime.now(UTC)
+
+
+def test_who_closes_waits_for_the_first_attempt(
+    hooked: Repository, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a program that promotes and ends would tell nobody."""
+    monkeypatch.delenv("EDVERSION_WEBHOOKS")
+    go, ready = threading.Event(), Deliverer.ready
+
+    def late(deliverer: Deliverer) -> tuple[str, ...]:
+        assert go.wait(60)
+        return ready(deliverer)
+
+    monkeypatch.setattr(Deliverer, "ready", late)
+    promote(hooked, 0)
+    closer = threading.Thread(target=hooked.close)
+    closer.start()
+    closer.join(0.3)
+    assert closer.is_alive()
+    go.set()
+    closer.join()
+    assert hooked.deliveries("grades")[0].state == "delivered"
 
 
 def test_a_fault_of_the_deliverer_reaches_nobody(
