@@ -285,7 +285,8 @@ def follow(
             async for version in versions: ...
 
     The loop ends when the follower is closed. `Follower` says what happens while the catalog is
-    away, or where a version cannot be served.
+    away, or where a version cannot be served. A version of more than a thousand files is verified
+    but not brought here, and not remembered: download it.
 
     Parameters
     ----------

@@ -18,6 +18,7 @@ __all__ = [
     "check_location",
     "check_mapping",
     "check_names",
+    "check_seconds",
     "check_text",
     "check_whole",
     "clean_metadata",
@@ -83,6 +84,22 @@ def check_limit(limit: Any) -> int | None:
             f"limit must be 1 or more, not {number}", code="bad_argument", argument="limit"
         )
     return number
+
+
+def check_seconds(value: Any, what: str) -> float:
+    """Give a number of seconds above 0 back.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else.
+    """
+    known = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not known or not 0 < value < math.inf:
+        raise InvalidInputError(
+            f"{what} must be a number of seconds above 0, not {value!r}", code="illegal_span"
+        )
+    return float(value)
 
 
 def check_whole(value: Any, what: str) -> int | None:

@@ -15,7 +15,7 @@ from edversion.deploy.memory import Memory
 from edversion.deploy.pace import Pace
 from edversion.deploy.standing import LOG, Standing
 from edversion.errors import InvalidInputError, NotFoundError
-from edversion.metadata import check_text
+from edversion.metadata import check_seconds, check_text
 from edversion.model import Version
 from edversion.reference import check_name, parse_reference
 
@@ -33,12 +33,9 @@ def start_following(
     pace: Pace | None = None,
 ) -> Follower:
     """Follow an alias; see `edversion.follow`."""
-    if poll is not None and not 0 < poll < float("inf"):
-        raise InvalidInputError(
-            f"poll must be a number of seconds above 0, not {poll!r}", code="illegal_span"
-        )
+    every = None if poll is None else check_seconds(poll, "poll")
     wish = _wish(reference, as_, store, catalog, project)
-    return Follower(Link(wish), _memory(wish), poll=poll, pace=pace or Pace())
+    return Follower(Link(wish), _memory(wish), poll=every, pace=pace or Pace())
 
 
 def current_version(
@@ -73,6 +70,7 @@ def current_version(
     _tell(link, fetched, found.silent_after)
     if fetched.files is not None:
         memory.keep(fetched.version, fetched.files, fetched.revision)
+    link.let_go()  # the version opens what it needs
     return fetched.version
 
 

@@ -29,6 +29,7 @@ from edversion.repository import Repository, open_repository
 
 __all__ = ["Fetched", "Link", "Wish", "reachable"]
 
+_MANY = 1_000  # files, above which copies of small ones would take longer than the bytes are worth
 _LOOKED_FOR = {"no_repository", "no_store"}
 
 
@@ -64,7 +65,7 @@ class Fetched:
     revision : int or None
         Of the alias, when it led to this version.
     files : mapping of FileEntry to Path, or None
-        Where they are; None where this machine remembered them.
+        Where they are; None where there are too many to say, or this machine remembered them.
     """
 
     version: Version
@@ -141,8 +142,11 @@ class Link:
         return f"{self._place[0]}/{self._place[1]}:v{number}"
 
     def fetch(self, number: int, revision: int) -> Fetched:
-        """Bring a version's bytes here and prove them."""
+        """Bring a version's bytes here and prove them; of a great many files only prove them."""
         version = self._opened().version(self.reference(number))
+        if version.file_count > _MANY:
+            version.verify()
+            return Fetched(version, revision)
         files = {entry: version.path(entry.path) for entry in version.files()}
         return Fetched(version, revision, files)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edversion.catalog import NewDeployment
 from edversion.environment import actor
 from edversion.errors import InvalidInputError
-from edversion.metadata import check_text
+from edversion.metadata import check_seconds, check_text
 from edversion.model import Deployment
 from edversion.reference import check_name
 from edversion.repository.parts import Area
@@ -65,9 +65,9 @@ class Deploying(Area):
         >>> folder.cleanup()
         """
         found, alias = self._aliased(follows)
-        every = _POLL if poll is None else _seconds(poll, "poll")
+        every = _POLL if poll is None else check_seconds(poll, "poll")
         quiet = _SILENT_POLLS * every if silent_after is None else silent_after
-        if _seconds(quiet, "silent_after") <= every:
+        if check_seconds(quiet, "silent_after") <= every:
             raise InvalidInputError(
                 f"silent_after ({quiet:g} s) must be longer than poll ({every:g} s): instances "
                 "speak when they look",
@@ -150,12 +150,3 @@ class Deploying(Area):
         """Write a deployment into the store: a lost catalog must not stop its consumers."""
         record = self.catalog.deployment_record(made.project, made.name)
         self.store.records.write_deployment(record)
-
-
-def _seconds(value: float, what: str) -> float:
-    """Give a number of seconds back, if it is one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-        raise InvalidInputError(
-            f"{what} must be a number of seconds above 0, not {value!r}", code="illegal_span"
-        )
-    return float(value)

@@ -151,7 +151,7 @@ def test_the_poll_is_the_deployments_or_ones_own(school: Repository) -> None:
         follower = following(school, idle, poll=poll)
         assert names(follower) == ["v0"]
         assert set(follower._pace.waits) == {waited}
-    for wrong in (0, -1, float("inf"), float("nan")):
+    for wrong in (0, -1, float("inf"), float("nan"), "5", True):
         with pytest.raises(InvalidInputError):
             following(school, poll=wrong)
 
@@ -242,8 +242,10 @@ def test_processes_and_followers_are_told_apart(school: Repository) -> None:
 
 def test_leaving_the_loop_counts_as_served_and_a_raising_body_does_not(school: Repository) -> None:
     with following(school) as follower:
-        for _ in follower:
+        for version in follower:
+            given = version
             break
+    assert given.read_bytes("a") == packed(0)
     assert (instance(school).version, instance(school).state) == ("test/dropout:v0", "ended")
     school.remove_deployment(API)
     school.add_deployment("other", ALIAS)
@@ -446,6 +448,46 @@ def test_a_start_with_a_damaged_champion_gives_what_was_served_last(
     )  # fmt: skip
 
 
+def test_a_start_with_what_cannot_be_loaded_gives_what_was_served_last(
+    school: Repository,
+) -> None:
+    with following(school) as follower:
+        assert names(follower) == ["v0"]
+    moves(school, 1)()
+    follower = following(school, idle, idle)
+    seen = []
+    for version in follower:
+        seen.append(version.version)
+        if version.number == 1:
+            follower.failed("no such layer")
+    assert seen == ["v1", "v0"]
+    assert follower.trouble == "no such layer"
+    moves(school, 0)()
+    follower = following(school, idle, idle)
+    for _ in follower:
+        follower.failed("nor this one")  # which is what was served last: there is no other
+    assert follower.serving is None
+
+
+def test_a_version_of_many_files_is_proved_and_not_brought_here(
+    school: Repository, run: Run, monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    monkeypatch.setattr("edversion.deploy.link._MANY", 3)
+    logged(run, "dropout", **{name: packed(9) for name in "abcd"})
+    path = pack_of(school, 4)
+    whole = path.read_bytes()
+    follower = following(school, lambda: path.write_bytes(whole), idle, idle)
+    path.write_bytes(bytes(len(whole)))
+    moves(school, 4)()
+    assert names(follower) == ["v4"]
+    assert not list(root.glob("cache/files/*/*"))
+    follower.close()
+    away(root)
+    with pytest.raises(StorageError):
+        next(following(school))
+    back(root)
+
+
 def test_a_removed_alias_and_a_removed_deployment_stop_nothing(
     school: Repository, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -500,6 +542,7 @@ def test_current_is_given_once_and_reported(school: Repository, root: Path) -> N
     for _ in range(2):
         version = edversion.current(ALIAS, as_=API, store=root, project="test")
         assert (version.number, version.read_bytes("a")) == (0, packed(0))
+        assert len(version.logged_by()) == 1
     told = instance(school)
     assert (told.state, told.version) == ("ended", "test/dropout:v0")
     moves(school, 1)()
