@@ -133,13 +133,13 @@ def _check_catalog(store: Store, catalog: Catalog) -> None:
 
 def _kept(catalog: Catalog, plugins: Plugins) -> tuple[dict[str, str], list[int] | None]:
     """Ask holds, deployments and plugins about every deleted version; and say who may go."""
-    holds, served = _holds(catalog), catalog.served()
-    if not (holds or served) and not plugins.hears("edversion_retain"):
+    holds, needed = _holds(catalog), catalog.needed()
+    if not (holds or needed) and not plugins.hears("edversion_retain"):
         return {}, None
     kept, free = {}, []
     for id, version in catalog.waiting_versions():
         place = (version.project, version.name)
-        held = holds.get(place) or served.get((*place, version.number))
+        held = holds.get(place) or needed.get((*place, version.number))
         reasons = plugins.retain(version) if held is None else (held,)
         if reasons:
             kept[version.reference] = "; ".join(reasons)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction, VersionKey
@@ -75,8 +75,13 @@ _SERVING = (
 )
 _SERVING_ONE = _SERVING.where(instances.c.version_id == bindparam("version"))
 _SERVED = _SERVING.where(instances.c.version_id.is_not(None))
-_FOLLOWING = (
-    select(projects.c.name.label("project"), deployments.c.name, deployments.c.alias)
+_FOLLOWING: Select[Any] = (
+    select(
+        projects.c.name.label("project"),
+        deployments.c.name,
+        deployments.c.alias,
+        aliases.c.version_id,
+    )
     .select_from(aliases)
     .join(
         deployments,
@@ -84,9 +89,10 @@ _FOLLOWING = (
         & (deployments.c.alias == aliases.c.name),
     )
     .join(projects, projects.c.id == deployments.c.project_id)
-    .where(aliases.c.version_id == bindparam("version"), deployments.c.removed_at.is_(None))
+    .where(aliases.c.version_id.is_not(None), deployments.c.removed_at.is_(None))
     .order_by(projects.c.name, deployments.c.name)
 )
+_FOLLOWING_ONE = _FOLLOWING.where(aliases.c.version_id == bindparam("version"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +209,15 @@ class Instances(Area):
             row = located(connection, version, deleted=True)
             return _reasons(connection, row.id, datetime.now(UTC))
 
-    def served(self) -> dict[VersionKey, str]:
-        """Give every version that an instance serves, and one that does, in words."""
+    def needed(self) -> dict[VersionKey, str]:
+        """Give every version that a deployment serves or follows, and one of the reasons."""
+        since = {"since": datetime.now(UTC) - FORGOTTEN}
         with self._database.read() as connection:
-            rows = connection.execute(_SERVED, {"since": datetime.now(UTC) - FORGOTTEN}).all()
-            keys = keys_of(connection, {row.version_id for row in rows})
-            return {keys[row.version_id]: _serves(row) for row in rows}
+            following = connection.execute(_FOLLOWING).all()
+            serving = connection.execute(_SERVED, since).all()
+            told = {row.version_id: _follows(row) for row in following}
+            told |= {row.version_id: _serves(row) for row in serving}
+            return {key: told[id] for id, key in keys_of(connection, told).items()}
 
 
 def subject(project: str, name: str) -> str:
@@ -238,13 +247,12 @@ def refuse_served(connection: Connection, row: Row[Any], at: datetime) -> None:
 def _reasons(connection: Connection, version_id: int, at: datetime) -> tuple[str, ...]:
     key = {"version": version_id}
     serving = connection.execute(_SERVING_ONE, key | {"since": at - FORGOTTEN})
-    following = connection.execute(_FOLLOWING, key)
-    told = [_serves(row) for row in serving]
-    told += [
-        f"deployment {row.project}/{row.name} follows {row.alias!r}, which names it"
-        for row in following
-    ]
-    return tuple(dict.fromkeys(told))
+    following = connection.execute(_FOLLOWING_ONE, key)
+    return tuple(dict.fromkeys([*map(_serves, serving), *map(_follows, following)]))
+
+
+def _follows(row: Row[Any]) -> str:
+    return f"deployment {row.project}/{row.name} follows {row.alias!r}, which names it"
 
 
 def _serves(row: Row[Any]) -> str:

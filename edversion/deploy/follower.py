@@ -275,7 +275,7 @@ class Follower:
 
     def _speak(self) -> None:
         """Report; where nobody hears it, it is said again after the next look."""
-        if not self._link.known or self._standing.away is not None:
+        if not self._link.known:
             return
         try:
             self._link.report(self._standing.told(self._link.word(self._silent_after)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -57,7 +57,7 @@ def retain_versions(
     HookError
         A plugin could not say whether it needs a version; what it was not asked about stays.
     """
-    now, decisions = datetime.now(UTC), []
+    now, decisions, needed = datetime.now(UTC), [], catalog.needed()
     for project, name in places:
         record = catalog.retention(project, name)
         if record is None or record.text is None:
@@ -65,7 +65,7 @@ def retain_versions(
         policy = _in_full(read_policy(record.text), catalog, project)
         versions = catalog.versions(project, name)
         found = decide(versions, policy, now, lambda key: catalog.metrics(key=key))
-        decisions += [_asked(decision, catalog, plugins) for decision in found]
+        decisions += [_asked(decision, needed, plugins) for decision in found]
     size = catalog.size_without([one.version for one in decisions if one.goes])
     if not dry_run:
         decisions = [_applied(one, catalog, plugins, actor) for one in decisions]
@@ -85,11 +85,15 @@ def _in_full(policy: RetentionPolicy, catalog: Catalog, project: str) -> Retenti
     return replace(policy, keep_best=tuple(rules))
 
 
-def _asked(decision: Decision, catalog: Catalog, plugins: Plugins) -> Decision:
+def _asked(
+    decision: Decision, needed: Mapping[tuple[str, str, int], str], plugins: Plugins
+) -> Decision:
     """Ask deployments and plugins about a version that the policy lets go."""
     if not decision.goes:
         return decision
-    reasons = catalog.kept_for(decision.version) or plugins.retain(decision.version)
+    version = decision.version
+    why = needed.get((version.project, version.name, version.number))
+    reasons = plugins.retain(version) if why is None else (why,)
     return replace(decision, goes=False, why="; ".join(reasons)) if reasons else decision
 
 

@@ -212,9 +212,12 @@ class DeploymentContract:
         report(catalog, 0)
         age(catalog, minutes=2)
         report(catalog, 0, id="b")
+        report(catalog, 0, id="c", ended=True)
+        age(catalog, minutes=2)
+        report(catalog, 0, id="b")
         assert catalog.forget_silent(*API, actor="ada", reason="host gone") == ("a",)
         assert catalog.forget_silent(*API, actor="ada", reason="host gone") == ()
-        assert [one.id for one in catalog.deployment(*API).instances] == ["b"]
+        assert [one.id for one in catalog.deployment(*API).instances] == ["b", "c"]
         (gone,) = [each for each in news(catalog) if each[1] == "forgotten"]
         assert gone[2] == [{"instance": "a", "version": "dropout/knn:v0"}]
         assert report(catalog, 0).state == "serving"
@@ -230,12 +233,17 @@ class DeploymentContract:
             catalog.delete(first, actor="ada", reason="old")
         assert caught.value.code == "served"
         assert catalog.kept_for(first) == caught.value.reasons
-        assert set(catalog.served()) == {("dropout", "knn", 0)}
+        serves, follows = (
+            catalog.needed()["dropout", "knn", 0],
+            catalog.needed()["dropout", "knn", 1],
+        )
+        assert serves == caught.value.reasons[0]
+        assert follows == "deployment dropout/grader-api follows 'champion', which names it"
         age(catalog, days=1)  # silent, but nobody knows that it is gone
         assert catalog.kept_for(first)
         report(catalog, 0, ended=True)
         assert catalog.kept_for(first) == ()
-        assert catalog.served() == {}
+        assert set(catalog.needed()) == {("dropout", "knn", 1)}
         catalog.delete(first, actor="ada", reason="old")
 
     def test_what_a_removed_deployment_serves_is_not_protected(self, catalog: Catalog) -> None:
@@ -246,6 +254,7 @@ class DeploymentContract:
         catalog.set_alias(*PLACE, "champion", 1, actor="ada")
         catalog.remove_deployment(*API, actor="ada", reason=None)
         assert catalog.kept_for(first) == ()
+        assert catalog.needed() == {}
         with pytest.raises(NotFoundError) as caught:
             report(catalog, 0)
         assert caught.value.code == "no_deployment"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -64,6 +65,12 @@ class Script(Pace):
 
     async def sleep(self, seconds: float) -> None:
         self.wait(seconds)
+
+
+@pytest.fixture(autouse=True)
+def own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test find only what it remembers itself."""
+    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "memory"))
 
 
 @pytest.fixture
@@ -161,6 +168,28 @@ def test_a_rollback_is_a_move_and_a_detour_is_none(school: Repository) -> None:
     seen = names(following(school, lambda: school.rollback(ALIAS), moves(school, 3, 0)))
     assert seen == ["v1", "v0"]
     assert instance(school).behind == 0
+
+
+def test_after_a_detour_only_moves_since_then_count(school: Repository) -> None:
+    follower = following(school, moves(school, 1, 0), idle, lambda: told.append(instance(school)))
+    told: list[DeploymentInstance] = []
+    assert names(follower) == ["v0"]
+    moves(school, 2)()
+    assert instance(school).behind == 1
+
+
+def test_trouble_ends_where_the_alias_goes_back(school: Repository) -> None:
+    follower = following(school, moves(school, 1), moves(school, 0), idle)
+    for version in follower:
+        if version.number == 1:
+            follower.failed("no such layer")
+    assert (follower.trouble, instance(school).problem) == (None, None)
+
+
+def test_silence_is_longer_than_three_looks(school: Repository) -> None:
+    follower = following(school, poll=60)
+    next(follower)
+    assert instance(school).silent_after == 180
 
 
 def test_what_is_given_is_here_and_needs_no_catalog(school: Repository, root: Path) -> None:
@@ -355,6 +384,18 @@ def test_the_catalog_may_be_away_for_a_while(
     assert told.version == "test/dropout:v1"
 
 
+def test_an_outage_is_told_at_the_first_look_after_it(school: Repository, root: Path) -> None:
+    seen: list[DeploymentInstance] = []
+    follower = following(
+        school, lambda: away(root), lambda: back(root), lambda: seen.append(instance(school))
+    )
+    assert names(follower) == ["v0"]
+    assert (seen[0].unseen_from, seen[0].unseen_until) == (
+        START + timedelta(seconds=5),
+        START + timedelta(seconds=10),
+    )
+
+
 def test_what_was_served_while_the_catalog_was_away_is_told_afterwards(
     school: Repository, root: Path
 ) -> None:
@@ -425,6 +466,13 @@ def test_a_memory_that_is_not_whole_gives_nothing(school: Repository, root: Path
     school.close()
     away(root)
     assert next(following(school)).number == 0
+    (record,) = Path(os.environ["EDVERSION_CACHE"]).glob("following/*.json")
+    whole = record.read_bytes()
+    record.write_bytes(whole.replace(b'"a"', b'"b"'))  # another name of the file
+    with pytest.raises(StorageError):
+        next(following(school))
+    record.write_bytes(whole)
+    assert next(following(school)).number == 0
     paths[0].chmod(0o644)
     paths[0].write_bytes(b"!" + paths[0].read_bytes()[1:])
     with pytest.raises(StorageError):
@@ -464,9 +512,11 @@ def test_a_start_with_what_cannot_be_loaded_gives_what_was_served_last(
     assert follower.trouble == "no such layer"
     moves(school, 0)()
     follower = following(school, idle, idle)
-    for _ in follower:
+    seen = []
+    for version in follower:
+        seen.append(version.version)
         follower.failed("nor this one")  # which is what was served last: there is no other
-    assert follower.serving is None
+    assert (seen, follower.serving) == (["v0"], None)
 
 
 def test_a_version_of_many_files_is_proved_and_not_brought_here(
@@ -479,7 +529,8 @@ def test_a_version_of_many_files_is_proved_and_not_brought_here(
     follower = following(school, lambda: path.write_bytes(whole), idle, idle)
     path.write_bytes(bytes(len(whole)))
     moves(school, 4)()
-    assert names(follower) == ["v4"]
+    assert next(follower).number == 4
+    assert follower._pace.seconds() == 5  # when it was whole
     assert not list(root.glob("cache/files/*/*"))
     follower.close()
     away(root)
@@ -508,9 +559,14 @@ def test_a_removed_alias_and_a_removed_deployment_stop_nothing(
 
 
 def test_who_is_no_deployment_is_told_so(school: Repository) -> None:
+    with following(school) as follower:
+        next(follower)  # what this machine remembers is no excuse
     with pytest.raises(NotFoundError, match="there are: test/grader-api") as caught:
         next(following(school, as_="grader"))
     assert caught.value.code == "no_deployment"
+    school.remove_deployment(API)
+    with pytest.raises(NotFoundError, match="there are: none"):
+        next(following(school))
     school.add_deployment("best-api", "dropout:best")
     with pytest.raises(ConflictError, match="follows dropout:best, not dropout:champion") as wrong:
         next(following(school, as_="best-api"))
@@ -542,6 +598,7 @@ def test_current_is_given_once_and_reported(school: Repository, root: Path) -> N
     for _ in range(2):
         version = edversion.current(ALIAS, as_=API, store=root, project="test")
         assert (version.number, version.read_bytes("a")) == (0, packed(0))
+        assert version.source.catalog._database.engine.pool.checkedin() == 0
         assert len(version.logged_by()) == 1
     told = instance(school)
     assert (told.state, told.version) == ("ended", "test/dropout:v0")
@@ -551,6 +608,10 @@ def test_current_is_given_once_and_reported(school: Repository, root: Path) -> N
     news = [e.action for e in school.events(subject=f"deployment test/{API}")]
     assert news == ["deployment.serving"] * 2 + ["deployment.added"]
     school.remove_alias(ALIAS)
+    school.remove_deployment(API)
+    with pytest.raises(NotFoundError, match="there is no deployment"):
+        edversion.current(ALIAS, as_=API, store=root, project="test")
+    school.add_deployment(API, ALIAS)
     with pytest.raises(NotFoundError, match="names nothing yet"):
         edversion.current(ALIAS, as_=API, store=root, project="test")
 
@@ -593,13 +654,16 @@ def test_whoever_waits_ends_at_once(school: Repository, root: Path) -> None:
     assert not thread.is_alive()
     assert seen == ["v0"]
 
+    class Sleeping(Pace):
+        """Told to stop by another thread, once it sleeps."""
+
+        async def sleep(self, seconds: float) -> None:
+            asyncio.get_running_loop().call_soon(threading.Thread(target=self.stop).start)
+            await super().sleep(seconds)
+
     async def stopped() -> list[str]:
-        found = []
-        versions = edversion.follow(ALIAS, **wish)
-        async for version in versions:
-            found.append(version.version)
-            threading.Thread(target=versions.close).start()
-        return found
+        async with start_following(ALIAS, pace=Sleeping(), **wish) as versions:
+            return [version.version async for version in versions]
 
     assert asyncio.run(asyncio.wait_for(stopped(), 30)) == ["v0"]
     assert {one.state for one in school.deployment(API).instances} == {"ended"}
