@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
 from edversion.catalog.database import Database
 from edversion.catalog.liveness import Liveness
+from edversion.errors import StorageError
 from edversion.model import VersionSource
 
 __all__ = ["Area", "batches"]
@@ -15,6 +16,8 @@ __all__ = ["Area", "batches"]
 T = TypeVar("T")
 
 _BATCH = 500  # values in one IN list; SQLite takes 32,766 of them
+_TRIES = 3
+_INTERRUPTED = ("catalog_lost", "catalog_raced")
 
 
 class Area:
@@ -32,6 +35,20 @@ class Area:
         self.source = None
         self._database = database
         self._liveness = liveness
+
+    def _steadily(self, work: Callable[[bool], T]) -> T:
+        """Do work again where the connection to the database was lost in the middle of it.
+
+        Only for what may be done twice: the first time may have been committed. The work is
+        told whether it was begun before.
+        """
+        for turn in range(_TRIES):
+            try:
+                return work(turn > 0)
+            except StorageError as error:
+                if error.code not in _INTERRUPTED or turn == _TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
 
 
 def batches(values: Iterable[T]) -> Iterator[list[T]]:

@@ -102,6 +102,9 @@ class Commits(Area):
             There is no such run, or a version it derives from does not exist.
         """
         _check(request)
+        return self._steadily(lambda again: self._commit(request, again=again))
+
+    def _commit(self, request: CommitRequest, *, again: bool) -> CommitResult:
         with self._database.write() as transaction:
             place, known = _place(transaction, request)
             run = self._run(transaction, request)
@@ -110,6 +113,9 @@ class Commits(Area):
                 fresh = _create(transaction, place, request, run)
                 return CommitResult(fresh.version(self.source), created=True)
             row = transaction.execute(_BY_DIGEST, _content(request)).one()
+            if again and _is_made_by(request, row):
+                transaction.changed(row.id, key_of(row))
+                return CommitResult(to_version(transaction.connection, row, self.source), True)
             _enrich(transaction, place, row, request, run)
             row = transaction.execute(_BY_DIGEST, _content(request)).one()
             version = to_version(transaction.connection, row, self.source)
@@ -125,6 +131,14 @@ class Commits(Area):
         if run is None or self._liveness.vouch(connection, run, request.tenure):
             return run
         return run_id_of(connection, run)
+
+
+def _is_made_by(request: CommitRequest, row: Row[Any]) -> bool:
+    """Tell whether a request was committed, though the connection was lost before it was told.
+
+    Nobody else writes a manifest of this generation.
+    """
+    return not request.must_exist and row.generation == request.generation
 
 
 def _check_stored(request: CommitRequest) -> None:

@@ -216,10 +216,10 @@ class Database:
             yield connection
             connection.commit()
 
-    def session(self) -> Connection:
+    def session(self, *, patient: bool) -> Connection:
         """Give a connection of one's own, in which each statement commits by itself."""
         with FORKS.passing(), self.explained():
-            connection = self._begun(_commit_each)
+            connection = self._begun(_commit_each, patient=patient)
             connection.detach()
             return connection
 
@@ -228,9 +228,9 @@ class Database:
         with FORKS.passing(), self._turn, self.explained(), self._begun(begin) as connection:
             yield connection
 
-    def _begun(self, begin: Callable[[Connection], None]) -> Connection:
+    def _begun(self, begin: Callable[[Connection], None], *, patient: bool = True) -> Connection:
         """Connect and begin; a database that is away and was there before is waited for."""
-        end = time.monotonic() + (_PATIENCE if self._reached else 0)
+        end = time.monotonic() + (_PATIENCE if patient and self._reached else 0)
         for pause in _pauses():
             try:
                 connection = self.engine.connect()

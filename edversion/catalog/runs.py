@@ -91,12 +91,16 @@ class Runs(Area):
         error : str, optional
             The exception that ended a failed run.
         """
-        with self._database.write() as transaction:
-            run = find_run(transaction.connection, run_id)
-            if run.ended_at is None:
-                values = {"status": status, "error": error, "ended_at": transaction.at}
-                transaction.execute(update(runs).where(runs.c.id == run.id).values(values))
-            info = to_run(find_run(transaction.connection, run.id))
+
+        def end(_again: bool) -> RunInfo:
+            with self._database.write() as transaction:
+                run = find_run(transaction.connection, run_id)
+                if run.ended_at is None:
+                    values = {"status": status, "error": error, "ended_at": transaction.at}
+                    transaction.execute(update(runs).where(runs.c.id == run.id).values(values))
+                return to_run(find_run(transaction.connection, run.id))
+
+        info = self._steadily(end)
         self._liveness.release(info.id)
         return info
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,8 +66,10 @@ class SessionLiveness:
         self._database = database
         self._held: dict[str, _Hold] = {}
         self._session: _Session | None = None
+        self._former: _Session | None = None
         self._inherited: list[_Session | None] = []
         self._turn = threading.RLock()
+        self._closed = threading.Event()
         FORKS.guard(self)
 
     def hold(self, run_id: str) -> None:
@@ -104,7 +106,8 @@ class SessionLiveness:
         Raises
         ------
         ConflictError
-            It was lost meanwhile (code ``run_lost``).
+            It was lost meanwhile (code ``run_lost``), and somebody has even resumed the run
+            (code ``run_open``).
         """
         held = self._held.get(run_id)
         if held is None:
@@ -113,7 +116,8 @@ class SessionLiveness:
         connection.exec_driver_sql(_LOCK_WRITING, _keys(run_id))
         here = {**_keys(run_id), "process": held.process}
         if not connection.exec_driver_sql(_HELD, here).scalar():
-            self._regain()
+            if run_id not in self._regained(self._new(patient=False)):
+                raise open_error(run_id)
         elif tenure in (None, held.tenure):
             return True
         raise ConflictError(
@@ -135,65 +139,69 @@ class SessionLiveness:
 
     def close(self) -> None:
         """Give back every lock, with the session that holds them."""
+        self._closed.set()
         with self._turn:
-            session, self._session = self._session, None
+            sessions, self._session, self._former = (self._former, self._session), None, None
             self._held = {}
-        if session is not None:
-            session.close()
+        for session in sessions:
+            if session is not None:
+                session.close()
 
     def rest(self) -> None:
         """Keep the session: its locks must outlast a fork."""
 
     def forsake(self) -> None:
         """Forget the parent's session without closing it; the parent goes on to hold the locks."""
-        self._inherited.append(self._session)
-        self._session = None
-        self._turn = threading.RLock()
+        self._inherited += [self._session, self._former]
+        self._session = self._former = None
+        self._turn, self._closed = threading.RLock(), threading.Event()
 
     def _opened(self) -> _Session:
         if self._session is None:
-            self._session = _Session(self._database, self._lost)
+            self._session = self._new(patient=True)
         return self._session
+
+    def _new(self, *, patient: bool) -> _Session:
+        return _Session(self._database, self._lost, patient=patient)
 
     def _lost(self, session: _Session) -> None:
         """Take the locks anew, until that is done or nobody needs it; called by the watcher."""
         for pause in _pauses():
-            with suppress(StorageError), self._turn:
-                if self._session is not session:
-                    return
-                self._regain()
+            if self._closed.wait(pause):
                 return
-            if session.is_closed(within=pause):
+            with suppress(StorageError):
+                self._replace(session, self._new(patient=False))
                 return
 
-    def _regain(self) -> None:
-        """Take all locks in a new session.
-
-        Raises
-        ------
-        ConflictError
-            Somebody has resumed one of the runs meanwhile.
-        StorageError
-            The server cannot be reached.
-        """
+    def _replace(self, lost: _Session, session: _Session) -> None:
+        """Let a new session take the place of one that was lost, unless another has."""
         with self._turn:
-            former, self._session = self._session, None
-            if former is not None:
-                former.drop()
-            for run_id, held in self._held.items():
-                session = self._opened()
-                if not session.lock(run_id):
-                    raise open_error(run_id)
-                self._held[run_id] = _Hold(session.process, held.tenure + 1)
+            if self._session is lost and not self._closed.is_set():
+                self._regained(session)
+                return
+        session.close()
+
+    def _regained(self, session: _Session) -> set[str]:
+        """Take all locks in a new session; give those that nobody else has taken meanwhile."""
+        with self._turn:
+            if self._session is not None:
+                self._session.drop()
+            self._former, self._session = self._session, session
+            mine = {run_id for run_id in self._held if session.lock(run_id)}
+            for run_id in mine:
+                self._held[run_id] = _Hold(session.process, self._held[run_id].tenure + 1)
+            return mine
 
 
 class _Session:
     """A connection that holds locks, and a thread that notices when it is lost."""
 
-    def __init__(self, database: Database, lost: Any) -> None:
+    def __init__(
+        self, database: Database, lost: Callable[[_Session], None], *, patient: bool
+    ) -> None:
         self._database, self._lost = database, lost
         with database.explained():
-            self._connection = database.session()
+            self._connection = database.session(patient=patient)
             self._connection.exec_driver_sql(f"SET lock_timeout = '{_PATIENCE}'")
         driver: Any = self._connection.connection.dbapi_connection
         self.process: int = driver.info.backend_pid
@@ -220,23 +228,16 @@ class _Session:
         with self._turn:
             self._connection.exec_driver_sql(statement, _keys(run_id))
 
-    def is_closed(self, *, within: float | None) -> bool:
-        """Wait, at most so many seconds, until nobody needs the session any more."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._ear, selectors.EVENT_READ)
-            return bool(selector.select(within))
-
     def drop(self) -> None:
-        """Let go of a connection that is lost; its thread ends by itself."""
+        """Let go of a connection that is lost; the thread ends by itself."""
         self._bell.close()
         with suppress(SQLAlchemyError):
             self._connection.close()
 
     def close(self) -> None:
-        """End the thread, and then the session with all its locks."""
+        """End the thread, and the session with all its locks."""
         self._bell.close()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
+        self._thread.join()
         with suppress(SQLAlchemyError):
             self._connection.close()
 
