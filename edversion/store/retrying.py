@@ -36,6 +36,7 @@ _FINAL = (
     PermissionError,
     TypeError,
     ValueError,
+    Warning,  # where a program has them raised
 )
 _NO_ACCESS = {401, 403}
 _NO_ACCESS_WORDS = ("credential", "auth", "permission", "forbidden", "token")

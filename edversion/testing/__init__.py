@@ -7,6 +7,8 @@
     edversion.testing.adapters                         what every framework adapter must do
     edversion.testing.gates                            what every gate of promotions must do
     edversion.testing.strategies                       Hypothesis: paths, hostile paths, trees
+    edversion.testing.proxy                            count requests to a server, let them fail
+    edversion.testing.serving                          object stores' protocols on this machine
     edversion.testing.faults                           damage stored bytes, fill the disk
     edversion.testing.children                         run Python in children, and kill them
     edversion.testing.files                            write and read files, and let them settle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -10,6 +11,8 @@ import fsspec
 import pytest
 
 from edversion.testing.serving import Server, serve
+from edversion.testing.serving_azure import ACCOUNT
+from edversion.testing.serving_azure import KEY as KEY_AZURE
 
 KEY = "not-a-key"  # the servers ask nobody who they are
 ENVIRONMENT = {
@@ -17,6 +20,7 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY, "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null",
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "NO_GCE_CHECK": "true",
+    "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",  # it asks a server of Google what a bucket is
 }  # fmt: skip
 
 
@@ -43,6 +47,39 @@ def point(patch: pytest.MonkeyPatch, kind: str, url: str) -> None:
         once = {"retries": {"total_max_attempts": 1}}  # botocore would wait for seconds
         settings = {"endpoint_url": url, "config_kwargs": once}
         patch.setitem(fsspec.config.conf, "s3", settings)
+    elif kind == "gcs":
+        settings = {"endpoint_url": url, "token": "anon", "project": "test"}
+        patch.setitem(fsspec.config.conf, "gcs", settings)
+    elif kind == "azure":
+        patch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection(url))
+        patch.setitem(fsspec.config.conf, "abfs", {"connection_string": connection(url)})
+
+
+def connection(url: str) -> str:
+    """Give what Azure's packages are told of a server."""
+    login = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY_AZURE}"
+    return f"{login};BlobEndpoint={url}/{ACCOUNT};"
+
+
+def fresh_azure(patch: pytest.MonkeyPatch, url: str) -> str:
+    """Make a container, and give the URL of a prefix in it."""
+    from azure.storage.blob import BlobServiceClient
+
+    point(patch, "azure", url)
+    name = f"c{secrets.token_hex(8)}"
+    with BlobServiceClient.from_connection_string(connection(url)) as client:
+        client.create_container(name)
+    return f"abfs://{name}/team/store"
+
+
+def fresh_gcs(patch: pytest.MonkeyPatch, url: str) -> str:
+    """Make a bucket on a server of Google's protocol, and give the URL of a prefix in it."""
+    point(patch, "gcs", url)
+    name = f"b{secrets.token_hex(8)}"
+    headers = {"Content-Type": "application/json"}
+    body = json.dumps({"name": name}).encode()
+    urlopen(Request(f"{url}/storage/v1/b?project=test", body, headers)).close()
+    return f"gs://{name}/team/store"
 
 
 def fresh_s3(patch: pytest.MonkeyPatch, url: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from edversion.run import Run
 from edversion.testing import object_keys
 from edversion.testing.serving import Server
-from tests.store.buckets import fresh_s3, server
+from tests.store.buckets import fresh_azure, fresh_gcs, fresh_s3, server
 
 
 def descriptors() -> int:
@@ -44,3 +44,29 @@ def s3_url(s3_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """Give the URL of a store that does not exist yet, in a bucket of its own."""
     monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
     return fresh_s3(monkeypatch, s3_server.url)
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Give a server that speaks the protocol of Google Cloud Storage."""
+    return server("gcs", tmp_path_factory)
+
+
+@pytest.fixture
+def gcs_url(gcs_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Give the URL of a store that does not exist yet, in a bucket of its own."""
+    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
+    return fresh_gcs(monkeypatch, gcs_server.url)
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Give a server that speaks the protocol of Azure Blob Storage."""
+    return server("azure", tmp_path_factory)
+
+
+@pytest.fixture
+def azure_url(azure_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Give the URL of a store that does not exist yet, in a container of its own."""
+    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
+    return fresh_azure(monkeypatch, azure_server.url)

@@ -183,6 +183,11 @@ def test_damage_in_the_store_is_told_and_damage_of_a_copy_is_mended(
     assert len(repository.verify()) == 1
 
 
+def test_copies_are_for_this_user_alone(large: edversion.Version, repository: Repository) -> None:
+    large.read_bytes("file.bin")
+    assert repository.store.cache.stat().st_mode & 0o077 == 0
+
+
 def test_copies_may_be_deleted_at_any_time(
     large: edversion.Version, repository: Repository, content: bytes
 ) -> None:
