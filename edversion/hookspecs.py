@@ -6,7 +6,7 @@ in the entry-point group ``edversion``. HOOKS.md explains each, with examples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,11 @@ def edversion_after_log(version: Version, run: Run) -> None:
 @hookspec
 def edversion_compare(versions: Sequence[Version]) -> Section | Sequence[Section] | None:
     """Add a section, or several, to a comparison of two or more versions, or None."""
+
+
+@hookspec
+def edversion_gates(policy: Mapping[str, Any]) -> Collection[str] | None:
+    """Name the gates that the plugin judges; raise ``InvalidInputError`` for illegal settings."""
 
 
 @hookspec

@@ -159,6 +159,28 @@ class Plugins:
         if not self._manager.is_blocked(name) and not self._manager.has_plugin(name):
             self._manager.register(plugin, name)
 
+    def unjudged(self, policy: Mapping[str, Any]) -> tuple[str, ...]:
+        """Give the gates of a policy that no plugin judges, as far as plugins say.
+
+        Raises
+        ------
+        InvalidInputError
+            A plugin says that the settings of its gate mean nothing.
+        """
+        judges = self._manager.hook.edversion_check_promotion.get_hookimpls()
+        named, silent = set[str](), {found.plugin_name for found in judges}
+        for name, ask in self._implementations("edversion_gates", policy=policy):
+            silent.discard(name)
+            try:
+                named.update(ask() or ())
+            except InvalidInputError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a promotion asks it again, and refuses
+                self._warn(name, "edversion_gates", error)
+                silent.add(name)
+        gates = policy.get("gates", {})
+        return () if silent else tuple(gate for gate in gates if gate not in named)
+
     def check_promotion(
         self, version: Version, alias: str, current: Version | None, policy: Mapping[str, Any]
     ) -> tuple[Verdict, ...]:

@@ -16,9 +16,15 @@ from edversion.model import Json, Metric, Verdict, Version
 if TYPE_CHECKING:
     from edversion.repository import Repository
 
-__all__ = ["NAME", "edversion_check_promotion"]
+__all__ = ["NAME", "edversion_check_promotion", "edversion_gates"]
 
 NAME = "core-gates"
+
+
+@hookimpl
+def edversion_gates() -> tuple[str, ...]:
+    """Name no gate of a plugin: the rules of the engine have tables of their own."""
+    return ()
 
 
 @hookimpl

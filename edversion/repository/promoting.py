@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 from edversion import promote
 from edversion.catalog import NewPolicy, governing
 from edversion.environment import actor
-from edversion.errors import InvalidInputError
+from edversion.errors import EdversionWarning, InvalidInputError
 from edversion.metadata import check_text
 from edversion.model import (
     AliasMove,
@@ -270,16 +271,24 @@ class Promoting(Area):
         Raises
         ------
         InvalidInputError
-            The policy has a word that means nothing; the message names it.
+            The policy has a word that means nothing, to the engine or to the plugin whose gate
+            it sets; the message names it.
         RefusedError
             The policy that holds names owners, and the actor is none.
+
+        Warns
+        -----
+        EdversionWarning
+            No plugin that is installed here judges a gate that it asks for.
         """
         name, _, pattern = target.partition(":")
         found = self._collection(parse_reference(name))
+        rules = {} if text is None else read_policy(text)
+        self._check_gates(rules)
         new = NewPolicy(
             pattern=check_pattern(pattern),
             text=text,
-            rules={} if text is None else read_policy(text),
+            rules=rules,
             actor=actor(),
             reason=check_text(reason, "reason"),
             expected_number=expected_number,
@@ -289,6 +298,17 @@ class Promoting(Area):
             if not self.store.records.has_policy(record):
                 self.store.records.write_policy(record)
         return made
+
+    def _check_gates(self, rules: Mapping[str, Json]) -> None:
+        """Ask plugins whether they know the gates of a policy; others may, where it is used."""
+        for gate in self.plugins.unjudged(rules):
+            warnings.warn(
+                f"no plugin that is installed here judges [gates.{gate}]: where none does, every "
+                "promotion under this policy is refused. Look for a slip in the name, or install "
+                "the plugin",
+                EdversionWarning,
+                stacklevel=3,
+            )
 
 
 def _movable(alias: str) -> str:

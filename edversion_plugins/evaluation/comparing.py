@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edversion import Section, Version, hookimpl
-from edversion_plugins.evaluation.gates import edversion_check_promotion
+from edversion_plugins.evaluation.gates import edversion_check_promotion, edversion_gates
 from edversion_plugins.evaluation.newest import Key, key_of, newest_evaluations
 from edversion_plugins.evaluation.reading import read_content
 
 if TYPE_CHECKING:
     from edversion_plugins.evaluation.evaluating import Evaluation
 
-__all__ = ["edversion_check_promotion", "edversion_compare"]
+__all__ = ["edversion_check_promotion", "edversion_compare", "edversion_gates"]
 
 _NAME = "paired"
 

@@ -37,7 +37,7 @@ from edversion_plugins.evaluation.newest import Key, measured_at, newest_evaluat
 if TYPE_CHECKING:
     from edversion import Repository
 
-__all__ = ["edversion_check_promotion"]
+__all__ = ["edversion_check_promotion", "edversion_gates"]
 
 _Rule = Mapping[str, Any]
 _WHERE = {"dataset", "split", "groups", "min_n"}
@@ -51,6 +51,14 @@ _NEEDED = {
     "gap-growth": {"gap", "margin"},
     "fairness": {"gap"},
 }
+
+
+@hookimpl
+def edversion_gates(policy: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the gates on evaluations, and refuse settings that mean nothing."""
+    for gate in _JUDGES:
+        _rules(gate, policy.get("gates", {}).get(gate, ()))
+    return tuple(_JUDGES)
 
 
 @hookimpl

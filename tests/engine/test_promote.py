@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,6 +17,7 @@ import edversion
 from edversion.digests import canonical_json
 from edversion.errors import (
     ConflictError,
+    EdversionWarning,
     InvalidInputError,
     NotFoundError,
     PluginWarning,
@@ -266,6 +267,39 @@ def test_a_gate_is_told_its_settings_and_a_promotion_its_plugins(
             (made.version, "champion", None, {"gates": {"card": {"limit": 3}}}),
         ]
         assert gate.told == [made]
+
+
+class Named(Gate):
+    """A gate that says which one it is, and looks at its settings."""
+
+    @edversion.hookimpl
+    def edversion_gates(self, policy: Mapping[str, Any]) -> list[str]:
+        limit = policy["gates"].get("card", {}).get("limit", 0)
+        if limit == "broken":
+            raise RuntimeError("no network")
+        if not isinstance(limit, int):
+            raise InvalidInputError(f"gates.card: limit must be a number, not {limit!r}")
+        return ["card"]
+
+
+def test_gates_are_checked_when_a_policy_is_set(school: Repository, tmp_path: Path) -> None:
+    target = "dropout:champion"
+    with pytest.warns(EdversionWarning, match=r"no plugin .* judges \[gates.card\]"):
+        assert school.set_policy(target, "[gates.card]").number == 1
+    named, silent = Named(None), Gate(None)
+    with with_gates(tmp_path, named=named) as repository:
+        assert repository.set_policy(target, "[gates.card]\nlimit = 3").number == 2
+        with pytest.raises(InvalidInputError, match="limit must be a number"):
+            repository.set_policy(target, "[gates.card]\nlimit = 'x'")
+        with pytest.warns(EdversionWarning, match=r"\[gates.crad\]"):
+            repository.set_policy(target, "[gates.crad]\nlimit = 3\n[gates.card]")
+        with pytest.warns(PluginWarning, match="edversion_gates"):
+            repository.set_policy(target, "[gates.card]\nlimit = 'broken'")
+        with pytest.raises(InvalidInputError, match="'metrik' means nothing"):
+            repository.set_policy(target, "[[gates.noninferiority]]\nmetrik = 'auc'")
+        assert repository.policy(target).number == 4  # type: ignore[union-attr]
+    with with_gates(tmp_path, named=named, silent=silent) as repository:
+        repository.set_policy(target, "[gates.crad]")  # it may be the silent one's
 
 
 def test_a_rule_that_nobody_judges_refuses(
