@@ -121,6 +121,10 @@ def _show_one(screen: Screen, found: Deployment) -> None:
     )
     if found.instances:
         screen.table(("instance", *_COLUMNS), [_row(one) for one in found.instances])
+        for one in found.instances:
+            if one.unseen_from is not None and one.unseen_until is not None:
+                span = f"{full_time(one.unseen_from)} to {full_time(one.unseen_until)}"
+                note(f"{one.host}:{one.pid} did not see the catalog from {span}, and went on")
     else:
         note("no process has followed as this deployment in the last week")
 

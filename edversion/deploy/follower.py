@@ -64,7 +64,7 @@ class Follower:
         self._seen: int | None = None
         self._looked: float | None = None
         self._spoke: float | None = None
-        self._recalled = False
+        self._recalled = self._unheard = False
         # Not where the follower is collected: that may happen amid a transaction of this thread.
         atexit.register(link.farewell)
 
@@ -280,7 +280,11 @@ class Follower:
         try:
             self._link.report(self._standing.told(self._link.word(self._silent_after)))
         except TROUBLES as error:
-            self._standing.news = True
-            LOG.debug("not heard: %s", error)
+            if not self._unheard:
+                LOG.warning(
+                    "what %s serves could not be reported: %s", self._link.wish.deployment, error
+                )
+            self._standing.news = self._unheard = True
         else:
-            self._standing.news, self._spoke = False, self._pace.seconds()
+            self._standing.news = self._unheard = False
+            self._spoke = self._pace.seconds()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 import edversion
@@ -74,6 +76,12 @@ def test_who_serves_what_and_who_is_behind_or_silent_or_in_trouble(repository, c
     assert states == {"a": "behind", "b": "failed", "c": "silent", "d": "ended", "e": "serving"}
     assert shown["reference"] == "school/grader-api"
     assert "web-1:4" in call("deployment", "show", "grader-api").text
+    outage = {"unseen_from": START, "unseen_until": START + timedelta(minutes=40)}
+    serve(repository, "a", 1, "school/model:v0", **outage)
+    assert (
+        "web-1:1 did not see the catalog from 2026-03-01 08:00:00 UTC to 2026-03-01 08:40:00 UTC"
+        in call("deployment", "show", "grader-api").err
+    )
 
     refused = call("delete", "model:v0", "--reason", "old", "--yes")
     assert refused.code == 3

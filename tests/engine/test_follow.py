@@ -406,6 +406,31 @@ def test_what_was_served_while_the_catalog_was_away_is_told_afterwards(
     assert (instance(school).version, instance(school).since) == ("test/dropout:v0", START)
 
 
+def test_who_is_not_heard_goes_on_and_says_so_once(
+    school: Repository, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where a consumer may read the catalog and not write it."""
+    follower = following(school, moves(school, 1), idle)
+    assert isinstance(follower._pace, Script)
+    follower._pace.steps += [deaf(follower), idle]
+    assert names(follower) == ["v0", "v1"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "what grader-api serves could not be reported: read-only"
+    ]
+    assert instance(school).version == "test/dropout:v1"
+
+
+def deaf(follower: Follower) -> Step:
+    """Let no report of a follower be heard, until what is given is called."""
+    report = follower._link.report
+
+    def refuse(_: object) -> None:
+        raise StorageError("read-only")
+
+    follower._link.report = refuse  # type: ignore[assignment,method-assign]
+    return lambda: setattr(follower._link, "report", report)
+
+
 def test_a_start_while_the_catalog_is_away_gives_what_was_served_last(
     school: Repository, root: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
