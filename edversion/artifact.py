@@ -368,9 +368,13 @@ class Artifact:
     def start_from(self, version: Version) -> None:
         """Begin with the files of a version; used by `Version.new_draft`."""
         self._origins[version, DERIVED_FROM] = None
+        self.take_files(version)
+
+    def take_files(self, version: Version) -> None:
+        """Take in the files of a version, which may be another repository's."""
         for entry in version.files():
             source = ReferenceSource(entry) if entry.reference else StoredSource(version, entry)
-            self._put(entry.path, source, overwrite=True)
+            self._put(check_path(entry.path), source, overwrite=True)
 
     def mark_logged(self, version: Version) -> None:
         """Close the draft: it became a version, which its temporary files are now read from."""

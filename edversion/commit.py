@@ -9,21 +9,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edversion.artifact import Artifact
-from edversion.catalog import CommitRequest, CommitResult
+from edversion.catalog import Arrival, CommitRequest, CommitResult, Landing
 from edversion.errors import ConflictError, IntegrityError
 from edversion.model import Version
 from edversion.reference import check_alias, check_tag
 from edversion.store import collector_paused
 from edversion.storing import CommitOptions, Stored, Storing, Works
 
-__all__ = ["CommitOptions", "commit_draft", "commit_stored"]
+__all__ = ["CommitOptions", "Committed", "commit_draft", "commit_stored"]
+
+Committed = CommitResult | Landing
+"""What the catalog made of a draft."""
 
 _ATTEMPTS = 3
 _AGAIN = ("pack_gone", "version_gone", "run_lost")
 """Conflicts after which storing the bytes once more is all that it takes."""
 
 
-def commit_draft(draft: Artifact, options: CommitOptions, works: Works) -> CommitResult:
+def commit_draft(draft: Artifact, options: CommitOptions, works: Works) -> Committed:
     """Make a draft a version, durable when this returns.
 
     Raises
@@ -49,24 +52,22 @@ def commit_draft(draft: Artifact, options: CommitOptions, works: Works) -> Commi
     raise AssertionError("unreachable")
 
 
-def _commit(
-    storing: Storing, draft: Artifact, options: CommitOptions, works: Works
-) -> CommitResult:
+def _commit(storing: Storing, draft: Artifact, options: CommitOptions, works: Works) -> Committed:
     """Log the draft, or find that its content is there already."""
     digest = storing.digest
     if digest is not None:
         known = works.catalog.find_by_digest(options.project, draft.name, digest)
         if known is not None and _is_present(known, works):
             request = replace(storing.request(digest), generation=known.generation, must_exist=True)
-            return works.catalog.commit(request)
+            return _record(request, works, options.arrival)
     return _settle(storing, storing.store(), options, works)
 
 
-def _settle(storing: Storing, stored: Stored, options: CommitOptions, works: Works) -> CommitResult:
+def _settle(storing: Storing, stored: Stored, options: CommitOptions, works: Works) -> Committed:
     """Commit; what was written for nothing is removed, if it is certain that it was."""
     request = storing.full_request(stored)
     try:
-        result = commit_stored(request, works, rehash=options.rehash)
+        result = commit_stored(request, works, rehash=options.rehash, arrival=options.arrival)
     except ConflictError:
         storing.undo(stored)
         raise
@@ -77,18 +78,29 @@ def _settle(storing: Storing, stored: Stored, options: CommitOptions, works: Wor
     return result
 
 
-def commit_stored(request: CommitRequest, works: Works, *, rehash: bool) -> CommitResult:
+def commit_stored(
+    request: CommitRequest, works: Works, *, rehash: bool, arrival: Arrival | None = None
+) -> Committed:
     """Commit what is durable; a version that has this content and lost its bytes is mended.
 
     Parameters
     ----------
     rehash : bool
         Whether to read every byte of a version that is there already, to see that it is whole.
+    arrival : Arrival, optional
+        What is known of it in the repository that it comes from.
     """
-    result = works.catalog.commit(request)
+    result = _record(request, works, arrival)
     if not result.created and not _is_whole(result.version, works, rehash=rehash):
-        result = works.catalog.commit(replace(request, mends=True))
+        result = _record(replace(request, mends=True), works, arrival)
     return result
+
+
+def _record(request: CommitRequest, works: Works, arrival: Arrival | None) -> Committed:
+    """Let the catalog make the version exist: what people log, or what comes from elsewhere."""
+    if arrival is None:
+        return works.catalog.commit(request)
+    return works.catalog.arrive(request, arrival)
 
 
 def _is_present(version: Version, works: Works) -> bool:

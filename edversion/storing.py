@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edversion.artifact import Artifact
-from edversion.catalog import Catalog, CommitRequest, LargeFile, Origin, PackRow
+from edversion.catalog import Arrival, Catalog, CommitRequest, LargeFile, Origin, PackRow
 from edversion.contents import Contents
 from edversion.digests import canonical_rows, entries_digest
 from edversion.errors import EdversionError
@@ -55,6 +55,8 @@ class CommitOptions:
         could change in between.
     progress : callable, optional
         Told the bytes that are done, and those of the whole draft, again and again.
+    arrival : Arrival, optional
+        What is known of it in the repository that it comes from.
     """
 
     project: str
@@ -65,6 +67,7 @@ class CommitOptions:
     rehash: bool = False
     noted_now: bool = False
     progress: Callable[[int, int], None] | None = field(default=None, repr=False)
+    arrival: Arrival | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

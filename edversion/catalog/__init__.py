@@ -3,6 +3,7 @@
 Only this room knows SQLAlchemy.
 """
 
+from edversion.catalog.arriving import Arrival, Arrived, Landing
 from edversion.catalog.catalog import Catalog
 from edversion.catalog.collecting import MANIFEST, PACK, Collected, Removal
 from edversion.catalog.database import Outdated
@@ -32,6 +33,8 @@ from edversion.catalog.webhooks import NewWebhook
 __all__ = [
     "MANIFEST",
     "PACK",
+    "Arrival",
+    "Arrived",
     "Catalog",
     "Claim",
     "Collected",
@@ -41,6 +44,7 @@ __all__ = [
     "Erasing",
     "Followed",
     "InstanceReport",
+    "Landing",
     "LargeFile",
     "MoveRequest",
     "NewDeployment",

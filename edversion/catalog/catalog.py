@@ -7,8 +7,8 @@ from types import TracebackType
 
 from edversion.catalog.aliases import Aliases
 from edversion.catalog.ancestry import Ancestry
+from edversion.catalog.arriving import Arriving
 from edversion.catalog.collecting import Collecting
-from edversion.catalog.committing import Commits
 from edversion.catalog.database import Database
 from edversion.catalog.deployments import Deployments
 from edversion.catalog.dialect import dialect_of
@@ -39,7 +39,7 @@ __all__ = ["Catalog"]
 
 class Catalog(
     Runs,
-    Commits,
+    Arriving,
     Upkeep,
     Aliases,
     Policies,

@@ -31,7 +31,16 @@ from edversion.errors import ConflictError
 from edversion.model import Version
 from edversion.reference import LATEST, check_alias, check_name, check_tag
 
-__all__ = ["Commits"]
+__all__ = [
+    "Commits",
+    "check_request",
+    "check_stored",
+    "is_made_by",
+    "known_content",
+    "mend",
+    "place_of",
+    "write_packs",
+]
 
 # With the id of the live version that has a content, if one does: one statement for both.
 _COLLECTION = (
@@ -101,23 +110,23 @@ class Commits(Area):
         NotFoundError
             There is no such run, or a version it derives from does not exist.
         """
-        _check(request)
+        check_request(request)
         return self._steadily(lambda again: self._commit(request, again=again))
 
     def _commit(self, request: CommitRequest, *, again: bool) -> CommitResult:
         with self._database.write() as transaction:
-            place, known = _place(transaction, request)
+            place, known = place_of(transaction, request)
             run = self._run(transaction, request)
             if not known:
-                _check_stored(request)
+                check_stored(request)
                 fresh = _create(transaction, place, request, run)
                 return CommitResult(fresh.version(self.source), created=True)
-            row = transaction.execute(_BY_DIGEST, _content(request)).one()
-            if again and _is_made_by(request, row):
+            row = known_content(transaction, request)
+            if again and is_made_by(request, row):
                 transaction.changed(row.id, key_of(row))
                 return CommitResult(to_version(transaction.connection, row, self.source), True)
             _enrich(transaction, place, row, request, run)
-            row = transaction.execute(_BY_DIGEST, _content(request)).one()
+            row = known_content(transaction, request)
             version = to_version(transaction.connection, row, self.source)
         return CommitResult(version, created=False)
 
@@ -133,7 +142,7 @@ class Commits(Area):
         return run_id_of(connection, run)
 
 
-def _is_made_by(request: CommitRequest, row: Row[Any]) -> bool:
+def is_made_by(request: CommitRequest, row: Row[Any]) -> bool:
     """Tell whether a request was committed, though the connection was lost before it was told.
 
     Nobody else writes a manifest of this generation.
@@ -141,7 +150,7 @@ def _is_made_by(request: CommitRequest, row: Row[Any]) -> bool:
     return not request.must_exist and row.generation == request.generation
 
 
-def _check_stored(request: CommitRequest) -> None:
+def check_stored(request: CommitRequest) -> None:
     """Refuse to make a version of content that was found stored, but was deleted since."""
     if request.must_exist:
         raise ConflictError(
@@ -152,7 +161,7 @@ def _check_stored(request: CommitRequest) -> None:
         )
 
 
-def _check(request: CommitRequest) -> None:
+def check_request(request: CommitRequest) -> None:
     """Refuse what must not enter the catalog, before the write lock is taken."""
     check_name(request.project, "project")
     check_name(request.name)
@@ -166,11 +175,16 @@ def _check(request: CommitRequest) -> None:
     canonical_json([request.metadata, request.facts])
 
 
+def known_content(transaction: Transaction, request: CommitRequest) -> Row[Any]:
+    """Give the row of the live version that has the content already."""
+    return transaction.execute(_BY_DIGEST, _content(request)).one()
+
+
 def _content(request: CommitRequest) -> dict[str, str]:
     return {"project": request.project, "name": request.name, "digest": request.digest}
 
 
-def _place(transaction: Transaction, request: CommitRequest) -> tuple[Place, bool]:
+def place_of(transaction: Transaction, request: CommitRequest) -> tuple[Place, bool]:
     """Find the collection, or make it; tell whether it has the content."""
     row = transaction.execute(_COLLECTION, _content(request)).one_or_none()
     known = row is not None and row.known is not None
@@ -211,7 +225,7 @@ def _create(
         actor=request.actor,
         after={"digest": request.digest, "type": request.type, "run": request.run},
     )
-    sizes = _write_packs(transaction, version_id, request)
+    sizes = write_packs(transaction, version_id, request)
     if request.large_files:
         large = {file.digest: file.size for file in request.large_files}
         rows = [{"version_id": version_id, "digest": d, "size": s} for d, s in large.items()]
@@ -250,7 +264,7 @@ def _insert(transaction: Transaction, place: Place, number: int, request: Commit
     return int(made[0])
 
 
-def _write_packs(
+def write_packs(
     transaction: Transaction, version_id: int, request: CommitRequest
 ) -> dict[str, int]:
     """Record new packs, rescue the reused ones that are condemned, and connect the version.
@@ -307,12 +321,12 @@ def _enrich(
     revise(transaction, row, metadata, request.description, request.actor)
     join_origins(transaction, row, request.origins, request.actor)
     if request.mends:
-        _mend(transaction, row, request)
+        mend(transaction, row, request)
     if run is not None and add_edge(transaction, run, row.id, "logged"):
         transaction.changed(row.id, key_of(row))
 
 
-def _mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> None:
+def mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> None:
     """Let a version be read from bytes that were stored anew; its identity stays."""
     transaction.execute(
         update(versions).where(versions.c.id == row.id).values(generation=request.generation)
@@ -321,7 +335,7 @@ def _mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> No
     former = transaction.execute(select(version_packs.c.pack_id).where(its)).scalars().all()
     note_worn(transaction, former)  # others may need some of them still
     transaction.execute(delete(version_packs).where(its))
-    _write_packs(transaction, row.id, request)
+    write_packs(transaction, row.id, request)
     transaction.changed(row.id, key_of(row))
     transaction.tell(
         "version.mended",

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Insert, Table, insert, update
 
+from edversion.catalog.arrival_tables import arrivals
 from edversion.catalog.database import Transaction, VersionKey
 from edversion.catalog.edges import NO_RELATION
 from edversion.catalog.leaves import write_leaves
@@ -32,7 +33,7 @@ from edversion.catalog.tables import (
 from edversion.model import Metric
 from edversion.reference import parse_reference
 
-__all__ = ["AliasClaim", "Rebuild", "Receipt", "key_of_receipt"]
+__all__ = ["AliasClaim", "Rebuild", "Receipt", "key_of_receipt", "run_values"]
 
 Receipt = Mapping[str, Any]
 
@@ -81,13 +82,8 @@ class Rebuild:
         if record["id"] in self._runs:
             return
         self._runs.add(record["id"])
-        given = ("id", "name", "job_type", "status", "error", "config", "tags", "environment")
-        row = {key: record[key] for key in given} | {
-            "project_id": project_id(self._transaction, record["project"]),
-            "started_at": _time(record["started_at"]),
-            "ended_at": _time(record["ended_at"]),
-        }
-        self._transaction.execute(insert(runs), row)
+        place = {"project_id": project_id(self._transaction, record["project"])}
+        self._transaction.execute(insert(runs), run_values(record) | place)
 
     def add_version(self, receipt: Receipt) -> None:
         """Write a version and what belongs to it alone."""
@@ -141,6 +137,12 @@ class Rebuild:
             for one in receipt.get("promotions", ())
         )
         self._add(moves, version_id, told)
+
+    def add_arrivals(self, receipt: Receipt) -> None:
+        """Write what a version was called in the repositories that it came from."""
+        columns = ("origin", "project", "collection", "number", "record", "complete")
+        told = (dict(zip(columns, one, strict=True)) for one in receipt.get("arrivals", ()))
+        self._add(arrivals, self._versions[key_of_receipt(receipt)], told)
 
     def add_aliases(self, claims: Iterable[AliasClaim], actor: str) -> None:
         """Point the aliases, and keep the revisions of those that were removed."""
@@ -236,6 +238,15 @@ class Rebuild:
         made = self._transaction.execute(statement, row).inserted_primary_key
         assert made is not None
         return int(made[0])
+
+
+def run_values(record: Receipt) -> dict[str, Any]:
+    """Give the columns of `runs` that a run's record tells; all but the project."""
+    given = ("id", "name", "job_type", "status", "error", "config", "tags", "environment")
+    return {key: record[key] for key in given} | {
+        "started_at": _time(record["started_at"]),
+        "ended_at": _time(record["ended_at"]),
+    }
 
 
 def _erased(receipt: Receipt) -> dict[str, Any]:

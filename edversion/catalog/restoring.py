@@ -58,6 +58,7 @@ class Restoring(Area):
             for receipt in settled:
                 rebuild.connect(receipt)
                 rebuild.add_promotions(receipt)
+                rebuild.add_arrivals(receipt)
             rebuild.add_aliases(_claims(settled), actor)
             rebuild.count_on()
             after = {"versions": len(settled)}

@@ -17,6 +17,7 @@ from edversion.cli.find import ls, search, show
 from edversion.cli.history import events, metrics, runs
 from edversion.cli.lineage import lineage
 from edversion.cli.log import log
+from edversion.cli.move import export, import_command, pull, push
 from edversion.cli.policy import policy
 from edversion.cli.promote import approve, history, pending, promote, rollback
 from edversion.cli.read import cat, get, open_command
@@ -49,6 +50,7 @@ cli.add_section("Compare", [compare, diff, leaderboard, reproduce])
 cli.add_section("Change facts", [alias, tag, edit])
 cli.add_section("Promote", [promote, policy, approve, pending, rollback, history, webhook])
 cli.add_section("Serve", [deployment, deployments])
+cli.add_section("Move", [push, pull, export, import_command])
 cli.add_section("Remove", [delete, restore, retain, erase, gc])
 cli.add_section("What happened", [runs, lineage, events])
 cli.add_section("Check and set up", [status, verify, doctor, store, cache, completion, version])

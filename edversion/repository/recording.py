@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Literal
 
 from edversion.artifact import Artifact
-from edversion.catalog import CommitResult, NewRun, Resumption
-from edversion.commit import CommitOptions, commit_draft
+from edversion.catalog import Arrival, Landing, NewRun, Resumption
+from edversion.commit import CommitOptions, Committed, commit_draft
 from edversion.environment import actor
 from edversion.model import (
     Metric,
@@ -43,11 +46,39 @@ class Recording(Area):
         self.store.records.write_run(self.catalog.run_record(run))
         return info
 
+    def join(self, number: int, arrival: Arrival) -> Landing:
+        """Join what another repository knows of a version that is here."""
+        landing = self.catalog.join(number, arrival, actor=actor())
+        self.write_receipts()
+        return landing
+
+    @contextmanager
+    def working(self, project: str, job_type: str) -> Iterator[str]:
+        """Open a run of our own: by its lock others know that what it writes is under way."""
+        id = secrets.token_hex(6)
+        new = NewRun(
+            id=id,
+            project=project,
+            name=f"{job_type}-{id[:6]}",
+            job_type=job_type,
+            config={},
+            tags=(),
+            environment={},
+            started_at=datetime.now(UTC),
+        )
+        self.begin_run(new)
+        try:
+            yield id
+        except BaseException as error:
+            self.end_run(id, "failed", repr(error))
+            raise
+        self.end_run(id, "finished")
+
     def note_run(self, run: str, text: str) -> None:
         """Record a line about a run."""
         self.catalog.note_run(run, text, actor=actor())
 
-    def commit(self, draft: Artifact, options: CommitOptions) -> CommitResult:
+    def commit(self, draft: Artifact, options: CommitOptions) -> Committed:
         """Make a draft a version; `Run.log_artifact` is what people call."""
         result = commit_draft(draft, options, self.works)
         self.write_receipts()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from edversion import compact, erase, gc, retain
-from edversion.catalog import DeletedVersion, Erasing, NewRun, RetentionRecord
+from edversion.catalog import DeletedVersion, Erasing, RetentionRecord
 from edversion.environment import actor
 from edversion.errors import InvalidInputError
 from edversion.metadata import check_text
@@ -208,7 +205,7 @@ class Removing(Serving, Recording):
         if not repack:
             return report
         compactor = compact.Compactor(
-            self.store, self.catalog, actor(), grace, partial(self._working, job_type="gc")
+            self.store, self.catalog, actor(), grace, partial(self.working, job_type="gc")
         )
         if dry_run:
             steps = compactor.foresee(worn, report.removed)
@@ -276,7 +273,7 @@ class Removing(Serving, Recording):
         if dry_run:
             return erase.foresee(version, works)
         how = Erasing(actor(), why, basis)
-        with self._working(version.project, "erase") as run:
+        with self.working(version.project, "erase") as run:
             report, doomed = erase.erase_version(version, works, how, run=run)
             self.write_receipts()  # before the objects go that the former ones name
             destroy(self.store, self.catalog, doomed)
@@ -299,28 +296,6 @@ class Removing(Serving, Recording):
         text = reference.reference if isinstance(reference, Version) else reference
         named = parse_reference(text)
         return self.catalog.resolve(named, project=self.location.project, deleted=True)
-
-    @contextmanager
-    def _working(self, project: str, job_type: str) -> Iterator[str]:
-        """Open a run of our own: by its lock others know that what it writes is under way."""
-        id = secrets.token_hex(6)
-        new = NewRun(
-            id=id,
-            project=project,
-            name=f"{job_type}-{id[:6]}",
-            job_type=job_type,
-            config={},
-            tags=(),
-            environment={},
-            started_at=datetime.now(UTC),
-        )
-        self.begin_run(new)
-        try:
-            yield id
-        except BaseException as error:
-            self.end_run(id, "failed", repr(error))
-            raise
-        self.end_run(id, "finished")
 
 
 def _with_repacked(report: gc.GcReport, step: compact.Step, *, at_once: bool) -> gc.GcReport:

@@ -15,6 +15,7 @@ from edversion.repository.changing import Changing
 from edversion.repository.checking import Checking
 from edversion.repository.comparing import Comparing
 from edversion.repository.deploying import Deploying
+from edversion.repository.moving import Moving
 from edversion.repository.notifying import Notifying
 from edversion.repository.promoting import Promoting
 from edversion.repository.recording import Recording
@@ -28,7 +29,7 @@ _STORE_ID = "store_id"
 
 
 class Repository(
-    Comparing, Changing, Promoting, Deploying, Notifying, Removing, Checking, Recording
+    Comparing, Changing, Promoting, Deploying, Notifying, Removing, Checking, Moving, Recording
 ):
     """Where versions are found, read, named and removed; open one with `edversion.open`.
 

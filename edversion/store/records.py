@@ -9,8 +9,8 @@ from typing import Any
 
 import xxhash
 
-from edversion.digests import canonical_json, checksum
-from edversion.errors import CatalogVersionError
+from edversion.digests import canonical_json, checksum, digest_of_bytes
+from edversion.errors import CatalogVersionError, IntegrityError
 from edversion.reference import LATEST
 from edversion.store.backend import Backend
 
@@ -69,6 +69,33 @@ class Records:
         """Write what is known of a run, over what was known before."""
         self._backend.replace(
             f"runs/{record['id'][:2]}/{record['id']}.json", _encoded("run", record)
+        )
+
+    def write_import(self, data: bytes) -> str:
+        """Write what is known of a version elsewhere; give its digest, by which it is found."""
+        digest = digest_of_bytes(data)
+        self._backend.create(_import_key(digest), data)
+        return digest
+
+    def read_import(self, digest: str) -> bytes:
+        """Give what was known of a version elsewhere.
+
+        Raises
+        ------
+        IntegrityError
+            It is missing or damaged.
+        """
+        key = _import_key(digest)
+        with suppress(FileNotFoundError):
+            data = self._backend.read(key)
+            if digest_of_bytes(data) == digest:
+                return data
+        raise IntegrityError(
+            f"{key} is missing or damaged in the store at {self._backend.url}; restore it from a "
+            "backup, or push it again",
+            path=key,
+            pack=None,
+            offset=None,
         )
 
     def write_retention(self, record: Mapping[str, Any]) -> None:
@@ -192,6 +219,11 @@ def _policy_key(record: Mapping[str, Any]) -> str:
     place = f"{_folder(record['project'])}/{_folder(record['collection'])}"
     pattern = xxhash.xxh3_64_hexdigest(record["pattern"].encode())
     return f"policies/{place}/{pattern}.{record['number']}.json"
+
+
+def _import_key(digest: str) -> str:
+    hexadecimal = digest.partition(":")[2]
+    return f"imports/{hexadecimal[:2]}/{hexadecimal}.json"
 
 
 def _receipt_key(receipt: Mapping[str, Any], generation: int) -> str:

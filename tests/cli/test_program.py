@@ -33,6 +33,7 @@ COMMANDS = {
     "approve": ["model", "--for", "candidate", "--reason", "x", "--yes"],
     "rollback": ["model:champion"], "history": ["model:champion"], "webhook": ["list"],
     "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
+    "push": [".edversion"], "pull": [".edversion"], "export": ["b.tar"], "import": ["bundle.tar"],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
     "store": ["check"], "cache": ["status"],
     "completion": ["zsh"], "version": [],
@@ -60,6 +61,8 @@ def test_every_command_has_help(empty, call, name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_answers_with_one_json_document(work, call, name):
     (work / "file.txt").write_text("text")
+    if name == "import":
+        assert call("export", "bundle.tar").code == 0
     after = call(name, *COMMANDS[name], "--json")
     # of groups alone there is no board, and the champion was the first one
     differs = name in ("diff", "leaderboard", "rollback")
@@ -70,6 +73,7 @@ def test_every_command_answers_with_one_json_document(work, call, name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_fails_with_a_json_document_where_there_is_no_repository(empty, call, name):
     (empty / "file.txt").write_text("text")
+    (empty / "bundle.tar").write_bytes(b"")
     answer = call("--json", name, *COMMANDS[name])
     if name in ("init", "version", "completion"):
         assert answer.code == 0
