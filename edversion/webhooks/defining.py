@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import cast, get_args
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from edversion.model import MoveKind
 from edversion.policy import check_pattern
 from edversion.reference import LATEST, check_name
 from edversion.urls import check_no_secret, masked
+from edversion.webhooks.addresses import reach_of
 
 __all__ = ["KINDS", "new_webhook"]
 
@@ -25,6 +27,7 @@ _ANY = "*"
 _SECRET_ENV = re.compile(r"EDVERSION_HOOK_[A-Z0-9_]+")
 _PLAIN = re.compile(r"[!-~]+")  # what a line of a request may hold: printable, without spaces
 _MAX_URL = 2000
+_WORDS = {"private": "private addresses", "never": "addresses that no receiver can have"}
 
 
 def new_webhook(
@@ -111,7 +114,19 @@ def _checked_url(url: str, *, allow_private: bool) -> str:
         )
     if "@" in parts.netloc or parts.fragment or "\\" in url:
         raise _fault(f"takes no user, fragment or backslash in a URL: {shown!r}", url=shown)
+    _check_address(str(parts.hostname), shown, allow_private=allow_private)
     return url
+
+
+def _check_address(host: str, shown: str, *, allow_private: bool) -> None:
+    """Refuse at once what would be refused whenever it is sent: an address in a name's place."""
+    try:
+        reach = reach_of(ip_address(host))
+    except ValueError:  # a name, which may lead elsewhere tomorrow
+        return
+    if reach == "never" or (reach == "private" and not allow_private):
+        also = " unless that is allowed (allow_private)" if reach == "private" else ""
+        raise _fault(f"does not reach {_WORDS[reach]}, as in {shown!r}{also}", url=shown)
 
 
 def _checked_variable(secret_env: str | None) -> str:

@@ -97,6 +97,12 @@ def test_a_target_without_a_project_is_of_the_repositorys(school: Repository) ->
         (SAFE | {"url": "https://lms.example/\r\nX: y"}, "printable ASCII"),
         (SAFE | {"url": "https://größe.example/"}, "printable ASCII"),
         (SAFE | {"url": "https://lms.example/" + "a" * 2000}, "printable ASCII"),
+        (SAFE | {"url": "https://127.0.0.1/"}, "does not reach private addresses"),
+        (SAFE | {"url": "https://[fd00::1]:8443/"}, "does not reach private addresses"),
+        (
+            SAFE | {"url": "http://169.254.169.254/", "allow_private": True},
+            "does not reach addresses that no receiver can have",
+        ),
         (SAFE | {"moves": ["deployed"]}, "knows no move 'deployed'"),
         (SAFE | {"target": "dropout:latest"}, "not told of 'latest'"),
         (SAFE | {"target": "dropout:a b"}, "pattern"),
