@@ -34,6 +34,7 @@ from edversion.model import (
     Delivery,
     Deployment,
     DeploymentInstance,
+    DistributedDraft,
     Event,
     ExternalReference,
     FileEntry,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from edversion.artifact import Artifact
     from edversion.background import BackgroundFailure, BackgroundWorker
     from edversion.deploy import Follower
+    from edversion.ranks import DistributedPart
     from edversion.repository import Repository
     from edversion.run import Run
 
@@ -77,6 +79,8 @@ __all__ = [
     "Delivery",
     "Deployment",
     "DeploymentInstance",
+    "DistributedDraft",
+    "DistributedPart",
     "EdversionError",
     "EdversionWarning",
     "Event",
@@ -394,6 +398,7 @@ _LATER = {
     "Artifact": "edversion.artifact",
     "BackgroundFailure": "edversion.background",
     "BackgroundWorker": "edversion.background",
+    "DistributedPart": "edversion.ranks",
     "Follower": "edversion.deploy",
     "Repository": "edversion.repository",
     "Run": "edversion.run",

@@ -132,6 +132,20 @@ def _crashed_runs(case: _Case) -> _Found:
         yield Finding("crashed-run", run.id, message), repair
 
 
+def _expired_drafts(case: _Case) -> _Found:
+    """Versions that many ranks were logging and never completed; dropped all at once."""
+    now = datetime.now(UTC)
+    late = [draft for draft in case.catalog.open_drafts() if draft.expires_at <= now]
+    for index, draft in enumerate(late):
+        message = (
+            f"{len(draft.present)} of {draft.parts} parts came in time; they are given up, and gc "
+            "removes what they brought"
+        )
+        drop = partial(case.catalog.drop_expired_drafts, actor=case.actor)
+        subject = f"{draft.project}/{draft.name} {draft.key}"
+        yield Finding("expired-draft", subject, message), drop if index == 0 else _nothing
+
+
 def _unused(case: _Case, *, knows_all: bool = False) -> _Found:
     """Objects and files that belong to no version, nor to a live process.
 
@@ -331,6 +345,7 @@ _LOOKS = (
     _lost_catalog,
     _old_catalog,
     _crashed_runs,
+    _expired_drafts,
     _unused,
     _receipts,
     _policies,

@@ -2,7 +2,8 @@
 
 What no version needs is condemned in one transaction, stays for a time of grace in which it
 can be restored or reused, and is removed by a later call. What processes left behind that
-died while they wrote is removed at once: their locks tell that they are gone.
+died while they wrote is removed at once: their locks tell that they are gone. Parts of versions
+that were never completed are kept until their draft expires.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ class GcReport:
         the new ones. The old ones are removed by a later gc, or at once where there is no grace.
     unread : mapping of str to str
         Packs that could not be written anew, and why.
+    expired : tuple of str
+        Versions that many ranks were logging and whose time was over before all parts were
+        there; what was sent is condemned.
     """
 
     dry_run: bool
@@ -68,6 +72,7 @@ class GcReport:
     repacked: int = 0
     repacked_size: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
+    expired: tuple[str, ...] = ()
 
 
 def collect_garbage(
@@ -113,6 +118,7 @@ def collect_garbage(
         leftovers=count,
         size=size + left,
         waiting_size=collected.waiting_size,
+        expired=collected.expired,
     )
     return report, collected.worn
 

@@ -29,6 +29,7 @@ from edversion.metadata import (
     measured,
 )
 from edversion.model import Json, Metric, RunInfo, Version
+from edversion.ranks import RankedRun
 from edversion.reference import check_name
 from edversion.repository import Repository
 from edversion.store import collector_paused
@@ -41,7 +42,7 @@ _DEFAULT_TYPE = "artifact"
 Subject = str | Version
 
 
-class Run:
+class Run(RankedRun):
     """An execution that is under way; `edversion.init` starts one.
 
     As a context manager it ends as ``finished``, or as ``failed`` with the exception.

@@ -30,12 +30,13 @@ from edversion.store import (
     Worker,
 )
 
-__all__ = ["CommitOptions", "Stored", "Storing", "Works"]
+__all__ = ["DESCRIBED", "CommitOptions", "Stored", "Storing", "Works"]
 
 _RECENT = 3
 _ENOUGH_FILES = 2_000
 _INPUTS = 8
-_DESCRIBED = 64
+DESCRIBED = 64
+"""Files of a version about which plugins are asked for facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +310,7 @@ class Storing:
         if not self._plugins.hears("edversion_describe"):
             return {}
         facts: dict[str, Json] = {}
-        for path, file in self._contents.first_files(_DESCRIBED):
+        for path, file in self._contents.first_files(DESCRIBED):
             answer = self._plugins.describe(file)
             if answer:
                 facts[path] = answer

@@ -5,9 +5,10 @@ Only this room knows SQLAlchemy.
 
 from edversion.catalog.arriving import Arrival, Arrived, Landing
 from edversion.catalog.catalog import Catalog
-from edversion.catalog.collecting import MANIFEST, PACK, Collected, Removal
+from edversion.catalog.collecting import Collected
 from edversion.catalog.database import Outdated
 from edversion.catalog.deployments import NewDeployment
+from edversion.catalog.doomed import MANIFEST, PACK, Removal
 from edversion.catalog.erasing import Erasing
 from edversion.catalog.instances import Followed, InstanceReport
 from edversion.catalog.moves import MoveRequest
@@ -18,10 +19,12 @@ from edversion.catalog.repacking import Sharer, Swap
 from edversion.catalog.requests import (
     CommitRequest,
     CommitResult,
+    Completion,
     LargeFile,
     NewRun,
     Origin,
     PackRow,
+    PartRequest,
     Resumption,
     Revision,
 )
@@ -40,6 +43,7 @@ __all__ = [
     "Collected",
     "CommitRequest",
     "CommitResult",
+    "Completion",
     "DeletedVersion",
     "Erasing",
     "Followed",
@@ -54,6 +58,7 @@ __all__ = [
     "Origin",
     "Outdated",
     "PackRow",
+    "PartRequest",
     "Proposal",
     "Removal",
     "Resumption",

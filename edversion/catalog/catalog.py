@@ -12,6 +12,7 @@ from edversion.catalog.collecting import Collecting
 from edversion.catalog.database import Database
 from edversion.catalog.deployments import Deployments
 from edversion.catalog.dialect import dialect_of
+from edversion.catalog.distributing import Distributing
 from edversion.catalog.edges import Edges
 from edversion.catalog.editing import Editing
 from edversion.catalog.erasing import Erasures
@@ -40,6 +41,7 @@ __all__ = ["Catalog"]
 class Catalog(
     Runs,
     Arriving,
+    Distributing,
     Upkeep,
     Aliases,
     Policies,

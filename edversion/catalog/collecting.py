@@ -33,6 +33,8 @@ from sqlalchemy import (
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.database import Transaction
+from edversion.catalog.distributed_rows import drop_expired
+from edversion.catalog.doomed import MANIFEST, PACK, REPLACED, Removal
 from edversion.catalog.needs import HAS_BYTES, IS_NEEDED, NEEDED, PRESENT
 from edversion.catalog.reading import JOINED, VERSIONS, to_versions
 from edversion.catalog.retention_tables import removals
@@ -40,10 +42,7 @@ from edversion.catalog.tables import Instant, collections, packs, projects, vers
 from edversion.catalog.wear import WornPack, note_removed, note_worn, worn_by, worn_packs
 from edversion.model import Version
 
-__all__ = ["MANIFEST", "PACK", "REPLACED", "Collected", "Collecting", "Removal"]
-
-PACK, MANIFEST, REPLACED = "pack", "manifest", "replaced"
-"""What is removed, and manifests that wait for it: bytes that they name lie elsewhere now."""
+__all__ = ["Collected", "Collecting"]
 
 _WAITS = versions.c.deleted_at.is_not(None) & HAS_BYTES
 
@@ -97,25 +96,6 @@ _COLUMNS = ("kind", "name", "generation", "due_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
-    """An object that is to be deleted from the store.
-
-    Attributes
-    ----------
-    kind : {"pack", "manifest", "replaced"}
-        What it is; the last is a manifest, too, and waits for the end of its grace.
-    name : str
-        Id of the pack, or digest of the version.
-    generation : int
-        Of the manifest; 0 for a pack.
-    """
-
-    kind: str
-    name: str
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
 class Collected:
     """What one step of gc decided.
 
@@ -135,6 +115,8 @@ class Collected:
         Bytes of the packs that are condemned and stay for now.
     worn : tuple of WornPack
         Packs that hold bytes of versions that are gone, beside those that are needed.
+    expired : tuple of str
+        Drafts of many ranks that were not completed in their time.
     """
 
     condemned: tuple[str, ...]
@@ -145,6 +127,7 @@ class Collected:
     size: int
     waiting_size: int
     worn: tuple[WornPack, ...]
+    expired: tuple[str, ...]
 
 
 class _Rehearsed(Exception):  # noqa: N818 - no error: it takes a transaction back
@@ -190,7 +173,7 @@ class Collecting(Area):
         """
         try:
             with self._database.write() as transaction:
-                collected = _collect(transaction, grace, only)
+                collected = _collect(transaction, grace, only, actor)
                 if rehearse:
                     raise _Rehearsed(collected)
                 _tell(transaction, collected, actor)
@@ -245,8 +228,11 @@ class Collecting(Area):
             note_worn(transaction, worn_by(transaction.connection))
 
 
-def _collect(transaction: Transaction, grace: timedelta, only: Sequence[int] | None) -> Collected:
+def _collect(
+    transaction: Transaction, grace: timedelta, only: Sequence[int] | None, actor: str
+) -> Collected:
     at = transaction.at
+    expired = drop_expired(transaction, actor)
     _condemn(transaction, only)
     due = at - grace
     gone = versions.c.condemned_at <= due, HAS_BYTES
@@ -260,7 +246,7 @@ def _collect(transaction: Transaction, grace: timedelta, only: Sequence[int] | N
     transaction.execute(_OUTWAITED.values(kind=MANIFEST, due_at=at), {"until": due})
     note_removed(transaction)
     note_worn(transaction, worn_by(transaction.connection, at))
-    return _summed_up(transaction.connection, at, grace)
+    return _summed_up(transaction.connection, at, grace, expired)
 
 
 def _condemn(transaction: Transaction, only: Sequence[int] | None) -> None:
@@ -291,7 +277,9 @@ def _spare_others(transaction: Transaction, only: Sequence[int]) -> None:
         )
 
 
-def _summed_up(connection: Connection, at: datetime, grace: timedelta) -> Collected:
+def _summed_up(
+    connection: Connection, at: datetime, grace: timedelta, expired: tuple[str, ...]
+) -> Collected:
     stays = _WAITS & ~NEEDED
     waiting = tuple(
         (reference, moment + grace) for reference, moment in _named(connection, stays) if moment
@@ -311,6 +299,7 @@ def _summed_up(connection: Connection, at: datetime, grace: timedelta) -> Collec
         size=gone.size,
         waiting_size=waits.size,
         worn=worn_packs(connection),
+        expired=expired,
     )
 
 

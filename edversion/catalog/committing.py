@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal, select, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, literal, select, update
 
 from edversion.catalog.aliases import move_aliases
-from edversion.catalog.area import Area, batches
+from edversion.catalog.area import Area
+from edversion.catalog.bringing import record_packs
 from edversion.catalog.database import Transaction
+from edversion.catalog.distributed_rows import close_draft, completed
 from edversion.catalog.edges import add_edge, write_edge
 from edversion.catalog.editing import add_tags, change_tags, revise
 from edversion.catalog.fresh import Fresh
@@ -20,7 +22,6 @@ from edversion.catalog.runs import project_id, run_id_of
 from edversion.catalog.tables import (
     collections,
     files,
-    packs,
     projects,
     version_packs,
     versions,
@@ -38,6 +39,7 @@ __all__ = [
     "is_made_by",
     "known_content",
     "mend",
+    "other_type",
     "place_of",
     "write_packs",
 ]
@@ -72,16 +74,8 @@ _NEXT_NUMBER = (
     .returning(collections.c.next_number - literal(1))
 )
 _ADD_VERSION = insert(versions)
-_ADD_PACKS = insert(packs)
 _ADD_VERSION_PACKS = insert(version_packs)
 _ADD_FILES = insert(files)
-_PACKS = select(packs).where(packs.c.id.in_(bindparam("ids", expanding=True)))
-_REVIVE_PACK = (
-    update(packs)
-    .where(packs.c.id == bindparam("pack"))
-    .values(size=bindparam("bytes"), condemned_at=None, removed_at=None)
-)
-_RESCUE_PACK = update(packs).where(packs.c.id == bindparam("pack")).values(condemned_at=None)
 
 
 class Commits(Area):
@@ -106,7 +100,8 @@ class Commits(Area):
         ConflictError
             The collection has another type (code ``other_type``), or a reused pack is
             unknown or was removed (code ``pack_gone``, attribute ``pack``), or the
-            content had to exist and does not (code ``version_gone``).
+            content had to exist and does not (code ``version_gone``), or the draft that it
+            completes has other parts by now (code ``draft_changed``).
         NotFoundError
             There is no such run, or a version it derives from does not exist.
         """
@@ -115,20 +110,34 @@ class Commits(Area):
 
     def _commit(self, request: CommitRequest, *, again: bool) -> CommitResult:
         with self._database.write() as transaction:
+            done = completed(transaction, request.completes)
+            if done is not None and not request.mends:
+                return self._known(transaction, request, done, again=again)
             place, known = place_of(transaction, request)
             run = self._run(transaction, request)
+            runs = _runs(request, run)
             if not known:
                 check_stored(request)
-                fresh = _create(transaction, place, request, run)
+                fresh, made = _create(transaction, place, request, runs)
+                close_draft(transaction, request, made, place.subject(f"v{fresh.number}"))
                 return CommitResult(fresh.version(self.source), created=True)
             row = known_content(transaction, request)
             if again and is_made_by(request, row):
-                transaction.changed(row.id, key_of(row))
-                return CommitResult(to_version(transaction.connection, row, self.source), True)
-            _enrich(transaction, place, row, request, run)
+                return self._known(transaction, request, row, again=True)
+            _enrich(transaction, place, row, request, runs)
+            close_draft(transaction, request, row.id, subject_of(row))
             row = known_content(transaction, request)
             version = to_version(transaction.connection, row, self.source)
         return CommitResult(version, created=False)
+
+    def _known(
+        self, transaction: Transaction, request: CommitRequest, row: Row[Any], *, again: bool
+    ) -> CommitResult:
+        """Give a version that is there; perhaps this very request made it, and was not told."""
+        mine = again and is_made_by(request, row)
+        if mine:
+            transaction.changed(row.id, key_of(row))
+        return CommitResult(to_version(transaction.connection, row, self.source), mine)
 
     def tenure(self, run_id: str) -> int | None:
         """Give what a request of this run has to carry whose bytes are written from now on."""
@@ -191,14 +200,25 @@ def place_of(transaction: Transaction, request: CommitRequest) -> tuple[Place, b
     if row is None:
         row = _new_collection(transaction, request)
     if row.type != request.type:
-        raise ConflictError(
-            f"{request.project}/{request.name} is a collection of type {row.type!r}, not "
-            f"{request.type!r}. Log it as {row.type!r}, or under another name",
-            code="other_type",
-            expected=row.type,
-            given=request.type,
-        )
+        raise other_type(request, row.type)
     return Place(row.id, request.project, request.name, row.type, row.next_number), known
+
+
+def other_type(request: CommitRequest, own: str) -> ConflictError:
+    """Say that a collection has another type."""
+    return ConflictError(
+        f"{request.project}/{request.name} is a collection of type {own!r}, not "
+        f"{request.type!r}. Log it as {own!r}, or under another name",
+        code="other_type",
+        expected=own,
+        given=request.type,
+    )
+
+
+def _runs(request: CommitRequest, run: str | None) -> tuple[str, ...]:
+    """Give the runs that a version comes from, each once."""
+    others = () if request.completes is None else request.completes.runs
+    return tuple(dict.fromkeys([*([] if run is None else [run]), *others]))
 
 
 def _new_collection(transaction: Transaction, request: CommitRequest) -> Row[Any]:
@@ -214,9 +234,9 @@ def _new_collection(transaction: Transaction, request: CommitRequest) -> Row[Any
 
 
 def _create(
-    transaction: Transaction, place: Place, request: CommitRequest, run: str | None
-) -> Fresh:
-    """Write a new version and all that belongs to it."""
+    transaction: Transaction, place: Place, request: CommitRequest, runs: tuple[str, ...]
+) -> tuple[Fresh, int]:
+    """Write a new version and all that belongs to it; give its id, too."""
     number = transaction.execute(_NEXT_NUMBER, {"place": place.id}).scalar_one()
     version_id = _insert(transaction, place, number, request)
     transaction.tell(
@@ -233,13 +253,13 @@ def _create(
     add_tags(transaction, version_id, set(request.tags))
     write_leaves(transaction, version_id, request.metadata)
     write_origins(transaction, version_id, request.origins)
-    if run is not None:
+    for run in runs:
         write_edge(transaction, run, version_id, "logged")
     names = dict.fromkeys([*request.aliases, LATEST])
     moved = move_aliases(transaction, place, names, (version_id, number), request.actor)
-    fresh = Fresh(request, number, transaction.at, run, moved, sizes)
+    fresh = Fresh(request, number, transaction.at, runs, moved, sizes)
     transaction.created(version_id, place.key(number), fresh.receipt())
-    return fresh
+    return fresh, version_id
 
 
 def _insert(transaction: Transaction, place: Place, number: int, request: CommitRequest) -> int:
@@ -267,41 +287,12 @@ def _insert(transaction: Transaction, place: Place, number: int, request: Commit
 def write_packs(
     transaction: Transaction, version_id: int, request: CommitRequest
 ) -> dict[str, int]:
-    """Record new packs, rescue the reused ones that are condemned, and connect the version.
-
-    Gives the stored bytes of all of them.
-    """
-    if not request.packs and not request.reused_packs:
-        return {}
-    brought = {pack.id: pack for pack in request.packs}
-    reused = dict.fromkeys(pack for pack in request.reused_packs if pack not in brought)
-    known = _known_packs(transaction.connection, [*brought, *reused])
-    for pack in reused:
-        row = known.get(pack)
-        if row is None or row.removed_at is not None:
-            raise ConflictError(
-                f"pack {pack} was removed or is unknown; its bytes have to be stored again",
-                code="pack_gone",
-                pack=pack,
-            )
-        if row.condemned_at is not None:  # nobody needed it until now
-            transaction.execute(_RESCUE_PACK, {"pack": pack})
-    for pack in brought.keys() & known.keys():  # the bytes were just written once more
-        transaction.execute(_REVIVE_PACK, {"pack": pack, "bytes": brought[pack].size})
-    fresh = [pack for pack in brought.values() if pack.id not in known]
-    if fresh:
-        at = transaction.at
-        rows = [{"id": pack.id, "size": pack.size, "created_at": at} for pack in fresh]
-        transaction.execute(_ADD_PACKS, rows)
-    named = [{"version_id": version_id, "pack_id": pack} for pack in (*brought, *reused)]
-    transaction.execute(_ADD_VERSION_PACKS, named)
-    sizes = {pack: known[pack].size for pack in reused}
-    return sizes | {pack.id: pack.size for pack in brought.values()}
-
-
-def _known_packs(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
-    rows = (row for batch in batches(ids) for row in connection.execute(_PACKS, {"ids": batch}))
-    return {row.id: row for row in rows}
+    """Connect a version with its packs; give the stored bytes of each."""
+    sizes = record_packs(transaction, request)
+    if sizes:
+        named = [{"version_id": version_id, "pack_id": pack} for pack in sizes]
+        transaction.execute(_ADD_VERSION_PACKS, named)
+    return sizes
 
 
 def _enrich(
@@ -309,7 +300,7 @@ def _enrich(
     place: Place,
     row: Row[Any],
     request: CommitRequest,
-    run: str | None,
+    runs: tuple[str, ...],
 ) -> None:
     """Add to a version that has this content already what its logging brings."""
     names = [name for name in dict.fromkeys(request.aliases) if name != LATEST]
@@ -322,8 +313,9 @@ def _enrich(
     join_origins(transaction, row, request.origins, request.actor)
     if request.mends:
         mend(transaction, row, request)
-    if run is not None and add_edge(transaction, run, row.id, "logged"):
-        transaction.changed(row.id, key_of(row))
+    for run in runs:
+        if add_edge(transaction, run, row.id, "logged"):
+            transaction.changed(row.id, key_of(row))
 
 
 def mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> None:

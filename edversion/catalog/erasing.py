@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import Row, delete, select, update
 
 from edversion.catalog.area import Area
-from edversion.catalog.collecting import MANIFEST, REPLACED, Removal
 from edversion.catalog.database import Transaction
+from edversion.catalog.distributed_rows import lose_parts
+from edversion.catalog.doomed import MANIFEST, REPLACED, Removal, doom
 from edversion.catalog.editing import leave_live
 from edversion.catalog.needs import IS_HELD, PRESENT
 from edversion.catalog.reading import deleted_error, key_of, located, subject_of
-from edversion.catalog.repacking import Swap, check_same, doom, swap_packs
+from edversion.catalog.repacking import Swap, check_same, swap_packs
 from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import packs, version_packs, versions
 from edversion.catalog.wear import note_removed
@@ -84,7 +85,8 @@ class Erasures(Area):
             if row.deleted_at is None:
                 leave_live(transaction, row, how.actor, f"erased: {how.reason}")
             gone = {"condemned_at": at, "removed_at": at}
-            doomed = swap_packs(transaction, swap, at, gone)
+            doomed = lose_parts(transaction, swap.packs, how.actor, f"erased: {subject_of(row)}")
+            doomed += swap_packs(transaction, swap, at, gone)
             note_removed(transaction)
             doomed += _doom_replaced(transaction, row.digest)
             if row.purged_at is None:

@@ -26,8 +26,8 @@ class Fresh:
         Of the new version.
     at : datetime
         When (UTC).
-    run : str or None
-        Whole id of the run.
+    runs : tuple of str
+        Whole ids of the runs that it comes from.
     aliases : mapping of str to int
         The revision of each alias that points at the version now.
     packs : mapping of str to int
@@ -37,7 +37,7 @@ class Fresh:
     request: CommitRequest
     number: int
     at: datetime
-    run: str | None
+    runs: tuple[str, ...]
     aliases: Mapping[str, int]
     packs: Mapping[str, int]
 
@@ -65,7 +65,7 @@ class Fresh:
     def receipt(self) -> dict[str, Json]:
         """Give the first receipt, as `receipt_of` would."""
         request = self.request
-        edge = {"run": self.run, "direction": "logged", "relation": None, "at": self.at}
+        edge = {"direction": "logged", "relation": None, "at": self.at}
         stated = {"metadata": request.metadata, "description": request.description}
         large = {file.digest: file.size for file in request.large_files}
         receipt: dict[str, Json] = plain({
@@ -86,7 +86,7 @@ class Fresh:
             "tags": sorted(set(request.tags)),
             "aliases": self.aliases,
             "removed_aliases": {},
-            "runs": [edge] if self.run is not None else [],
+            "runs": [{"run": run, **edge} for run in sorted(self.runs)],
             "origins": sorted({(*one.key, one.relation) for one in request.origins}),
             "packs": sorted(self.packs.items()),
             "large_files": sorted(large.items()),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import exists, literal, select
 
+from edversion.catalog.distributed_tables import draft_packs
 from edversion.catalog.tables import packs, version_packs, versions
 
-__all__ = ["HAS_BYTES", "IS_HELD", "IS_NEEDED", "NEEDED", "PRESENT"]
+__all__ = ["HAS_BYTES", "IN_DRAFT", "IS_HELD", "IS_NEEDED", "NEEDED", "PRESENT"]
 
 NEEDED = versions.c.condemned_at.is_(None)
 """Versions whose bytes must stay: the live ones, and the deleted ones not yet condemned."""
@@ -22,8 +23,11 @@ _NAMING = (
     .select_from(version_packs.join(versions))
     .where(version_packs.c.pack_id == packs.c.id)
 )
-IS_NEEDED = exists(_NAMING.where(NEEDED))
-"""Packs that some version needs."""
+IN_DRAFT = exists(select(literal(1)).where(draft_packs.c.pack_id == packs.c.id))
+"""Packs of parts whose version is not there yet; gc drops those whose time is over first."""
 
-IS_HELD = exists(_NAMING.where(HAS_BYTES))
-"""Packs that some version can be read from."""
+IS_NEEDED = exists(_NAMING.where(NEEDED)) | IN_DRAFT
+"""Packs that some version needs, or will."""
+
+IS_HELD = exists(_NAMING.where(HAS_BYTES)) | IN_DRAFT
+"""Packs that some version can be read from, or will be."""

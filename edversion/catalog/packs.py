@@ -7,7 +7,8 @@ from collections.abc import Collection
 from sqlalchemy import func, select, union_all
 
 from edversion.catalog.area import Area, batches
-from edversion.catalog.collecting import REPLACED
+from edversion.catalog.distributed_tables import draft_parts, drafts
+from edversion.catalog.doomed import REPLACED
 from edversion.catalog.finding import collection_place
 from edversion.catalog.reading import LIVE, located
 from edversion.catalog.retention_tables import removals
@@ -111,12 +112,18 @@ class Packs(Area):
     def named_manifests(self) -> set[tuple[str, int]]:
         """Give (digest, generation) of the manifests of all versions, the deleted ones too.
 
-        With those that wait for their removal, as somebody may still read by them.
+        With those that wait for their removal, as somebody may still read by them, and those
+        of parts whose version is not there yet.
         """
         present = select(versions.c.digest, versions.c.generation)
         waiting = select(removals.c.name, removals.c.generation).where(removals.c.kind == REPLACED)
+        parts = (
+            select(draft_parts.c.digest, draft_parts.c.generation)
+            .join(drafts)
+            .where(drafts.c.version_id.is_(None))
+        )
         with self._database.read() as connection:
-            rows = connection.execute(union_all(present, waiting))
+            rows = connection.execute(union_all(present, waiting, parts))
             return {(digest, generation) for digest, generation in rows}
 
     def live_manifests(self) -> set[tuple[str, int]]:

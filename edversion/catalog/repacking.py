@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,18 +10,18 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from edversion.catalog.area import Area, batches
-from edversion.catalog.collecting import MANIFEST, PACK, REPLACED, Removal
 from edversion.catalog.database import Transaction, VersionKey
+from edversion.catalog.distributed_rows import refuse_drafted
+from edversion.catalog.doomed import MANIFEST, PACK, REPLACED, Removal, doom
 from edversion.catalog.needs import HAS_BYTES
 from edversion.catalog.reading import JOINED, key_of, located
 from edversion.catalog.requests import PackRow
-from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import collections, packs, projects, version_packs, versions
 from edversion.catalog.wear import note_removed
 from edversion.errors import ConflictError
 from edversion.model import Json, Version
 
-__all__ = ["Repacking", "Sharer", "Swap", "check_same", "doom", "swap_packs"]
+__all__ = ["Repacking", "Sharer", "Swap", "check_same", "swap_packs"]
 
 _FEW: Select[Any] = select(
     versions.c.id,
@@ -52,11 +52,6 @@ _NEXT_GENERATION = (
     update(versions)
     .where(versions.c.id == bindparam("version"))
     .values(generation=bindparam("next"))
-)
-_DOOMED = select(removals.c.due_at).where(
-    removals.c.kind == bindparam("the_kind"),
-    removals.c.name == bindparam("the_name"),
-    removals.c.generation == bindparam("the_generation"),
 )
 _REMOVE = update(packs).where(packs.c.id == bindparam("pack"))
 
@@ -174,6 +169,7 @@ class Repacking(Area):
         with self._database.write() as transaction:
             at = transaction.at
             check_same(transaction, swap)
+            refuse_drafted(transaction, swap.packs)
             gone = {"condemned_at": at} if grace else {"condemned_at": at, "removed_at": at}
             doomed = swap_packs(transaction, swap, at, gone)
             if not grace:
@@ -247,14 +243,3 @@ def _place_anew(transaction: Transaction, swap: Swap) -> None:
     ):  # fmt: skip
         if rows:
             transaction.execute(statement, rows)
-
-
-def doom(transaction: Transaction, doomed: Iterable[Removal], due: datetime) -> list[Removal]:
-    """Write down what is to be deleted from the store; somebody may have done so already."""
-    going = list(dict.fromkeys(doomed))
-    for one in going:
-        key = {"the_kind": one.kind, "the_name": one.name, "the_generation": one.generation}
-        if transaction.execute(_DOOMED, key).first() is None:
-            row = {"kind": one.kind, "name": one.name, "generation": one.generation}
-            transaction.execute(insert(removals), row | {"due_at": due})
-    return going

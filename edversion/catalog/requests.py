@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from edversion.model import Json, Version
 
 __all__ = [
     "CommitRequest",
     "CommitResult",
+    "Completion",
     "LargeFile",
     "NewRun",
     "Origin",
     "PackRow",
+    "PartRequest",
     "Resumption",
     "Revision",
 ]
@@ -92,6 +94,25 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """Which parts a version is made of: the draft must have those still, and no others.
+
+    Attributes
+    ----------
+    draft : str
+        Id of the draft.
+    parts : mapping of int to (str, int)
+        Digest and generation of each part's manifest.
+    runs : tuple of str
+        Whole ids of the runs that brought them.
+    """
+
+    draft: str
+    parts: Mapping[int, tuple[str, int]]
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommitRequest:
     """Everything about a version whose bytes are durable already.
 
@@ -120,6 +141,8 @@ class CommitRequest:
     mends : bool
         Whether a version that has this content shall be read from the bytes of this request,
         because its own are gone or damaged.
+    completes : Completion or None
+        The draft of many ranks that becomes this version.
     tenure : int or None
         What :meth:`Catalog.tenure` gave for the run before the first of its bytes was written.
     """
@@ -144,7 +167,32 @@ class CommitRequest:
     origins: tuple[Origin, ...] = ()
     must_exist: bool = False
     mends: bool = False
+    completes: Completion | None = None
     tenure: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """One rank's part of a version, whose bytes are durable already.
+
+    Attributes
+    ----------
+    content : CommitRequest
+        What the part holds, and what its rank says of the version. With `must_exist` the draft
+        must have this very manifest for the part: nothing was stored for it.
+    key : str
+        Which draft of the collection.
+    part, parts : int
+        Which part it is, from 0 on, and of how many.
+    lease : timedelta
+        How long the draft waits for its next part, at least.
+    """
+
+    content: CommitRequest
+    key: str
+    part: int
+    parts: int
+    lease: timedelta
 
 
 @dataclass(frozen=True, slots=True)

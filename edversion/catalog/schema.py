@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "found_revision", "migrate", "prepare", "upgrade"]
 
-HEAD = "0006"
+HEAD = "0007"
 """The revision of the schema that this edversion writes."""
 
 _NONE = "none"  # stamped by nothing: older than the first revision

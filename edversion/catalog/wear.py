@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.database import Transaction
-from edversion.catalog.needs import HAS_BYTES, IS_NEEDED, PRESENT
+from edversion.catalog.needs import HAS_BYTES, IN_DRAFT, IS_NEEDED, PRESENT
 from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import packs, version_packs, versions
 
@@ -26,7 +26,7 @@ _IS_WORN = removals.c.kind == WORN
 _WORN = (
     select(packs.c.id, packs.c.size, removals.c.due_at.label("since"))
     .join_from(removals, packs, packs.c.id == removals.c.name)
-    .where(_IS_WORN, PRESENT, IS_NEEDED)
+    .where(_IS_WORN, PRESENT, IS_NEEDED, ~IN_DRAFT)  # parts could not be told of a new place
     .order_by(packs.c.created_at, packs.c.id)
 )
 _GONE = (

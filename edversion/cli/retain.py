@@ -222,6 +222,9 @@ def _show_gc(screen: Screen, report: GcReport) -> None:
     if report.waiting_size:
         parts.append(f"{size(report.waiting_size)} in packs wait for the end of their grace")
     screen.line("; ".join(parts))
+    for subject in report.expired:
+        verb = "would be given up" if report.dry_run else "was given up"
+        screen.line(f"{subject} {verb}: its ranks did not send all parts in time")
     if report.repacked:
         verb = "would be written" if report.dry_run else "written"
         count, fewer = counted(report.repacked, "mostly dead pack"), size(report.repacked_size)

@@ -11,10 +11,10 @@ from types import TracebackType
 from edversion.catalog import Followed
 from edversion.deploy.link import Fetched, Link, reachable
 from edversion.deploy.memory import Memory
-from edversion.deploy.pace import Pace
 from edversion.deploy.standing import LOG, Standing
 from edversion.errors import ConflictError, EdversionError
 from edversion.model import Version
+from edversion.pace import Pace
 
 __all__ = ["TROUBLES", "Follower"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from edversion.deploy.follower import TROUBLES, Follower
 from edversion.deploy.link import Fetched, Link, Wish, reachable
 from edversion.deploy.memory import Memory
-from edversion.deploy.pace import Pace
 from edversion.deploy.standing import LOG, Standing
 from edversion.errors import InvalidInputError, NotFoundError
 from edversion.metadata import check_seconds, check_text
 from edversion.model import Version
+from edversion.pace import Pace
 from edversion.reference import check_name, parse_reference
 
 __all__ = ["current_version", "start_following"]

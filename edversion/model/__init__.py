@@ -6,6 +6,7 @@ repository that made it, through the small protocol :class:`VersionSource`.
 
 from edversion.model.comparison import Cell, CellKind, Comparison, Section
 from edversion.model.deployment import Deployment, DeploymentInstance, InstanceState
+from edversion.model.distributed import DistributedDraft
 from edversion.model.lazy import LazyFacts
 from edversion.model.lineage import Direction, Lineage, LineageEdge
 from edversion.model.promotion import (
@@ -47,6 +48,7 @@ __all__ = [
     "Deployment",
     "DeploymentInstance",
     "Direction",
+    "DistributedDraft",
     "Event",
     "ExternalReference",
     "FileEntry",

@@ -8,6 +8,7 @@ from edversion.metadata import check_limit, check_text, check_whole
 from edversion.model import (
     CollectionInfo,
     Direction,
+    DistributedDraft,
     Event,
     LineageEdge,
     Metric,
@@ -51,6 +52,13 @@ class Finding(Area):
         """
         found = self._collection(parse_reference(name), project)
         return self.catalog.versions(found.project, found.name, limit=check_limit(limit))
+
+    def distributed_drafts(self) -> tuple[DistributedDraft, ...]:
+        """Give the versions that many ranks are logging, and which parts are missing.
+
+        Oldest first; those whose time is over are there until `gc` has dropped them.
+        """
+        return self.catalog.open_drafts()
 
     def search(
         self,

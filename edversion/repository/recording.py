@@ -11,8 +11,10 @@ from typing import Literal
 from edversion.artifact import Artifact
 from edversion.catalog import Arrival, Landing, NewRun, Resumption
 from edversion.commit import CommitOptions, Committed, commit_draft
+from edversion.distribute import PartOptions, complete_draft, send_part
 from edversion.environment import actor
 from edversion.model import (
+    DistributedDraft,
     Metric,
     RunInfo,
     Version,
@@ -81,6 +83,18 @@ class Recording(Area):
     def commit(self, draft: Artifact, options: CommitOptions) -> Committed:
         """Make a draft a version; `Run.log_artifact` is what people call."""
         result = commit_draft(draft, options, self.works)
+        self.write_receipts()
+        return result
+
+    def send_part(
+        self, draft: Artifact, part: PartOptions, options: CommitOptions
+    ) -> DistributedDraft:
+        """Store one rank's part of a version; `Run.log_distributed` is what people call."""
+        return send_part(draft, part, options, self.works)
+
+    def complete_draft(self, draft: DistributedDraft, options: CommitOptions) -> Committed | None:
+        """Make the version of a draft whose parts are all there; None while one is missing."""
+        result = complete_draft(draft, options, self.works)
         self.write_receipts()
         return result
 

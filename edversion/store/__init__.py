@@ -36,6 +36,7 @@ from edversion.store.manifests import (
     reference_facts,
 )
 from edversion.store.marker import MARKER, find_or_make, write_anew
+from edversion.store.merging import merge_manifests
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
 from edversion.store.probing import Check, check_place
 from edversion.store.ranges import RangeCache
@@ -78,6 +79,7 @@ __all__ = [
     "copying",
     "digest_of_external",
     "inquire",
+    "merge_manifests",
     "open_external",
     "pack_key",
     "read_exactly",

@@ -13,6 +13,7 @@ import pytest
 from edversion.catalog import Catalog
 
 from .contract_deployments import DeploymentContract
+from .contract_distributed import DistributedContract
 from .contract_facts import AliasContract, EditContract, MetricContract
 from .contract_history import JournalContract, ReceiptContract
 from .contract_lineage import LineageContract
@@ -37,6 +38,7 @@ class CatalogContract(
     ReceiptContract,
     PromotionContract,
     DeploymentContract,
+    DistributedContract,
     WebhookContract,
 ):
     @pytest.fixture

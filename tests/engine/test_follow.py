@@ -17,7 +17,6 @@ from sqlalchemy import event
 
 import edversion
 from edversion.deploy import Follower, start_following
-from edversion.deploy.pace import Pace
 from edversion.errors import (
     ConflictError,
     InvalidInputError,
@@ -26,6 +25,7 @@ from edversion.errors import (
     StorageError,
 )
 from edversion.model import DeploymentInstance, Version
+from edversion.pace import Pace
 from edversion.repository import Repository
 from edversion.run import Run
 
