@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Location:
     """
 
     store: str
-    catalog: str
+    catalog: str = field(repr=False)  # it may hold a password
     project: str | None = None
 
 

@@ -8,7 +8,8 @@ is found as well.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -131,11 +132,12 @@ def verify(connection: Connection) -> int:
         Names the first event that was changed, is missing or out of place.
     """
     count, digest = 0, ""
-    for row in _all_rows(connection):
-        if row["sequence"] != count + 1:
-            _broken(count + 1, f"it is missing; event {row['sequence']} follows event {count}")
-        count += 1
-        digest = _proven(digest, row)
+    with closing(_all_rows(connection)) as rows:
+        for row in rows:
+            if row["sequence"] != count + 1:
+                _broken(count + 1, f"it is missing; event {row['sequence']} follows event {count}")
+            count += 1
+            digest = _proven(digest, row)
     end = connection.execute(_END).one_or_none()
     if end is None or (end.sequence, end.digest) != (count, digest):
         said = "no end" if end is None else f"its end at event {end.sequence}"
@@ -168,8 +170,9 @@ def _broken(sequence: int, fault: str) -> NoReturn:
     )
 
 
-def _all_rows(connection: Connection) -> Iterator[dict[str, Any]]:
+def _all_rows(connection: Connection) -> Generator[dict[str, Any]]:
     """Stream every event by its place, a batch at a time."""
     query = select(events).order_by(events.c.sequence).execution_options(yield_per=_BATCH)
-    for row in connection.execute(query):
-        yield dict(row._mapping)
+    with connection.execute(query) as rows:
+        for row in rows:
+            yield dict(row._mapping)

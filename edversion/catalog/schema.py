@@ -18,7 +18,7 @@ from edversion.errors import CatalogVersionError, StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["HEAD", "found_revision", "migrate", "prepare", "upgrade"]
+__all__ = ["HEAD", "found_revision", "is_known", "migrate", "prepare", "upgrade"]
 
 HEAD = "0007"
 """The revision of the schema that this edversion writes."""
@@ -101,10 +101,7 @@ def _create(connection: Connection) -> None:
 
 def _refuse_unknown(database: Database, found: str) -> None:
     """Refuse a schema that none of the migrations made."""
-    from alembic.script import ScriptDirectory
-
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found not in known | {_NONE}:
+    if not is_known(found):
         raise CatalogVersionError(
             f"{database.shown_url} has schema {found}; this edversion knows {HEAD}. A newer "
             "edversion wrote it: upgrade edversion (pip install -U edversion)",
@@ -112,6 +109,14 @@ def _refuse_unknown(database: Database, found: str) -> None:
             found=found,
             known=HEAD,
         )
+
+
+def is_known(revision: str) -> bool:
+    """Tell whether one of the migrations made a schema, or leads on from it."""
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision in known | {_NONE}
 
 
 def migrate(connection: Connection) -> None:

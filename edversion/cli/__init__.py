@@ -7,6 +7,7 @@ import click
 import edversion
 from edversion.cli.application import Application
 from edversion.cli.cache import cache
+from edversion.cli.catalog import catalog
 from edversion.cli.change import alias, delete, edit, tag
 from edversion.cli.check import doctor, verify
 from edversion.cli.compare import compare, diff, leaderboard
@@ -53,7 +54,9 @@ cli.add_section("Serve", [deployment, deployments])
 cli.add_section("Move", [push, pull, export, import_command])
 cli.add_section("Remove", [delete, restore, retain, erase, gc])
 cli.add_section("What happened", [runs, lineage, events])
-cli.add_section("Check and set up", [status, verify, doctor, store, cache, completion, version])
+cli.add_section(
+    "Check and set up", [status, verify, doctor, catalog, store, cache, completion, version]
+)
 
 
 def main() -> None:

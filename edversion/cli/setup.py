@@ -18,6 +18,7 @@ from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.values import counted, size
 from edversion.errors import NotFoundError
 from edversion.location import CONFIG, FOLDER, locate
+from edversion.urls import masked
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
@@ -46,7 +47,7 @@ def init(session: Session, folder: Path | None) -> None:
     place = _place(session, folder)
     created = _make(place, session.catalog)
     location = locate(place, session.catalog)
-    document = {"store": location.store, "catalog": location.catalog, "created": created}
+    document = {"store": location.store, "catalog": masked(location.catalog), "created": created}
 
     def show(screen: Screen) -> None:
         if not created:

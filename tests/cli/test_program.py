@@ -35,6 +35,7 @@ COMMANDS = {
     "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
     "push": [".edversion"], "pull": [".edversion"], "export": ["b.tar"], "import": ["bundle.tar"],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
+    "catalog": ["status"],
     "store": ["check"], "cache": ["status"],
     "completion": ["zsh"], "version": [],
 }  # fmt: skip
