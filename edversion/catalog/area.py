@@ -15,7 +15,7 @@ __all__ = ["Area", "batches"]
 
 T = TypeVar("T")
 
-_BATCH = 500  # values in one IN list; SQLite takes 32,766 of them
+_BATCH = 5_000  # values in one IN list; SQLite takes 32,766 of them
 _TRIES = 3
 _INTERRUPTED = ("catalog_lost", "catalog_raced")
 

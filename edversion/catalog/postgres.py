@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from edversion.catalog.liveness import Liveness
-from edversion.catalog.tables import dump_json
+from edversion.catalog.tables import dump_json, load_json
 from edversion.errors import InvalidInputError, StorageError
 from edversion.urls import masked
 
@@ -98,6 +98,7 @@ class Postgres:
             engine = create_engine(
                 self._url,
                 json_serializer=dump_json,
+                json_deserializer=load_json,
                 connect_args=options,
                 isolation_level="READ COMMITTED",
                 use_native_hstore=False,

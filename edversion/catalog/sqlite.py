@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from edversion.catalog.liveness import FileLiveness, Liveness, MemoryLiveness
-from edversion.catalog.tables import dump_json
+from edversion.catalog.tables import dump_json, load_json
 from edversion.errors import StorageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class SqliteMemory:
         engine = create_engine(
             url,
             json_serializer=dump_json,
+            json_deserializer=load_json,
             connect_args={"check_same_thread": False},
             **options,
         )

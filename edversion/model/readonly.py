@@ -22,7 +22,9 @@ def read_only(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     >>> {**facts, "seed": 1}
     {'model': {'k': 5}, 'seed': 1}
     """
-    return mapping if type(mapping) is _ReadOnlyDict else _ReadOnlyDict(_frozen(mapping))
+    if type(mapping) is _ReadOnlyDict:
+        return mapping
+    return _ReadOnlyDict(_frozen(mapping)) if mapping else _NOTHING
 
 
 def _frozen(mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,6 +55,9 @@ class _ReadOnlyDict(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _ReadOnlyDict, (dict(self),)
+
+
+_NOTHING = _ReadOnlyDict()  # most versions have no facts; it cannot change, so one is enough
 
 
 class _ReadOnlyList(list[Any]):

@@ -12,12 +12,13 @@ import edversion
 from edversion.digests import digest_of_bytes
 from edversion.errors import IntegrityError, NotFoundError
 from edversion.model import FileEntry
+from edversion.repack import needed_extents
 from edversion.repository import Repository, open_repository
 from edversion.run import Run
 from edversion.starting import start_run
-from edversion.store import PackWriter, Reader, StoredFile
+from edversion.store import PackWriter, Reader, Segment, StoredFile, StoredManifest
 from edversion.store.fetching import Packs
-from edversion.testing import flip_bit, object_keys, remove
+from edversion.testing import flip_bit, object_keys, remove, truncate
 
 from .test_erase import WHY, holds
 from .test_gc import DAY, NOW, draft_of, logged, objects
@@ -405,13 +406,35 @@ def test_a_crash_at_any_point_costs_nothing(tmp_path: Path, grace: timedelta) ->
     assert count > 4
 
 
-def test_a_catalog_rebuilt_after_a_repack_knows_the_new_place(tmp_path: Path) -> None:
+def test_receipts_name_the_new_place_before_the_old_one_goes(run: Run) -> None:
+    """Else a catalog that is lost in between would be rebuilt without a way to the bytes."""
+    repository = run.repository
+    second = worn(run)
+    repository.gc(grace=NOW, repack=False)
+    catalog, backend, seen = repository.catalog, repository.store.backend, []
+    delete = backend.delete
+
+    def watched(key: str) -> None:
+        if key.startswith(("manifests/", "packs/")):
+            receipt = catalog.receipt_by_key((second.project, second.name, second.number))
+            seen.append(repository.store.records.has_receipt(receipt))
+        delete(key)
+
+    backend.delete = watched
+    assert repository.gc(grace=NOW).repacked == 1
+    assert seen == [True, True]
+
+
+@pytest.mark.parametrize("grace", [NOW, DAY])
+def test_a_catalog_rebuilt_after_a_repack_knows_the_new_place(
+    tmp_path: Path, grace: timedelta
+) -> None:
     store = tmp_path / "store"
     with edversion.init("p", store=store) as run:
         second = worn(run)
         first = worn(run, "later")
         run.repository.gc(grace=NOW, repack=False)
-        run.repository.gc(grace=DAY)
+        assert run.repository.gc(grace=grace).repacked == 2
     for path in store.glob("catalog.db*"):
         path.unlink()
     with open_repository(store, lost_catalog=True) as repository:
@@ -436,6 +459,47 @@ def test_a_rebuilt_catalog_finds_worn_packs_again(tmp_path: Path) -> None:
         assert repository.version(second).read_bytes("a") == filler(1)
         assert pack_bytes(repository) == BIG
         assert repository.verify() == ()
+
+
+def test_a_pack_that_is_too_short_is_left_as_it_is(run: Run) -> None:
+    repository = run.repository
+    worn(run)
+    repository.gc(grace=NOW, repack=False)
+    (key,) = object_keys(repository.store, "packs")
+    truncate(repository.store, key, BIG // 2)
+    done = repository.gc(grace=NOW)
+    assert done.repacked == 0
+    assert "is shorter than the versions that need it say" in "".join(done.unread.values())
+    assert object_keys(repository.store, "packs") == [key]
+
+
+def test_stretches_that_overlap_are_one(run: Run) -> None:
+    """As where two versions cut a file that they share otherwise."""
+
+    def cut(*parts: tuple[int, int]) -> StoredManifest:
+        segments = tuple(Segment("p", at, size, "", None, size, "") for at, size in parts)
+        return StoredManifest("blake3:", b"[]", [segments], {"p": 500})
+
+    found = needed_extents(["p", "q"], [cut((0, 100), (300, 10)), cut((10, 20), (100, 50))])
+    assert found == {"p": [(0, 150), (300, 310)], "q": []}
+
+
+def test_a_pack_that_wore_since_it_was_looked_at_is_looked_at_again(run: Run) -> None:
+    repository = run.repository
+    first = logged(run, a=filler(1), b=filler(2))
+    second = logged(run, a=filler(1), c=b"c")
+    logged(run, a=filler(1))
+    repository.delete(first, reason="old")
+    repository.gc(grace=NOW, repack=False)
+    seen = repository.catalog.worn_packs()
+    assert len(seen) == 1
+    repository.delete(second, reason="old")
+    repository.gc(grace=NOW, repack=False)
+    repository.catalog.accept_wear(seen)
+    again = repository.catalog.worn_packs()
+    assert [pack.id for pack in again] == [pack.id for pack in seen]
+    repository.catalog.accept_wear(again)
+    assert repository.catalog.worn_packs() == ()
 
 
 def test_damage_stops_one_pack_and_no_other(run: Run) -> None:
