@@ -130,6 +130,8 @@ def _unpack(file: IO[bytes], folder: Path) -> None:
             source, target = archive.extractfile(member), folder / member.name
             assert source is not None
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                raise ValueError(f"it holds {member.name!r} twice")
             with open(target, "xb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
             if target.stat().st_size != member.size:

@@ -7,7 +7,7 @@ begins again, and what has arrived is passed over. Nothing is ever replaced on t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -199,7 +199,7 @@ class _Transfer:
         facts = record["version"]
         key = facts["project"], facts["collection"], facts["number"]
         seen = self._from(record["origin"]).get(key)
-        if seen is not None:
+        if seen is not None and seen.digest == facts["digest"]:
             return self._facts(self._target.store, seen.record)
         for origin, its_key, digest in offer.also:
             home = origin == self._target.store.id
@@ -280,12 +280,12 @@ class _Transfer:
         return Moved(there, landing.version.reference, state, size, protected=landing.protected)
 
     def _write_records(self, offer: Offer, arrival: Arrival) -> None:
-        """Put the records that the catalog is about to name into the store."""
+        """Put what the catalog is about to name into the store: what is known, and the runs."""
         records = self._target.store.records
         records.write_import(offer.record)
         for _, _, digest in arrival.also:
-            records.write_import(offer.store.records.read_import(digest))
-
+            with suppress(IntegrityError):  # lost where it comes from: the names still count
+                records.write_import(offer.store.records.read_import(digest))
         missing = {run: it for run, it in arrival.runs.items() if not self._knows(run)}
         for record in missing.values():  # first: whoever is killed later must not lose them
             records.write_run(record)

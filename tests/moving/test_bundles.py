@@ -128,7 +128,7 @@ def test_a_member_that_no_bundle_has_is_refused(
 
 def test_a_name_twice_is_refused(bundle: Path, team: Repository, tmp_path: Path) -> None:
     members = members_of(bundle)
-    with pytest.raises((edversion.InvalidInputError, edversion.StorageError)):
+    with pytest.raises(edversion.InvalidInputError, match="twice"):
         team.import_bundle(write(tmp_path / "bad.tar", [*members, members[-1]]))
     assert team.collections() == ()
 

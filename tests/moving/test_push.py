@@ -269,6 +269,20 @@ def test_over_two_repositories_it_is_still_known(
     assert facts(team) == before == facts(work)
 
 
+def test_a_record_that_was_lost_holds_up_nothing(
+    work: Repository, place: Opens, team: Repository
+) -> None:
+    hub = place("hub")
+    work.push(hub)
+    for path in (Path(hub.location.store) / "imports").rglob("*.json"):
+        path.unlink()
+    assert {each.state for each in hub.push(team).versions} == {"new"}
+    work.edit("knn", metadata={"k": 8})
+    assert [each.state for each in work.push(hub, "knn").versions] == ["joined"]
+    assert hub.version("knn").metadata == {"k": 8}
+    assert work.push(team, "knn").versions[0].here == "school/knn:v0"
+
+
 def test_a_rebuilt_catalog_still_knows_what_came(
     work: Repository, team: Repository, place: Opens
 ) -> None:
