@@ -16,6 +16,7 @@ from benchmarks.garbage import collect_half
 from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
 from benchmarks.promotions import promotions
+from benchmarks.transfer import transfer
 from benchmarks.versions import many_versions, start_up
 
 BENCHMARKS = {
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "compare": compare_manifests,
     "compare-checkpoints": compare_checkpoints,
     "gc": collect_half,
+    "transfer": transfer,
 }
 HERE = Path(__file__).parent
 

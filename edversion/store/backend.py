@@ -20,6 +20,10 @@ __all__ = ["Backend", "LocalBackend", "open_backend", "read_exactly", "write_ful
 
 _WRITTEN_AT_ONCE = 256 << 10
 _TOGETHER = 64  # pieces of one system call
+_EXTRAS = {
+    "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs",
+    "abfs": "azure", "abfss": "azure", "az": "azure",
+}  # fmt: skip
 _NO_LINKS = {1, 95, 38, 45}  # EPERM, EOPNOTSUPP, ENOSYS, ENOTSUP: file systems without hard links
 
 
@@ -195,8 +199,10 @@ def open_backend(url: str) -> Backend:
     try:
         return ObjectBackend(url)
     except (ImportError, ValueError) as error:
+        extra = _EXTRAS.get(protocol) if isinstance(error, ImportError) else None
+        advice = f"; pip install 'edversion[{extra}]'" if extra else ""
         raise StorageError(
-            f"cannot open the store {url!r}: {error}", code="unknown_protocol", url=url
+            f"cannot open the store {url!r}: {error}{advice}", code="unknown_protocol", url=url
         ) from error
 
 

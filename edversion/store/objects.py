@@ -20,6 +20,7 @@ __all__ = ["ObjectBackend"]
 Result = TypeVar("Result")
 
 _PART = 16 << 20
+_SLOWEST = 250_000  # bytes a second, below which a transfer is taken for one that hangs
 _PARTS_AT_ONCE = 8
 _ABFS = {"max_concurrency": _PARTS_AT_ONCE}
 _S3 = {"chunksize": _PART, "max_concurrency": _PARTS_AT_ONCE}
@@ -73,7 +74,8 @@ class ObjectBackend:
 
         def put() -> None:
             try:
-                self._fs.pipe_file(self._path(key), data, mode="create")
+                limit = self._limit(len(data))
+                self._fs.pipe_file(self._path(key), data, mode="create", **limit)
             except Exception as error:
                 if already_exists(error):
                     raise FileExistsError(key) from error
@@ -89,7 +91,8 @@ class ObjectBackend:
 
     def replace(self, key: str, data: bytes) -> None:
         """Write an object, over an older one if there is any."""
-        self._write(key, lambda: self._fs.pipe_file(self._path(key), data))
+        limit = self._limit(len(data))
+        self._write(key, lambda: self._fs.pipe_file(self._path(key), data, **limit))
 
     def publish(self, temporary: Path, key: str) -> None:
         """Make a finished local file an object; the temporary file is gone afterwards.
@@ -100,7 +103,7 @@ class ObjectBackend:
         size = temporary.stat().st_size
 
         def put() -> None:
-            options = dict(_UPLOAD.get(self._protocol, {}))
+            options = _UPLOAD.get(self._protocol, {}) | self._limit(size)
             if self.creates_only:
                 options["mode"] = "create"
             try:
@@ -119,10 +122,11 @@ class ObjectBackend:
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Read an object's bytes, or a range of them."""
         end = None if length is None else offset + length
+        limit = self._limit(length or 0)
 
         def get() -> bytes:
             try:
-                data: bytes = self._fs.cat_file(self._path(key), start=offset, end=end)
+                data: bytes = self._fs.cat_file(self._path(key), start=offset, end=end, **limit)
             except Exception as error:
                 if range_refused(error) and (self._size(key) or 0) <= offset:
                     return b""
@@ -153,7 +157,10 @@ class ObjectBackend:
     def delete(self, key: str) -> None:
         """Remove an object; no error where there is none."""
         with suppress(FileNotFoundError):
-            self._do(f"deleting {key} from {self.url}", lambda: self._fs.rm_file(self._path(key)))
+            self._do(
+                f"deleting {key} from {self.url}",
+                lambda: self._fs.rm_file(self._path(key), **self._limit()),
+            )
 
     def delete_other(self, key: str) -> None:
         """Delete an object if it is another one than it is, to see whether that is refused.
@@ -208,9 +215,15 @@ class ObjectBackend:
     def _do(self, doing: str, work: Callable[[], Result]) -> Result:
         return self.patience.insist(doing, work)
 
+    def _limit(self, size: int = 0) -> dict[str, float]:
+        """Give how many seconds fsspec may wait for one transfer, with all tries beneath."""
+        if not (self._fs.async_impl and self.patience.limit):  # in memory; or one try is enough
+            return {}
+        return {"timeout": self.patience.limit + size / _SLOWEST}
+
     def _size(self, key: str) -> int | None:
         try:
-            info = self._fs.info(self._path(key))
+            info = self._fs.info(self._path(key), **self._limit())
         except FileNotFoundError:
             return None
         return int(info["size"]) if info["type"] == "file" else None

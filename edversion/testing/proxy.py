@@ -66,6 +66,8 @@ class Exchange:
         The bytes that it asked for.
     sent, received : int
         Bytes of the request's body, and of the answer's.
+    conditional : bool
+        Whether it was to succeed only where there was no such object.
     """
 
     method: str
@@ -73,6 +75,7 @@ class Exchange:
     range: str | None
     sent: int
     received: int
+    conditional: bool = False
 
 
 @dataclass
@@ -215,13 +218,17 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.GARBLE and data:
             data = data[:-1] + bytes([data[-1] ^ 1])
         size = len(data) // 2 if fault is Fault.CUT else len(data)
-        proxy.note(Exchange(self.command, self.path, self.headers["Range"], len(body), size))
+        asked = self.headers["Range"], len(body), size, self._is_conditional()
+        proxy.note(Exchange(self.command, self.path, *asked))
         if fault is Fault.STALL:
             proxy.closing.wait(_PATIENCE)
         if fault in (Fault.HANG_UP, Fault.LOSE, Fault.STALL):
             self.close_connection = True
             return
         self._answer(status, headers, data, size)
+
+    def _is_conditional(self) -> bool:
+        return "If-None-Match" in self.headers or "ifGenerationMatch=0" in self.path
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

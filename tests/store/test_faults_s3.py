@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -119,6 +123,21 @@ def test_a_store_that_never_answers_is_told(backend: ObjectBackend, proxy: Proxy
         backend.create("packs/aa/one", b"1")
 
 
+def test_a_server_that_hangs_is_given_up(backend: ObjectBackend, proxy: Proxy) -> None:
+    backend.patience = Patience(limit=1)
+    proxy.fail(Fault.STALL, times=None)
+    for work in (
+        lambda: backend.create("packs/aa/one", b"1"),
+        lambda: backend.read("packs/aa/one"),
+        lambda: backend.delete("packs/aa/one"),
+    ):
+        started = time.monotonic()
+        with pytest.raises(StorageError) as caught:
+            work()
+        assert caught.value.code == "store_unreachable"
+        assert time.monotonic() - started < 10  # s3fs alone would wait for a minute
+
+
 def test_a_missing_bucket_and_a_refusal_are_told_at_once(url: str, proxy: Proxy) -> None:
     with pytest.raises(StorageError, match="no such bucket") as caught:
         ObjectBackend("s3://nowhere-at-all/x").create("packs/aa/one", b"1")
@@ -174,3 +193,50 @@ def test_a_commit_succeeds_through_any_single_fault(repository: Repository, prox
             proxy.heal()
     assert repository.verify() == ()
     assert repository.doctor() == ()
+
+
+def test_what_versions_are_made_of_is_written_under_a_condition_alone(
+    repository: Repository, proxy: Proxy
+) -> None:
+    """So that a bucket may refuse every other put to these folders."""
+    log(repository, secrets.token_bytes(50_000))
+    log(repository, secrets.token_bytes(20 << 20))
+    log(repository, b"small")
+    for folder in ("/packs/", "/manifests/"):
+        writes = [e for e in proxy.exchanges if e.method == "PUT" and folder in e.path]
+        assert len(writes) >= 2
+        assert all(write.conditional for write in writes)
+
+
+KILLED = """
+import sys, edversion
+with edversion.init("p", store=sys.argv[1], catalog=sys.argv[2]) as run:
+    draft = edversion.Artifact("data", "dataset")
+    draft.add_bytes(bytes(range(256)) * 200, "file.bin")
+    run.log_artifact(draft)
+"""
+
+
+@pytest.mark.parametrize("folder", ["packs", "manifests"])
+def test_a_process_that_is_killed_leaves_no_version_and_nothing_after_gc(
+    repository: Repository, proxy: Proxy, folder: str, url: str, tmp_path: Path
+) -> None:
+    first = log(repository, secrets.token_bytes(50_000))
+    proxy.forget()
+    proxy.fail(Fault.STALL, method="PUT", path=f"/{folder}/")  # it arrives, and hangs
+    catalog = f"sqlite:///{tmp_path / 'catalog.db'}"
+    child = subprocess.Popen([sys.executable, "-c", KILLED, url, catalog])
+    end = time.monotonic() + 60
+    while not (proxy.count("PUT", "/packs/") and proxy.count("PUT", "/manifests/")):
+        assert child.poll() is None
+        assert time.monotonic() < end
+        os.sched_yield()
+    child.kill()
+    child.wait()
+    assert repository.versions("data") == (first,)
+    assert len(object_keys(repository.store)) == 2
+    repository.gc()
+    assert len(object_keys(repository.store)) == 1
+    assert len(object_keys(repository.store, "manifests")) == 1
+    assert repository.verify() == ()
+    assert not [finding for finding in repository.doctor() if finding.kind != "crashed-run"]

@@ -94,3 +94,17 @@ def test_all_is_well_on_good_places(
 def test_a_place_out_of_reach_is_told(s3_url: str) -> None:
     with pytest.raises(StorageError, match="no such bucket"):
         check_place("s3://nowhere-at-all/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "extra"), [("s3://b/x", "s3"), ("gs://b/x", "gcs"), ("abfs://c/x", "azure")]
+)
+def test_a_missing_package_is_told_with_what_brings_it(
+    url: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(protocol: str) -> None:
+        raise ImportError("Install what speaks it")
+
+    monkeypatch.setattr("fsspec.get_filesystem_class", missing)
+    with pytest.raises(StorageError, match=rf"Install .*; pip install 'edversion\[{extra}\]'"):
+        open_backend(url)
