@@ -222,7 +222,7 @@ class Contents:
             else:
                 at = batch[0]
                 digests[at], places[at] = _stored(ingest, files.paths[at], files.source(at))
-        self._known.learn(files, digests, now)
+        self._known.learn(files, digests, now, missing)
 
     def _take_together(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -33,7 +33,7 @@ class KnownDigests:
     def __init__(self, store: Store, *, rehash: bool) -> None:
         self._store, self._rehash = store, rehash
         self._remembered: dict[str, Listing] = {}
-        self._learned: dict[str, tuple[FolderFiles, Digests, int]] = {}
+        self._learned: dict[str, tuple[FolderFiles, Digests, int, set[int]]] = {}
 
     def look_up(self, folders: Sequence[FolderFiles], *, check: bool) -> list[Digests]:
         """Give the digests that are known, folder by folder.
@@ -59,7 +59,9 @@ class KnownDigests:
             return [[None] * len(files) for files in folders]
         return [self._trusted(files, now) for files in folders]
 
-    def learn(self, files: FolderFiles, digests: Digests, now: int) -> None:
+    def learn(
+        self, files: FolderFiles, digests: Digests, now: int, fresh: Collection[int] = ()
+    ) -> None:
         """Take note of all digests of a folder's files, once those not known were read.
 
         Parameters
@@ -71,8 +73,11 @@ class KnownDigests:
         now : int
             `coarse_now()`, taken before they were read: what is written after the reading and
             in the same tick of the clock would not show.
+        fresh : collection of int
+            Places of those that were read after `now`. What was read when it was added, and
+            not again, may have been written since in the same tick.
         """
-        self._learned[files.folder] = files, digests, now
+        self._learned[files.folder] = files, digests, now, set(files.read).difference(fresh)
 
     def remember(self) -> None:
         """Keep what was learned, of files whose stat will show any later change."""
@@ -81,9 +86,14 @@ class KnownDigests:
         if listings:
             self._store.state.remember(listings, int(time.time()))
 
-    def _listing(self, files: FolderFiles, digests: Digests, now: int) -> Listing | None:
+    def _listing(
+        self, files: FolderFiles, digests: Digests, now: int, unsure: set[int]
+    ) -> Listing | None:
         """Give what is to be remembered of a folder: its columns, where they say all there is."""
-        old, young = self._remembered.get(files.folder), set(unsettled(files.changed_at, now))
+        old, young = (
+            self._remembered.get(files.folder),
+            {*unsettled(files.changed_at, now), *unsure},
+        )
         if not young and (old is None or old.holds(files.names)) and files.packed is not None:
             return Listing.of(files.names, cast("list[str]", digests), files.packed)
         named, stats = _read(old)

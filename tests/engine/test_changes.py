@@ -8,15 +8,27 @@ from pathlib import Path
 import pytest
 
 import edversion
+import edversion.contents
 import edversion.known
+import edversion.scanning
 import edversion.sources
 import edversion.store.cache
+import edversion.testing.files
 from edversion.errors import ConflictError, InvalidInputError
 from edversion.run import Run
-from edversion.store import stats
+from edversion.store import Stat, stats
 from edversion.testing import settle, write_file
 
 LARGE = 2 << 20
+CLOCKS = (
+    edversion.contents,
+    edversion.known,
+    edversion.scanning,
+    edversion.sources,
+    edversion.store,
+    edversion.store.cache,
+    edversion.testing.files,
+)
 
 
 def overwrite(path: Path) -> None:
@@ -91,7 +103,7 @@ def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         return *place, mtime // tick * tick, ctime // tick * tick
 
     monkeypatch.setattr(stats, "_FIELDS", ticking_fields)
-    for module in (edversion.sources, edversion.known, edversion.store, edversion.store.cache):
+    for module in CLOCKS:
         monkeypatch.setattr(module, "coarse_now", lambda: now() // tick * tick)
 
 
@@ -107,6 +119,27 @@ def test_a_write_within_one_tick_of_the_clock_is_seen(run: Run, tmp_path: Path, 
             file.write(b"2" * size)
         with pytest.raises(ConflictError, match="changed since it was added"):
             run.log_artifact(draft)
+
+
+@pytest.mark.usefixtures("slow_clock")
+def test_a_write_within_one_tick_is_seen_by_the_next_version_too(run: Run, tmp_path: Path) -> None:
+    """A digest of when the file was added must not be remembered for what it holds now."""
+    old, new, path = b"1" * LARGE, b"2" * LARGE, tmp_path / "in" / "a"
+    stored = edversion.Artifact("data", "dataset")
+    stored.add_bytes(old, "a")  # so that the file need not be read when it is logged
+    run.log_artifact(stored)
+    write_file(path.with_name("b"), b"unknown")
+    within_a_tick = False
+    while not within_a_tick:
+        draft = edversion.Artifact("data", "dataset")
+        draft.add_dir(write_file(path, old).parent)
+        added = Stat.of(path.stat())
+        with open(path, "r+b") as file:
+            file.write(new)
+        within_a_tick = added == Stat.of(path.stat())
+    settle(path)
+    assert run.log_artifact(draft).read_bytes("a") == old  # as it was added
+    assert run.log_artifact(path, name="data").read_bytes("a") == new
 
 
 @pytest.mark.usefixtures("slow_clock")
