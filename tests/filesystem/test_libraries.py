@@ -21,7 +21,8 @@ import edversion
 from edversion.filesystem import EdversionFileSystem
 from edversion.repository import Repository
 from edversion.run import Run
-from edversion.store.backend import Backend, LocalBackend, ObjectBackend
+from edversion.store.backend import Backend, LocalBackend
+from edversion.store.objects import ObjectBackend
 from edversion.store.splitting import WINDOW
 from tests.filesystem.conftest import log
 
@@ -118,9 +119,8 @@ def test_a_predicate_reads_some_groups_of_rows(
     rows = found.to_table(filter=pyarrow.dataset.field("year") == 2003, columns=["mark"])
     assert rows.num_rows == ROWS // 20
     assert from_packs(fetched) < len(data) / 4
-    fetched.clear()
     assert found.to_table().num_rows == ROWS
-    assert from_packs(fetched) >= len(data)
+    assert len(data) <= from_packs(fetched) < len(data) * 1.02, "and nothing twice"
 
 
 def test_a_footer_is_read_without_the_rest(
