@@ -286,6 +286,26 @@ def test_gc_may_doom_the_same_pack_meanwhile(run: Run, monkeypatch: pytest.Monke
     assert repository.verify() == ()
 
 
+def test_what_may_be_committed_is_not_undone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is interrupted in the moment after the transaction."""
+    repository = run.repository
+    first = logged(run, a=packed(1), b=packed(2))
+    second = logged(run, b=packed(2), c=packed(3))
+    erase = repository.catalog.erase
+
+    def interrupted(*order):
+        erase(*order)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(repository.catalog, "erase", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        repository.erase(first, **WHY)
+    assert second.read_bytes("b") == packed(2)
+    repository.gc(grace=NOW)
+    assert not holds(repository, packed(1))
+    assert repository.verify() == ()
+
+
 def test_who_reuses_meanwhile_stores_it_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = run.repository
     first = logged(run, a=packed(1), b=packed(2))
