@@ -12,7 +12,7 @@ from pathlib import Path
 from edversion.deploy.follower import TROUBLES, Follower
 from edversion.deploy.link import Fetched, Link, Wish, reachable
 from edversion.deploy.memory import Memory
-from edversion.deploy.standing import LOG, Standing
+from edversion.deploy.standing import LOG, Standing, Trouble
 from edversion.errors import InvalidInputError, NotFoundError
 from edversion.metadata import check_seconds, check_text
 from edversion.model import Version
@@ -49,6 +49,7 @@ def current_version(
     """Give what an alias names now; see `edversion.current`."""
     wish = _wish(reference, as_, store, catalog, project)
     link, memory = Link(wish, id=_process(os.getpid(), wish)), _memory(wish)
+    standing, found = Standing(as_), None
     try:
         found = link.look()
         if found.number is None:
@@ -62,26 +63,28 @@ def current_version(
         remembered = None if reachable(error) else memory.recall()
         if remembered is None:
             raise
+        fetched = Fetched(*remembered)
+        if found is not None and found.number is not None:
+            standing.trouble = Trouble(link.reference(found.number), str(error), None)
         LOG.warning(
             "%s cannot be fetched as %s: %s. It is %s, as before",
-            reference, as_, error, remembered[0],
+            reference, as_, error, fetched.version,
         )  # fmt: skip
-        return remembered[0]
-    _tell(link, fetched, found.silent_after)
+    standing.serve(fetched, datetime.now(UTC))
+    if found is not None:
+        _tell(link, standing, found.silent_after)
     if fetched.files is not None:
         memory.keep(fetched.version, fetched.files, fetched.revision)
     link.let_go()  # the version opens what it needs
     return fetched.version
 
 
-def _tell(link: Link, fetched: Fetched, silent_after: float) -> None:
+def _tell(link: Link, standing: Standing, silent_after: float) -> None:
     """Say what was taken; where nobody hears it, it was taken all the same."""
-    standing = Standing(link.wish.deployment)
-    standing.serve(fetched, datetime.now(UTC))
     try:
         link.report(replace(standing.told(link.word(silent_after)), ended=True))
     except TROUBLES as error:
-        LOG.warning("%s was taken, but not reported: %s", fetched.version, error)
+        LOG.warning("what %s serves could not be reported: %s", standing.name, error)
 
 
 @cache

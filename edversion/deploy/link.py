@@ -23,7 +23,7 @@ from edversion.errors import (
     NotFoundError,
     StorageError,
 )
-from edversion.location import locate
+from edversion.location import Location, locate
 from edversion.model import FileEntry, Version
 from edversion.repository import Repository, open_repository
 
@@ -87,6 +87,7 @@ class Link:
     def __init__(self, wish: Wish, *, id: str | None = None) -> None:
         self.wish = wish
         self._id = id
+        self._location: Location | None = None
         self._repository: Repository | None = None
         self._place: tuple[str, str, str] | None = None
         self._last: InstanceReport | None = None
@@ -187,13 +188,15 @@ class Link:
 
     def _opened(self) -> Repository:
         if self._repository is None:
-            wish = self.wish
-            found = locate(wish.store, wish.catalog)
+            # Where it was found once it stays, whatever becomes of the current folder.
+            found = self._location or locate(self.wish.store, self.wish.catalog)
             if not Catalog.exists(found.catalog):
                 raise StorageError(
                     f"the catalog of the store at {found.store} is not there", code="catalog_away"
                 )
-            self._repository = open_repository(wish.store, wish.catalog, project=wish.project)
+            project = self.wish.project or found.project
+            self._repository = open_repository(found.store, found.catalog, project=project)
+            self._location = found
         return self._repository
 
 

@@ -652,6 +652,34 @@ def test_current_is_the_last_one_while_the_catalog_is_away(
     back(root)
 
 
+def test_current_is_the_last_one_where_the_next_is_damaged(school: Repository, root: Path) -> None:
+    edversion.current(ALIAS, as_=API, store=root, project="test")
+    pack_of(school, 1).write_bytes(b"")
+    moves(school, 1)()
+    assert edversion.current(ALIAS, as_=API, store=root, project="test").number == 0
+    told = instance(school)
+    assert (told.version, told.problem_version) == ("test/dropout:v0", "test/dropout:v1")
+
+
+def test_an_outage_does_not_lead_into_another_folder(
+    school: Repository, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gave no store, or a relative one, may leave the folder where it was found."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(root.parent)
+
+    def leave() -> None:
+        away(root)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+
+    def come_back() -> None:
+        back(root)
+        moves(school, 1)()
+
+    follower = following(school, leave, come_back, idle, store=root.name)
+    assert names(follower) == ["v0", "v1"]
+
+
 def test_async_for_gives_the_same(school: Repository) -> None:
     async def follow() -> list[str]:
         async with following(school, moves(school, 1), idle, moves(school, 2)) as versions:
