@@ -12,12 +12,16 @@ from typing import Any, BinaryIO, cast
 from edversion import checkout
 from edversion.catalog import Catalog
 from edversion.digests import digest_of_bytes
+from edversion.errors import IntegrityError
 from edversion.model import FileEntry, Version, VersionSource
 from edversion.moving.records import record_of
 from edversion.reference import parse_reference
 from edversion.store import Store, StoredManifest
 
 __all__ = ["Also", "Folder", "Offer", "Reading", "Side", "chosen", "offer_of", "offers_of"]
+
+_DECODED = 1 << 30
+"""Bytes of a compressed segment, decoded, that are held in memory for a stranger's bundle."""
 
 Also = tuple[str, tuple[str, str, int], str]
 
@@ -181,4 +185,14 @@ class Folder:
 
     def _stored(self, version: Version) -> StoredManifest:
         generations = self._store.manifest_generations(version.digest)
-        return self._store.known_manifest(version.digest, max(generations, default=1))
+        stored = self._store.known_manifest(version.digest, max(generations, default=1))
+        if any(segment.raw_length > _DECODED for each in stored.placement for segment in each
+               if segment.codec is not None):  # fmt: skip
+            raise IntegrityError(
+                f"{version.reference} claims to hold more than {_DECODED:,} bytes in one segment; "
+                "no program of ours writes such, so nothing of it is decoded",
+                path=None,
+                pack=None,
+                offset=None,
+            )
+        return stored

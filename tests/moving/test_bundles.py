@@ -8,6 +8,7 @@ import random
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import edversion
 from edversion.digests import canonical_json, digest_of_bytes
 from edversion.repository import Repository, open_repository
+from edversion.store.manifests import encode_manifest
 from tests.moving.conftest import facts, log
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
@@ -233,6 +235,28 @@ def test_a_digest_that_is_not_of_the_bytes_is_found(
     assert states["school/marks:v0"] == "damaged"
     with pytest.raises(edversion.NotFoundError):
         team.version("marks")
+
+
+def test_a_segment_that_would_fill_the_memory_is_not_decoded(
+    bundle: Path, laptop: Repository, team: Repository, tmp_path: Path
+) -> None:
+    """A few megabytes of zstd may hold a terabyte of nothing."""
+    version = laptop.version("marks")
+    stored = laptop.store.read_manifest(version.digest, version.generation)
+    huge = tuple(
+        tuple(segment._replace(codec="zstd", raw_length=1 << 40) for segment in segments)
+        for segments in stored.placement
+    )
+    data = encode_manifest(replace(stored, placement=huge))
+    name = version.digest.partition(":")[2]
+    members = [
+        (info, data if info.name.startswith(f"manifests/{name[:2]}/{name}") else was)
+        for info, was in members_of(bundle)
+    ]
+    report = team.import_bundle(write(tmp_path / "huge.tar", members))
+    states = {each.there: each.state for each in report.versions}
+    assert states == {"school/marks:v0": "damaged", "school/knn:v0": "new"}
+    assert "nothing of it is decoded" in str(report.of("damaged")[0].why)
 
 
 def test_no_bundle_at_all(team: Repository, tmp_path: Path) -> None:
