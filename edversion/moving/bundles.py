@@ -127,6 +127,8 @@ def _unpack(file: IO[bytes], folder: Path) -> None:
         for member in archive:
             if not member.isreg() or not _MEMBERS.fullmatch(member.name):
                 raise ValueError(f"it holds {member.name!r}, which no bundle does")
+            if member.issparse():  # a few bytes that would fill the disk
+                raise ValueError(f"{member.name!r} has holes")
             source, target = archive.extractfile(member), folder / member.name
             assert source is not None
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -111,6 +111,7 @@ def test_two_exports_are_the_same_but_for_names_of_packs(laptop: Repository, bun
         lambda info: setattr(info, "type", tarfile.DIRTYPE),
         lambda info: setattr(info, "type", tarfile.FIFOTYPE),
         lambda info: setattr(info, "type", tarfile.CHRTYPE),
+        lambda info: info.pax_headers.update({"GNU.sparse.map": "0,4", "GNU.sparse.size": "9" * 7}),
     ],
 )
 def test_a_member_that_no_bundle_has_is_refused(
