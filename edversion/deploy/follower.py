@@ -60,6 +60,7 @@ class Follower:
         self._poll, self._silent_after = poll or _POLL, 0.0
         self._turn = threading.RLock()
         self._standing = Standing(link.wish.deployment)
+        self._found: Fetched | None = None
         self._offered: Fetched | None = None
         self._seen: int | None = None
         self._looked: float | None = None
@@ -74,10 +75,12 @@ class Follower:
     def __next__(self) -> Version:
         self._settle()
         while not self._pace.stopped:
+            if (version := self._given()) is not None:
+                return version
             if (rest := self._rest()) > 0:
                 self._pace.wait(rest)
-            elif (version := self._look()) is not None:
-                return version
+            else:
+                self._look()
         raise StopIteration
 
     def __aiter__(self) -> AsyncIterator[Version]:
@@ -86,10 +89,12 @@ class Follower:
     async def __anext__(self) -> Version:
         await asyncio.to_thread(self._settle)
         while not self._pace.stopped:
+            if (version := self._given()) is not None:
+                return version
             if (rest := self._rest()) > 0:
                 await self._pace.sleep(rest)
-            elif (version := await asyncio.to_thread(self._look)) is not None:
-                return version
+            else:
+                await asyncio.to_thread(self._look)
         raise StopAsyncIteration
 
     def __enter__(self) -> Follower:
@@ -179,28 +184,40 @@ class Follower:
                 self._memory.keep(given.version, given.files, given.revision)
             self._speak()
 
+    def _given(self) -> Version | None:
+        """Give what a look found, to whoever is there to take it.
+
+        A task may be cancelled while a thread looks for it; then it is the next one's. No lock
+        is waited for here, as that could hold up an event loop.
+        """
+        given, self._found = self._found, None
+        if given is None:
+            return None
+        self._offered = given
+        return given.version
+
     def _rest(self) -> float:
         """Give the seconds until the next look is due."""
         if self._looked is None:
             return 0.0
         return self._looked + self._poll - self._pace.seconds()
 
-    def _look(self) -> Version | None:
-        """Look at the alias; give the version that is new, fetched and proved."""
+    def _look(self) -> None:
+        """Look at the alias; find the version that is new, fetched and proved."""
         with self._turn:
             first, self._looked = self._looked is None, self._pace.seconds()
             try:
                 found = self._link.look()
             except TROUBLES as error:
-                return self._lose(error, first=first)
+                self._lose(error, first=first)
+                return
             self._find(found)
             given = self._take(found) or self._fall_back()
             if self._standing.news or self._is_due():
                 self._speak()
-            self._offered = given
-            return None if given is None else given.version
+            self._found = given or self._found
 
-    def _lose(self, error: Exception, *, first: bool) -> Version | None:
+    def _lose(self, error: Exception, *, first: bool) -> None:
         """Go on without the catalog: with what is served, or was served before a restart."""
         answered = reachable(error)
         remembered = self._memory.recall() if first and not answered else None
@@ -210,14 +227,13 @@ class Follower:
         if not answered:
             self._link.let_go()  # and look at all of it again once it is back
         if remembered is not None:
-            self._offered = Fetched(*remembered)
+            self._found = Fetched(*remembered)
         if self._standing.lose_sight(str(error), self._pace.now()):
             LOG.warning(
                 "%s cannot be followed as %s: %s. It goes on with %s",
                 self._link.wish.reference, self._link.wish.deployment, error,
                 remembered[0] if remembered is not None else self.serving or "nothing",
             )  # fmt: skip
-        return None if remembered is None else remembered[0]
 
     def _find(self, found: Followed) -> None:
         """Take up what the deployment says, and that the catalog is there."""

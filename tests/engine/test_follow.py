@@ -740,3 +740,47 @@ def test_a_cancelled_task_leaves_well(school: Repository, root: Path) -> None:
 
     asyncio.run(cancel())
     assert (instance(school).state, instance(school).problem) == ("ended", None)
+
+
+def test_a_version_that_nobody_took_is_given_to_the_next_who_asks(school: Repository) -> None:
+    """A task is cancelled, as by a time limit, while a thread fetches for it."""
+    fetching, fetched = threading.Event(), threading.Event()
+
+    async def follow() -> list[str]:
+        async with following(school, moves(school, 1), idle, idle) as versions:
+            first, fetch = await anext(versions), versions._link.fetch
+
+            def slow(*args: Any) -> Any:
+                fetching.set()
+                assert fetched.wait(30)
+                return fetch(*args)
+
+            versions._link.fetch = slow  # type: ignore[method-assign]
+            task = asyncio.create_task(anext(versions))  # type: ignore[arg-type]
+            assert await asyncio.to_thread(fetching.wait, 30)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            fetched.set()
+            second = await anext(versions)
+            assert instance(school).version == first.reference
+            return [first.version, second.version]
+
+    assert asyncio.run(follow()) == ["v0", "v1"]
+    assert instance(school).version == "test/dropout:v1"
+
+
+def test_what_is_found_after_the_end_is_neither_given_nor_served(school: Repository) -> None:
+    follower = following(school, moves(school, 1))
+    assert next(follower).version == "v0"
+    fetch = follower._link.fetch
+
+    def closing(*args: Any) -> Any:
+        found = fetch(*args)
+        follower._pace.stop()  # as `close` begins, in another thread
+        return found
+
+    follower._link.fetch = closing  # type: ignore[method-assign]
+    assert names(follower) == []
+    follower.close()
+    assert (instance(school).version, instance(school).state) == ("test/dropout:v0", "ended")
