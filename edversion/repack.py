@@ -11,11 +11,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from edversion.catalog import PACK, Catalog, PackRow, Removal, Sharer, Swap
 from edversion.errors import EdversionError, IntegrityError
-from edversion.store import PACK_SIZE, PackWriter, Segments, Store, StoredManifest
+from edversion.store import PACK_SIZE, PackWriter, Segments, Store, StoredManifest, several
 
 __all__ = [
     "Extents",
@@ -151,12 +152,15 @@ def destroy(store: Store, catalog: Catalog, doomed: Iterable[Removal]) -> None:
     """Delete objects, and cross them out: whatever a crash leaves, the next gc deletes."""
     rest = iter(doomed)
     while batch := list(islice(rest, _BATCH)):
-        for one in batch:
-            if one.kind == PACK:
-                store.delete_pack(one.name)
-            else:
-                store.delete_manifest(one.name, one.generation)
+        several(partial(_remove, store), batch, store.threads)
         catalog.cross_out(batch)
+
+
+def _remove(store: Store, one: Removal) -> None:
+    if one.kind == PACK:
+        store.delete_pack(one.name)
+    else:
+        store.delete_manifest(one.name, one.generation)
 
 
 def _copied(

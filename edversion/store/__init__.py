@@ -47,7 +47,7 @@ from edversion.store.sharing import Base
 from edversion.store.splitting import LARGE
 from edversion.store.stats import Stat, coarse_now, unsettled
 from edversion.store.transfer import HashAhead, copying
-from edversion.store.workers import Worker
+from edversion.store.workers import Worker, several
 
 __all__ = [
     "FORMAT",
@@ -85,6 +85,7 @@ __all__ = [
     "read_exactly",
     "receipt_name",
     "reference_facts",
+    "several",
     "storage_errors",
     "unsettled",
     "verify_reference",
@@ -92,7 +93,7 @@ __all__ = [
     "wrong_reference",
 ]
 
-_LOOKS_AT_ONCE = 8
+_FAR_AT_ONCE = 8
 _KEPT = 100_000  # files and segments of a manifest that stays in memory: some 40 MB
 
 
@@ -157,6 +158,11 @@ class Store:
             The id that the store had, which its catalog remembers; a new one where None.
         """
         write_anew(open_backend(url), id)
+
+    @property
+    def threads(self) -> int:
+        """How many objects are best asked for at once."""
+        return 1 if self.local else _FAR_AT_ONCE
 
     @property
     def one_writer(self) -> bool:
@@ -350,11 +356,8 @@ class Store:
 
     def lacks(self, packs: Mapping[str, int]) -> bool:
         """Tell whether any of some packs is gone or has lost bytes."""
-        if self.local or len(packs) < 2:
-            return any(self.backend.size(pack_key(pack)) != size for pack, size in packs.items())
-        with Worker("edversion-look", _LOOKS_AT_ONCE) as worker:
-            looks = [worker.submit(self.backend.size, pack_key(pack)) for pack in packs]
-            return [look.result() for look in looks] != list(packs.values())
+        keys = list(map(pack_key, packs))
+        return several(self.backend.size, keys, self.threads) != list(packs.values())
 
     def is_verified(self, path: Path, digest: str) -> bool:
         """Tell whether a local stored file is unchanged since it was found to have a digest."""

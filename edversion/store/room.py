@@ -99,6 +99,8 @@ class Room:
         copies = list(self.copies())
         for copy in copies:
             copy.path.unlink(missing_ok=True)
+        if self._ranges is not None:
+            shutil.rmtree(self._ranges, ignore_errors=True)  # with the locks
         return copies
 
     @property

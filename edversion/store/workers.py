@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "several"]
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
@@ -65,3 +66,11 @@ class Worker:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=abandon)
             self._pool = None
+
+
+def several(work: Callable[[Item], Result], items: Collection[Item], threads: int) -> list[Result]:
+    """Do the same for many things, so many at once; give the results in their order."""
+    if threads < 2 or len(items) < 2:
+        return [work(item) for item in items]
+    with Worker("edversion-several", threads) as worker:
+        return [future.result() for future in [worker.submit(work, item) for item in items]]

@@ -117,3 +117,6 @@ def test_clear_removes_everything(copies: Copies) -> None:
     copies.write(1)
     assert sum(copy.size for copy in copies.room.clear()) == 2 * SIZE
     assert list(copies.room.copies()) == []
+    assert not copies.folder.exists()
+    copies.write(0)
+    assert copies.has(0)

@@ -6,6 +6,7 @@ import multiprocessing
 import secrets
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,31 @@ def test_many_packs_are_sent_at_once(
     files = {f"{number}.bin": secrets.token_bytes(2 << 20) for number in range(4)}
     version = log(repository, "many", files)
     assert all(version.read_bytes(path) == data for path, data in files.items())
+
+
+def test_many_objects_are_looked_for_and_deleted_at_once(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"{number}.bin": secrets.token_bytes(2 << 20) for number in range(3)}
+    version = log(repository, "many", files)
+    packs = dict(repository.store.packs())
+    looking, size = Meeting(3), ObjectBackend.size
+    monkeypatch.setattr(
+        ObjectBackend, "size", lambda self, key: looking.arrive() or size(self, key)
+    )
+    assert not repository.store.lacks(packs)
+    assert repository.store.lacks({**packs, "0000-gone": 1})
+    assert repository.store.lacks(dict.fromkeys(packs, 1))
+    deleting, delete = Meeting(3), ObjectBackend.delete
+    monkeypatch.setattr(
+        ObjectBackend,
+        "delete",
+        lambda self, key: (deleting.arrive() if "packs/" in key else None, delete(self, key))[1],
+    )
+    repository.delete(version, reason="old")
+    for _ in range(2):
+        repository.gc(grace=timedelta(0))
+    assert object_keys(repository.store) == []
 
 
 def test_unchanged_content_costs_no_bytes_and_a_change_little(
