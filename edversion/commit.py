@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edversion.artifact import Artifact
 from edversion.catalog import Arrival, CommitRequest, CommitResult, Landing
-from edversion.errors import ConflictError, IntegrityError
+from edversion.errors import ConflictError, IntegrityError, StorageError
 from edversion.model import Version
 from edversion.reference import check_alias, check_tag
 from edversion.store import collector_paused
@@ -22,8 +22,8 @@ Committed = CommitResult | Landing
 """What the catalog made of a draft."""
 
 _ATTEMPTS = 3
-_AGAIN = ("pack_gone", "version_gone", "run_lost")
-"""Conflicts after which storing the bytes once more is all that it takes."""
+_AGAIN = ("pack_gone", "version_gone", "run_lost", "catalog_lost")
+"""What is mended by going through it all again: content that was committed is found."""
 
 
 def commit_draft(draft: Artifact, options: CommitOptions, works: Works) -> Committed:
@@ -46,7 +46,7 @@ def commit_draft(draft: Artifact, options: CommitOptions, works: Works) -> Commi
         try:
             with collector_paused():
                 return _commit(Storing(draft, options, works, share=share), draft, options, works)
-        except ConflictError as error:
+        except (ConflictError, StorageError) as error:
             if error.code not in _AGAIN or attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")

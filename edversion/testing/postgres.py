@@ -39,9 +39,10 @@ _BINARIES = "EDVERSION_TEST_POSTGRES"
 _LOCALE = "C.UTF-8" if sys.platform == "linux" else "C"
 _DEBIAN = Path("/usr/lib/postgresql")
 _SECONDS = 60
+# What is committed outlasts a crash of the server, but not one of the machine.
 _SETTINGS = (
-    "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200",
-    "shared_buffers=64MB", "max_wal_size=512MB", "listen_addresses=127.0.0.1",
+    "fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB",
+    "max_wal_size=512MB", "listen_addresses=127.0.0.1",
 )  # fmt: skip
 # Its folder is open to its user alone; over the network the password is asked for.
 _ACCESS = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
