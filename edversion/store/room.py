@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ __all__ = ["Copy", "Room"]
 _LIMIT = 20 << 30
 _SHARE_OF_DISK = 10
 _KEPT_SECONDS = 11 * 60  # ten minutes are promised; the time of use is a minute coarse
+_ABANDONED_SECONDS = 60 * 60  # whoever writes a file, or waits for its lock, is done long before
 _UNSEEN = 100  # this part of the limit may be written before the copies are counted again
 
 
@@ -85,7 +87,7 @@ class Room:
         now = time.time()
         kept_since = now - _KEPT_SECONDS
         self._given = {path: used for path, used in self._given.items() if used >= kept_since}
-        copies = list(self.copies())
+        copies = [*self.remains(), *self.copies()]
         excess = sum(copy.size for copy in copies) + size - limit * (_UNSEEN - 1) // _UNSEEN
         for copy in sorted(copies, key=lambda copy: (copy.used, str(copy.path))):
             if excess <= 0:
@@ -97,7 +99,7 @@ class Room:
     def clear(self) -> list[Copy]:
         """Remove all copies, also those whose paths were given; give what they were."""
         copies = list(self.copies())
-        for copy in copies:
+        for copy in (*copies, *self.remains()):
             copy.path.unlink(missing_ok=True)
         if self._ranges is not None:
             shutil.rmtree(self._ranges, ignore_errors=True)  # with the locks
@@ -129,3 +131,15 @@ class Room:
             with suppress(FileNotFoundError):
                 status = path.stat()
                 yield Copy(status.st_mtime, status.st_size, path, False)
+
+    def remains(self) -> Iterator[Copy]:
+        """Give what processes left that died while they wrote a copy, and locks of long ago."""
+        before = time.time() - _ABANDONED_SECONDS
+        places = [self._folder.glob("*/.*")]
+        if self._ranges is not None:
+            places.append(self._ranges.glob("*/*/.*"))
+        for path in chain.from_iterable(places):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                if status.st_mtime < before:
+                    yield Copy(0, status.st_size, path, False)  # nobody ever asks for it

@@ -91,3 +91,26 @@ def test_another_process_keeps_it_too(cache: FileCache, monkeypatch: pytest.Monk
     other = FileCache(cache._folder, cache._state, room)
     ask(other, 2)
     assert [path.exists() for path in paths] == [True, False]
+
+
+def test_what_a_killed_process_left_counts_and_goes_first(
+    cache: FileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = ask(cache, 0)
+    left, under_way = kept.with_name(".0123456789abcdef"), kept.with_name(".fedcba9876543210")
+    left.write_bytes(bytes(2 * SIZE))
+    later(monkeypatch, 61)
+    under_way.write_bytes(b"")
+    os.utime(under_way, (time.time(), time.time()))
+    ask(cache, 1)
+    assert [path.exists() for path in (left, under_way, kept)] == [False, True, True]
+
+
+def test_clear_leaves_nothing_of_a_killed_process(
+    cache: FileCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = ask(cache, 0).with_name(".0123456789abcdef")
+    left.write_bytes(bytes(SIZE))
+    later(monkeypatch, 61)
+    assert len(cache._room.clear()) == 1
+    assert not left.exists()

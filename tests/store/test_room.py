@@ -112,6 +112,19 @@ def test_one_at_a_time_fetches_a_stretch_and_another_stretch_need_not_wait(
     assert done == ["elsewhere", "first", "other"]
 
 
+def test_locks_of_long_ago_go_with_the_copies(copies: Copies) -> None:
+    with copies.ranges.alone(NAME, 0):
+        copies.write(0)
+    locks = list(copies.folder.glob("*/*/.*"))
+    assert locks
+    for path in (*locks, *copies.folder.glob("*/*/[!.]*")):
+        os.utime(path, (0, time.time() - 7200))
+    copies.write(1)
+    copies.write(2)
+    assert [path for path in locks if path.exists()] == []
+    assert [copies.has(number) for number in range(3)] == [False, True, True]
+
+
 def test_clear_removes_everything(copies: Copies) -> None:
     copies.write(0)
     copies.write(1)
