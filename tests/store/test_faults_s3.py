@@ -23,6 +23,7 @@ from edversion.testing import object_keys
 from edversion.testing.proxy import Fault, Proxy
 from edversion.testing.serving import Server
 from tests.store.buckets import point
+from tests.store.meeting import Meeting
 
 NO_WAIT = Patience(limit=30, sleep=lambda seconds: None)
 
@@ -108,7 +109,17 @@ def test_a_pack_arrives_though_answers_are_lost(
     assert not file.exists()
 
 
-def test_large_packs_travel_in_parts(backend: ObjectBackend, proxy: Proxy, tmp_path: Path) -> None:
+def test_large_packs_travel_in_parts_and_several_at_once(
+    backend: ObjectBackend, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, judge = Meeting(2), proxy.judge
+
+    def held(method: str, path: str) -> Fault | None:
+        if "partNumber" in path:
+            together.arrive()
+        return judge(method, path)
+
+    monkeypatch.setattr(proxy, "judge", held)
     file = tmp_path / "file"
     file.write_bytes(bytes(40 << 20))
     backend.publish(file, "packs/aa/one")

@@ -21,6 +21,7 @@ from edversion.testing import flip_bit, object_keys, run_python, settle, write_f
 from edversion.testing.proxy import Fault, Proxy
 from edversion.testing.serving import Server
 from tests.store.buckets import point
+from tests.store.meeting import Meeting
 
 LARGE = 20 << 20
 PACKS = "/packs/"
@@ -70,21 +71,6 @@ def large(repository: Repository, proxy: Proxy, content: bytes) -> edversion.Ver
     version = log(repository, "large", {"file.bin": content})
     proxy.forget()
     return version
-
-
-class Meeting:
-    """Holds threads until so many of them are there at once."""
-
-    def __init__(self, number: int) -> None:
-        self._missing, self._lock = number, threading.Lock()
-        self._complete = threading.Event()
-
-    def arrive(self) -> None:
-        with self._lock:
-            self._missing -= 1
-            if self._missing <= 0:
-                self._complete.set()
-        assert self._complete.wait(20), "they do not work at the same time"
 
 
 def test_bytes_come_once_whatever_way_they_are_read(
