@@ -36,7 +36,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from edversion.catalog.area import Area, batches
-from edversion.catalog.reading import JOINED, located, to_versions
+from edversion.catalog.reading import JOINED, REMOVED, located, to_versions
 from edversion.catalog.runs import shown_run
 from edversion.catalog.tables import (
     collections,
@@ -76,6 +76,7 @@ _READ = (
 _SOME_VERSIONS: Select[Any] = (
     select(
         *(versions.c[name] for name in _READ),
+        REMOVED,
         projects.c.name.label("project"),
         collections.c.name.label("collection"),
         collections.c.type.label("type"),

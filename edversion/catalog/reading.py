@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, literal, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    literal,
+    select,
+    union_all,
+)
 
 from edversion.catalog.area import batches
 from edversion.catalog.database import VersionKey
@@ -24,6 +34,7 @@ from edversion.reference import parse_reference
 __all__ = [
     "JOINED",
     "LIVE",
+    "REMOVED",
     "VERSIONS",
     "Place",
     "deleted_error",
@@ -42,8 +53,14 @@ LIVE = versions.c.deleted_at.is_(None)
 JOINED = versions.join(collections).join(projects)
 """Versions and where they belong."""
 
+REMOVED = case(
+    (versions.c.erased_at.is_not(None), "erased"), (versions.c.deleted_at.is_not(None), "deleted")
+).label("removed")
+"""Whether a version is there no more."""
+
 VERSIONS = select(
     versions,
+    REMOVED,
     projects.c.name.label("project"),
     collections.c.name.label("collection"),
     collections.c.type.label("type"),
@@ -135,14 +152,14 @@ def _labels(connection: Connection, ids: list[int]) -> Labels:
 
 _READ = (
     "id", "project", "collection", "number", "type", "digest", "size", "file_count", "metadata",
-    "description", "created_at", "facts", "generation",
+    "description", "created_at", "facts", "generation", "removed",
 )  # fmt: skip
 _UNLABELLED: tuple[list[str], list[str]] = ([], [])
 
 
 def _version(values: tuple[Any, ...], labels: Labels, source: VersionSource | None) -> Version:
     id, project, name, number, type, digest, size, files, metadata, description, *rest = values
-    created_at, facts, generation = rest
+    created_at, facts, generation, removed = rest
     row_tags, row_aliases = labels.get(id, _UNLABELLED)
     return Version(
         project=project,
@@ -159,6 +176,7 @@ def _version(values: tuple[Any, ...], labels: Labels, source: VersionSource | No
         created_at=created_at,
         facts=facts,
         generation=generation,
+        removed=removed,
         _source=source,
     )
 
@@ -225,12 +243,18 @@ def deleted_error(row: Row[Any]) -> NotFoundError:
     why = f": {row.deleted_reason}" if row.deleted_reason else ""
     return NotFoundError(
         f"{subject_of(row)} was deleted on {row.deleted_at:%Y-%m-%d %H:%M} UTC by "
-        f"{row.deleted_by}{why}",
+        f"{row.deleted_by}{why}. {_way_back(row)}",
         code="version_deleted",
         reference=subject_of(row),
         deleted_at=row.deleted_at,
         reason=row.deleted_reason,
     )
+
+
+def _way_back(row: Row[Any]) -> str:
+    if row.purged_at is not None:
+        return "gc has removed its bytes"
+    return f"'edversion restore {row.collection}:v{row.number}' brings it back, until gc is done"
 
 
 def _erased_error(row: Row[Any]) -> NotFoundError:

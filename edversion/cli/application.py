@@ -11,7 +11,7 @@ import click
 
 from edversion.cli import failures
 from edversion.cli.output import OutputError, guard_output, tolerate_encodings
-from edversion.cli.session import Command, Session, common_options
+from edversion.cli.session import SENTENCE, Command, Session, common_options
 from edversion.errors import InvalidInputError, PluginWarning
 
 __all__ = ["Application"]
@@ -68,7 +68,7 @@ class Application(click.Group):
             commands = [self.commands[name] for name in section]
             rows = [
                 # Padded by hand, since each section would align by itself.
-                (name.ljust(widest), command.get_short_help_str(formatter.width - widest - 6))
+                (name.ljust(widest), command.get_short_help_str(SENTENCE))
                 for name, command in zip(section, commands, strict=True)
                 if not command.hidden
             ]

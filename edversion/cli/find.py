@@ -15,6 +15,7 @@ from edversion.cli.values import (
     counted,
     document,
     full_time,
+    gone_of,
     json_text,
     plain,
     run_summary,
@@ -187,6 +188,7 @@ def show(session: Session, reference: str, files: bool) -> None:
         made_from=[
             {
                 "version": edge.source.reference,
+                "removed": edge.source.removed,
                 "relation": edge.relation,
                 "run": None if edge.run is None else edge.run.id,
             }
@@ -200,7 +202,9 @@ def show(session: Session, reference: str, files: bool) -> None:
         _show_version(screen, version)
         show_files(screen, entries, None if files else _FILES_SHOWN)
         if origins:
-            rows = [(edge.source.reference, said_of(edge)) for edge in origins]
+            rows = [
+                (edge.source.reference, gone_of(edge.source) + said_of(edge)) for edge in origins
+            ]
             screen.table(("version", "how"), rows, title="Made from")
         if erased:
             title = f"Came of what was erased since: {counted(len(erased), 'version')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,16 +217,44 @@ def show_events(screen: Screen, events: Sequence[Event]) -> None:
 
 
 def _change(event: Event) -> str:
-    before, after = _side(event.before), _side(event.after)
+    told = _TOLD.get(event.action.partition(".")[0], _side)
+    before, after = told(event.before), told(event.after)
     if before:
         return f"{before} → {after or 'none'}"
     return after
+
+
+def _moved(value: Json) -> str:
+    """Say which version, and who refused or approved; 'edversion history' has their words."""
+    if not (isinstance(value, Mapping) and value.get("version")):
+        return _side(value)
+    verdicts: Any = value.get("verdicts") or ()
+    approvals: Any = value.get("approvals") or ()
+    refused = dict.fromkeys(each["gate"] for each in verdicts if not each.get("passed"))
+    people = dict.fromkeys(each["actor"] for each in approvals)
+    parts = [str(value["version"])]
+    if refused:
+        parts.append(f"refused by {', '.join(refused)}")
+    if people:
+        parts.append(f"approved by {', '.join(people)}")
+    return "; ".join(parts)
+
+
+def _numbered(value: Json) -> str:
+    """Give the number of a policy; 'edversion policy show' has its text."""
+    return f"#{value['number']}" if isinstance(value, Mapping) else _side(value)
 
 
 def _side(value: Json) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={json_text(item)}" for key, item in value.items())
     return "" if value is None else json_text(value)
+
+
+_TOLD: dict[str, Callable[[Json], str]] = {
+    "alias": _moved, "promotion": _moved, "policy": _numbered,
+}  # fmt: skip
+"""How events of these kinds are told; what they hold of evidence and rules is long."""
 
 
 @click.command(cls=Command)

@@ -13,7 +13,7 @@ import click
 from edversion.cli.output import note, write_bytes
 from edversion.cli.parameters import REFERENCE
 from edversion.cli.session import Command, Session
-from edversion.cli.values import plain, run_summary, said_of
+from edversion.cli.values import gone_of, plain, run_summary, said_of
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lineage"]
 
-_VERSION = ("reference", "type", "digest", "aliases", "tags", "created_at")
+_VERSION = ("reference", "type", "digest", "aliases", "tags", "created_at", "removed")
 _NOTHING = {
     "up": "no run recorded what it was made from",
     "down": "nothing was made from it",
@@ -58,8 +58,8 @@ def _key(edge: LineageEdge) -> tuple[object, ...]:
 @click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page with a picture and a table; it opens offline.",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write a page with a picture and a table, which opens offline; - is the standard output.",
 )
 @click.option(
     "--diff", is_flag=True, help="Say what differs upstream between two versions or more."
@@ -89,6 +89,8 @@ def lineage(
         raise click.UsageError("give one version, or two with --diff.")
     if form is not None and session.json:
         raise click.UsageError(f"choose one of --{form} and --json.")
+    if str(html) == "-" and (form is not None or session.json):
+        raise click.UsageError("only one of them can go to the standard output.")
     directions: Sequence[Any] = ("up", "down") if way == "both" else (way or "up",)
     with session.repository() as repository:
         found = _find(repository, session.full(references[0]), directions, depth)
@@ -142,14 +144,14 @@ def _show(screen: Screen, found: _Found) -> None:
 
 def _branches(way: Lineage) -> dict[str, list[tuple[str, str]]]:
     """Give what hangs below each version, with all that is said of the two in one remark."""
-    told: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    told: dict[str, dict[Version, list[str]]] = defaultdict(lambda: defaultdict(list))
     for edge in way.edges:
-        here, there = edge.target.reference, edge.source.reference
+        here, there = edge.target, edge.source
         if way.direction == "down":
             here, there = there, here
-        told[here][there].append(said_of(edge))
+        told[here.reference][there].append(said_of(edge))
     return {
-        here: [(there, "; ".join(said)) for there, said in below.items()]
+        here: [(there.reference, gone_of(there) + "; ".join(said)) for there, said in below.items()]
         for here, below in told.items()
     }
 
@@ -166,6 +168,9 @@ def _write_page(found: _Found, path: Path) -> None:
     from edversion.lineage import as_page
 
     page = as_page(found.version, [(way.direction, way.edges) for way in found.ways])
+    if str(path) == "-":
+        write_bytes(page.encode())
+        return
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:

@@ -154,8 +154,8 @@ def _show_moves(screen: Screen, moves: Iterable[AliasMove]) -> None:
             short_time(move.at),
             move.actor,
             _KINDS.get(move.kind, move.kind),
-            move.before or "",
-            move.after or "",
+            _number(move.before),
+            _number(move.after),
             move.reason or "",
             screen.brief(_evidence(move.evidence), 120),
         )
@@ -166,6 +166,11 @@ def _show_moves(screen: Screen, moves: Iterable[AliasMove]) -> None:
         return
     columns = ("#", "at (UTC)", "by", "how", "from", "to", "reason", "evidence")
     screen.table(columns, rows, right=("#",))
+
+
+def _number(reference: str | None) -> str:
+    """Give the number of a version: the collection is the same in all moves of an alias."""
+    return (reference or "").rpartition(":")[2]
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:

@@ -287,7 +287,8 @@ def _show_retained(screen: Screen, report: RetainReport) -> None:
     )
     count = sum(item.goes for item in report.decisions)
     verb = "would go" if report.dry_run else "deleted"
-    screen.line(f"{counted(count, 'version')} {verb}; gc then frees {size(report.size)} in packs")
+    least = f"gc then frees {size(report.size)} in whole packs, and more where it repacks"
+    screen.line(f"{counted(count, 'version')} {verb}" + (f"; {least}" if count else ""))
 
 
 @retain.group("policy", cls=Group)
@@ -313,6 +314,18 @@ def set_policy(
     \b
     edversion retain policy set dropout retention.toml --reason "as decided in May"
     edversion retain policy set dropout --withdraw --reason "the study goes on"
+
+    \b
+    keep_last = 10                 the newest
+    keep_tagged = ["paper"]        or true: those with any tag
+    keep_younger_than = "90d"      12h, 30d, 4w, 6mo or 2y
+    ttl = "2y"                     what is older goes, whatever else keeps it
+    [[keep_best]]
+    metric = "auc"
+    better = "higher"
+    n = 3
+
+    What one rule keeps stays. FORMAT.md has all that a policy can say, such as a legal hold.
     """
     if (file is None) != withdraw:
         raise click.UsageError("give a FILE, or --withdraw.")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.repository import Repository
 
-__all__ = ["Command", "Group", "Session", "common_options", "pass_session"]
+__all__ = ["SENTENCE", "Command", "Group", "Session", "common_options", "pass_session"]
+
+SENTENCE = 200
+"""Letters of a command's sentence in a list of commands, which is broken there and not cut."""
 
 
 @dataclass
@@ -125,6 +128,14 @@ class Group(Command, click.Group):
     """Commands under one name, such as ``edversion policy set``."""
 
     command_class = Command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, with the first sentence of their help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([
+                (name, self.commands[name].get_short_help_str(SENTENCE))
+                for name in self.list_commands(ctx)
+            ])  # fmt: skip
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands first, as they are what there is to choose."""

@@ -20,6 +20,7 @@ __all__ = [
     "document",
     "duration",
     "full_time",
+    "gone_of",
     "json_text",
     "plain",
     "run_summary",
@@ -144,6 +145,11 @@ def said_of(edge: LineageEdge) -> str:
     """Say what an edge of lineage knows: the relation, the run, or both."""
     by = None if edge.run is None else f"run {edge.run.name} ({edge.run.id})"
     return ", ".join(filter(None, (edge.relation, by)))
+
+
+def gone_of(version: Version) -> str:
+    """Give a mark of a version that is there no more, before what else is said of it."""
+    return f"({version.removed})  " if version.removed else ""
 
 
 def run_summary(run: RunInfo) -> dict[str, Any]:

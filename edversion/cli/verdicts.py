@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
-    from edversion.model import PromotionReport, Verdict
+    from edversion.model import Policy, PromotionReport, Verdict
 
 __all__ = ["show_report", "show_verdicts"]
 
@@ -20,12 +20,16 @@ def show_report(screen: Screen, report: PromotionReport) -> None:
             "version": report.version.reference,
             "to": report.alias,
             "instead of": "nothing" if current is None else current.reference,
-            "policy": "none" if policy is None else f"{policy.subject} #{policy.number}",
+            "policy": "none" if policy is None else f"{policy.subject} {_which(policy)}",
             "evidence": report.digest,
         }
     )
     show_verdicts(screen, report.verdicts)
     screen.line("every gate lets it" if report.passed else "refused")
+
+
+def _which(policy: Policy) -> str:
+    return f"#{policy.number}" if policy.number else "on trial"
 
 
 def show_verdicts(screen: Screen, verdicts: Iterable[Verdict]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
-from edversion.lineage.graph import Graph, shown
+from edversion.lineage.graph import Graph, kind_of, shown
 from edversion.lineage.layout import Layout, Stop, lay_out
 from edversion.model import Version
 
@@ -96,7 +96,7 @@ def _draw_boxes(svg: Element, versions: Sequence[Version], layout: Layout) -> No
         kind = _KNOWN.get(version.type, "other")
         box = SubElement(svg, "g", {"class": f"{kind} start" if place == 0 else kind})
         left, top = _left(stop), _centre(stop) - _HIGH / 2
-        SubElement(box, "title").text = shown(f"{version.reference} ({version.type})")
+        SubElement(box, "title").text = shown(f"{version.reference} ({kind_of(version)})")
         SubElement(
             box,
             "rect",
@@ -107,7 +107,7 @@ def _draw_boxes(svg: Element, versions: Sequence[Version], layout: Layout) -> No
         )  # fmt: skip
         name = _cut_middle(shown(f"{version.name}:{version.version}"), _LETTERS)
         _write(box, name, (left + 12, top + 20), "name")
-        under = shown(f"{version.type} · {version.project}")
+        under = shown(f"{kind_of(version)} · {version.project}")
         _write(box, _cut(under, _LETTERS + 4), (left + 12, top + 36), "kind")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edversion.model import LineageEdge, Version
 
-__all__ = ["Arrow", "Graph", "graph_of", "remark_of", "shown"]
+__all__ = ["Arrow", "Graph", "graph_of", "kind_of", "remark_of", "shown"]
 
 _HIDDEN = ("C", "Z")
 
@@ -75,6 +75,11 @@ def remark_of(edges: Iterable[LineageEdge]) -> str:
         named = ", ".join(said)
         parts.append(f"{named} ({run})" if named and run else named or run)
     return "; ".join(dict.fromkeys(filter(None, parts)))
+
+
+def kind_of(version: Version) -> str:
+    """Give the type of a version, and whether it is there no more."""
+    return f"{version.type}, {version.removed}" if version.removed else version.type
 
 
 def shown(text: str) -> str:

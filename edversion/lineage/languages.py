@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edversion.lineage.graph import Graph, shown
+from edversion.lineage.graph import Graph, kind_of, shown
 from edversion.model import Version
 
 __all__ = ["as_dot", "as_mermaid"]
@@ -22,7 +22,7 @@ def as_dot(graph: Graph) -> str:
     lines = ["digraph lineage {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
     for place, version in enumerate(graph.versions):
         bold = ", penwidth=2" if place == 0 else ""
-        label = f"{_dot(version.reference)}\\n{_dot(version.type)}"
+        label = f"{_dot(version.reference)}\\n{_dot(kind_of(version))}"
         lines.append(f'  n{place} [label="{label}"{bold}];')
     for arrow in graph.arrows:
         label = f' [label="{_dot(arrow.remark)}"]' if arrow.remark else ""
@@ -54,7 +54,7 @@ def as_mermaid(graph: Graph) -> str:
 
 
 def _mermaid_node(version: Version) -> str:
-    return f"{_mermaid(version.reference)}<br/>{_mermaid(version.type)}"
+    return f"{_mermaid(version.reference)}<br/>{_mermaid(kind_of(version))}"
 
 
 def _mermaid(text: str) -> str:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from edversion.lineage.drawing import draw
-from edversion.lineage.graph import graph_of, shown
+from edversion.lineage.graph import graph_of, kind_of, shown
 from edversion.model import Direction, LineageEdge, Version
 
 __all__ = ["as_page"]
@@ -118,7 +118,8 @@ def _row(body: Element, edge: LineageEdge) -> None:
     if edge.run is not None:
         run, at = f"{edge.run.name} ({edge.run.id})", f"{edge.run.started_at:%Y-%m-%d %H:%M}"
     cells = (
-        edge.source.type, edge.relation or "", edge.target.reference, edge.target.type, run, at,
+        kind_of(edge.source), edge.relation or "", edge.target.reference, kind_of(edge.target),
+        run, at,
     )  # fmt: skip
     for text in cells:
         SubElement(row, "td").text = shown(text)

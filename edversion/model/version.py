@@ -75,6 +75,8 @@ class Version:
         what they nest. `Repository.edit` records a change, `copy.deepcopy` gives one to change.
     created_at : datetime
         UTC.
+    removed : {"deleted", "erased"} or None
+        Whether it is there no more: lineage also leads to such versions.
     """
 
     project: str
@@ -91,6 +93,7 @@ class Version:
     created_at: datetime
     facts: Mapping[str, Json] = field(default_factory=dict)
     generation: int = field(default=1, repr=False)
+    removed: Literal["deleted", "erased"] | None = field(default=None, repr=False)
     _source: VersionSource | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

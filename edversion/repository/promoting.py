@@ -282,6 +282,12 @@ class Promoting(Area):
             No plugin that is installed here judges a gate that it asks for.
         """
         name, _, pattern = target.partition(":")
+        if not pattern:
+            raise InvalidInputError(
+                f"{target!r} names no alias; write it as name:alias, or name:pattern",
+                code="no_alias",
+                given=target,
+            )
         found = self._collection(parse_reference(name))
         rules = {} if text is None else read_policy(text)
         self._check_gates(rules)

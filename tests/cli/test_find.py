@@ -115,8 +115,8 @@ def test_show_says_what_it_was_made_from_and_used_for(work, call):
         draft.add_source(run.repository.version("scores:v0"), "tuned_on")
         run.log_artifact(draft)
     assert call("show", "pair", "--json").json["made_from"] == [
-        {"version": "school/scores:v1", "relation": "evaluated_on", "run": run.id},
-        {"version": "school/scores:v0", "relation": "tuned_on", "run": None},
+        {"version": "school/scores:v1", "removed": None, "relation": "evaluated_on", "run": run.id},
+        {"version": "school/scores:v0", "removed": None, "relation": "tuned_on", "run": None},
     ]
     text = call("show", "pair").text
     assert "Made from" in text

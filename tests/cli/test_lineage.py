@@ -81,6 +81,9 @@ def test_a_page(trained, call):
     assert "<shift>" not in page
     shown = call("lineage", "model", "--both", "--html", "lineage.html", "--json")
     assert edges(shown) == UP | DOWN
+    straight = call("lineage", "model", "--both", "--html", "-")
+    assert (straight.text, straight.err) == (page, "")
+    assert not (trained / "-").exists()
     assert call("lineage", "model", "--html", trained / "no" / "x.html").code == 1
 
 
@@ -133,6 +136,8 @@ def test_nothing_differs_upstream(trained, call):
         ("--diff", "model:v0", "model:v1", "--dot"),
         ("--diff", "model:v0", "model:v1", "--depth", "2"),
         ("model", "--dot", "--json"),
+        ("model", "--html", "-", "--json"),
+        ("model", "--html", "-", "--dot"),
     ],
 )
 def test_arguments_that_do_not_fit(trained, call, arguments):

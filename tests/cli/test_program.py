@@ -112,6 +112,13 @@ def test_an_unknown_command(work, call):
     assert "'lss'" in answer.err
 
 
+def test_lists_of_commands_cut_no_sentence(empty, call):
+    groups = [name for name, command in cli.commands.items() if isinstance(command, click.Group)]
+    for arguments in ([], *([name] for name in groups), ["retain", "policy"]):
+        assert "..." not in call(*arguments, "--help").text.replace("[ARGS]...", "")
+    assert "exact versions" in " ".join(call("--help").text.split())
+
+
 def test_no_command_shows_the_help(empty, call):
     answer = call()
     assert "Usage: " in answer.text + answer.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import edversion
@@ -107,8 +109,27 @@ def test_an_override_takes_permission_and_shows(policy, call, monkeypatch):
         0, "overridden", "school/model:v0",
     )  # fmt: skip
     told = call("history", "model:champion").lines[1]
-    assert "OVERRIDDEN" in told
-    assert "in spite of tags: tag 'fair' is missing" in told
+    assert re.search("OVERRIDDEN +v0 +v1 +exam +in spite of tags: tag 'fair' is missing", told)
+
+
+def test_events_of_promotions_are_told_in_brief(policy, call, monkeypatch):
+    """What gates said and policies say is long, and 'history' and 'policy show' have it."""
+    call("promote", "model:v1", "--to", "champion")
+    call("tag", "model:v1", "--add", "fair")
+    call("policy", "set", "model:champion", "policy.toml")
+    monkeypatch.setenv("EDVERSION_ACTOR", "eve")
+    call("approve", "model:v1", "--for", "champion", "--reason", "fine", "--yes")
+    monkeypatch.setenv("EDVERSION_ACTOR", "grace")
+    call("promote", "model:v1", "--to", "champion")
+    call("rollback", "model:champion")
+    for command in (("events", "model:champion"), ("alias", "--history", "model:champion")):
+        told = {line.split()[4]: line.partition("champion")[2].strip()
+                for line in reversed(call(*command).lines[1:])}  # fmt: skip
+        assert told["alias.moved"] == "v0"
+        assert told["alias.promoted"] == "v0 → v1; approved by eve"
+        assert told["alias.rolled_back"] == "v1 → v0"
+    assert told["promotion.refused"] == "school/model:v1; refused by tags, approvals"
+    assert told["policy.set"] == "#1 → #2"
 
 
 def test_a_protected_alias_is_not_moved_by_alias(policy, call):
@@ -119,12 +140,15 @@ def test_a_protected_alias_is_not_moved_by_alias(policy, call):
 
 
 def test_policies_are_shown_tried_and_withdrawn(policy, call, work):
+    nameless = call("policy", "set", "model", "policy.toml")
+    assert (nameless.code, "write it as name:alias" in nameless.err) == (1, True)
     checked = call("policy", "check", "model:v1", "--to", "champion", "--json")
     assert (checked.code, checked.json["passed"]) == (3, False)
     assert checked.json["policy"] == "school/model:champion #1"
     (work / "mild.toml").write_text("protected = false")
     tried = call("policy", "check", "model:v1", "--to", "champion", "--with", "mild.toml")
     assert tried.code == 0
+    assert "school/model:champion on trial" in tried.text
     assert tried.lines[-1] == "every gate lets it"
 
     shown = call("policy", "show", "model:champion").lines

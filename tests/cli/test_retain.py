@@ -59,7 +59,12 @@ def test_retain_says_what_goes_and_why_the_rest_stays(work, call):
     assert len(call("ls", "scores", "--json").json) == 2
     done = call("retain", "--collection", "scores", "--yes")
     assert "no rule keeps it" in done.text
-    assert done.lines[-1].startswith("1 version deleted")
+    assert done.lines[-1].startswith("1 version deleted; gc then frees ")
+    gone = call("show", "scores:v0")
+    assert "'edversion restore scores:v0' brings it back" in gone.err
+    call("gc", "--grace", "0")
+    assert "gc has removed its bytes" in call("show", "scores:v0").err
+    assert call("retain").lines[-1] == "0 versions deleted"
     assert len(call("ls", "scores", "--json").json) == 1
     withdrawn = call("retain", "policy", "set", "scores", "--withdraw", "--json").json
     assert (withdrawn["number"], withdrawn["text"]) == (2, None)
@@ -93,6 +98,12 @@ def test_erase_destroys_and_names_what_came_of_it(work, call):
     assert shown["trained_on_since_erased"] == ["school/scores:v1"]
     assert "Came of what was erased since: 1 version" in call("show", "model").text
     assert call("show", "scores:v0", "--json").json["trained_on_since_erased"] == []
+    (above,) = call("lineage", "model", "--json").json["versions"]
+    assert (above["reference"], above["removed"]) == ("school/scores:v1", "erased")
+    assert "school/scores:v1  (erased)  run " in call("lineage", "model").text
+    assert "(erased)  run " in call("show", "model").text
+    assert "dataset, erased" in call("lineage", "model", "--dot").text
+    assert call("lineage", "model", "--html", "-").text.count("dataset, erased") == 3
     assert call("verify").code == 0
     refused = call("erase", "model", *why, "--yes", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (3, "aliased")

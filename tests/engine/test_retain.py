@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +35,14 @@ def log(run: Run, count: int, name: str = "net", type: str = "model") -> list[ed
 def verdicts(report: RetainReport) -> dict[str, str]:
     """Give why each version stays; of those that go, nothing."""
     return {item.version.version: item.why for item in report.decisions if not item.goes}
+
+
+def test_the_page_on_policies_says_all_that_there_is() -> None:
+    document = (Path(__file__).parents[2] / "FORMAT.md").read_text()
+    _, _, page = document.partition("## Policies of retention")
+    text = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)[0]
+    assert tomllib.loads(text).keys() == edversion.retain.policy._READERS.keys()
+    read_policy(text)
 
 
 def test_what_no_rule_keeps_goes_and_can_come_back(run: Run) -> None:
