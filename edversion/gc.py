@@ -107,7 +107,7 @@ def collect_garbage(
     size = collected.size + _manifest_bytes(store, doomed)
     if not dry_run:
         destroy(store, catalog, doomed)
-    count, left = _sweep(store, catalog, actor, dry_run=dry_run)
+    count, left = _sweep(store, catalog, actor, spare=doomed if dry_run else None)
     report = GcReport(
         dry_run=dry_run,
         condemned=collected.condemned,
@@ -173,12 +173,28 @@ def _manifest_bytes(store: Store, doomed: Iterable[Removal]) -> int:
     return sum(size for digest, number, size in store.manifests() if (digest, number) in keys)
 
 
-def _sweep(store: Store, catalog: Catalog, actor: str, *, dry_run: bool) -> tuple[int, int]:
-    """Remove what dead processes left; give how much it was, and its bytes."""
+def _sweep(
+    store: Store, catalog: Catalog, actor: str, *, spare: Iterable[Removal] | None
+) -> tuple[int, int]:
+    """Remove what dead processes left; give how much it was, and its bytes.
+
+    With `spare` nothing is removed, and what is named there is not counted: it goes, or would
+    go, for another reason, perhaps since a gc that died before it had deleted all.
+    """
+    counted = set(map(_subject, spare or ()))
     count = size = 0
     for finding, repair in leftovers(store, catalog, actor=actor):
-        if not dry_run:
+        if finding.subject in counted:
+            continue
+        if spare is None:
             repair()
         count += 1
         size += finding.size
     return count, size
+
+
+def _subject(removal: Removal) -> str:
+    """Give what `doctor` calls an object."""
+    if removal.kind == PACK:
+        return removal.name
+    return f"{removal.name}.{removal.generation}"

@@ -404,6 +404,20 @@ def test_parts_are_kept_while_others_are_awaited(ranks: list[Run]) -> None:
     assert (repository.verify(), repository.doctor()) == ((), ())
 
 
+def test_parts_are_kept_though_no_rank_is_alive(ranks: list[Run], tmp_path: Path) -> None:
+    send(ranks[0], 0, shard(0))
+    send(ranks[1], 1, shard(1))
+    for run in ranks:
+        run.finish()
+    with edversion.open(tmp_path / "store") as repository:
+        assert repository.doctor(mend=True) == ()
+        assert repository.gc(grace=NOW).leftovers == 0
+    with edversion.init("p", store=tmp_path / "store") as run:
+        version = send(run, 2, shard(2)).logged
+        assert version is not None
+        assert version.read_bytes("__0_0.distcp") == packed(0)
+
+
 def _draft(**files: bytes) -> edversion.Artifact:
     draft = edversion.Artifact("model", "model")
     for path, data in files.items():

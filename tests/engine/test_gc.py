@@ -23,6 +23,8 @@ from edversion.run import Run
 from edversion.starting import start_run
 from edversion.testing import object_keys
 
+from .hazards import Crash, Fuse
+
 NOW = timedelta(0)
 DAY = timedelta(days=1)
 PACKED = 40_000  # bytes: too many to lie in the manifest
@@ -90,6 +92,22 @@ def test_a_dry_run_says_exactly_what_goes(run: Run) -> None:
     assert (done.removed, done.packs, done.size) == (said.removed, said.packs, said.size)
     assert done.packs == 2
     assert done.size > 2 * PACKED
+
+
+def test_a_dry_run_counts_once_what_a_dead_process_had_to_delete(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with edversion.init("p", store=store) as run:
+        logged(run, a=packed(0))
+    with edversion.open(store) as repository:
+        fuse = Fuse(repository)
+        fuse.left = 2  # the record of the run, and the receipt
+        with pytest.raises(Crash):
+            repository.erase("data:v0", reason="asked", legal_basis="GDPR Art. 17")
+        fuse.left = None
+    with edversion.open(store) as repository:
+        said, done = repository.gc(grace=NOW, dry_run=True), repository.gc(grace=NOW)
+        assert (said.size, said.leftovers) == (done.size, done.leftovers)
+        assert objects(repository) == {"packs": 0, "manifests": 0}
 
 
 def test_bytes_that_others_share_stay(run: Run) -> None:

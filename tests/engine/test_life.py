@@ -258,14 +258,17 @@ class Life(RuleBasedStateMachine):
 
     def _destroyed(self, erased: Files) -> None:
         """Nothing of it is left in packs, but what others hold."""
-        others = [tree for key, tree in self.live.items()]
-        others += [tree for key, tree in self.deleted.items() if key not in self.gone]
-        gone = set(erased.values()).difference(*(tree.values() for tree in others))
+        gone = set(erased.values()).difference(*(tree.values() for tree in self._holding()))
         proofs = [CONTENTS[content][:PROOF] for content in gone if len(CONTENTS[content]) >= PROOF]
         known, store = self.repository.catalog.pack_sizes(), self.repository.store
         for pack, size in store.packs() if proofs else ():
             data = store.read_pack(pack, 0, size)
             assert pack not in known or not any(proof in data for proof in proofs)
+
+    def _holding(self) -> list[Files]:
+        """All that still has its bytes."""
+        kept = [tree for key, tree in self.deleted.items() if key not in self.gone]
+        return [*self.live.values(), *kept]
 
     @precondition(lambda self: self.live)
     @rule(pick=picks, which=picks)
@@ -394,22 +397,27 @@ class Life(RuleBasedStateMachine):
         return {alias.name: alias.number for alias in found if alias.name != "latest"}
 
 
+def live(machine: type[Life], steps: int, patch: pytest.MonkeyPatch) -> None:
+    """Let lives go on until so many steps are taken."""
+    Life.taken = 0
+    one_engine(patch)
+    patch.setattr(compact, "_WORTH", WORTH)
+    place = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="edversion-life-", dir=place) as folder:
+        Life.folder = Path(folder)
+        while Life.taken < steps:  # a life may be shorter than it could be
+            chosen = settings(
+                max_examples=-(-(steps - Life.taken) // EACH),
+                stateful_step_count=EACH,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            run_state_machine_as_test(machine, settings=chosen)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(60 + STEPS // 10)
 def test_nothing_that_is_needed_ever_goes_and_nothing_else_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Life.taken = 0
-    one_engine(monkeypatch)
-    monkeypatch.setattr(compact, "_WORTH", WORTH)
-    place = MEMORY if os.access(MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="edversion-life-", dir=place) as folder:
-        Life.folder = Path(folder)
-        while Life.taken < STEPS:  # a life may be shorter than it could be
-            chosen = settings(
-                max_examples=-(-(STEPS - Life.taken) // EACH),
-                stateful_step_count=EACH,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            )
-            run_state_machine_as_test(Life, settings=chosen)
+    live(Life, STEPS, monkeypatch)
