@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.adapters import adapters
+from benchmarks.catalogs import catalogs
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "versions": many_versions,
     "lineage": lineage,
     "promotions": promotions,
+    "catalogs": catalogs,
     "followers": followers,
     "adapters": adapters,
     "evaluation": evaluations,

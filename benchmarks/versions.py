@@ -95,11 +95,11 @@ def _alternate(
 def _filled(path: Path, count: int) -> Catalog:
     """Make a catalog of many versions the way `doctor` does: from receipts."""
     catalog = Catalog.open(f"sqlite:///{path}")
-    catalog.restore((_receipt(number, count) for number in range(count)), (), actor="bench")
+    catalog.restore((receipt(number, count) for number in range(count)), (), actor="bench")
     return catalog
 
 
-def _receipt(number: int, count: int) -> dict[str, object]:
+def receipt(number: int, count: int) -> dict[str, object]:
     at = datetime.now(UTC).isoformat()
     aliases = {"latest": count} if number == count - 1 else {}
     if number == count // 2:

@@ -42,7 +42,7 @@ _SECONDS = 60
 # What is committed outlasts a crash of the server, but not one of the machine.
 _SETTINGS = (
     "fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB",
-    "max_wal_size=512MB", "listen_addresses=127.0.0.1",
+    "max_wal_size=512MB", "listen_addresses='127.0.0.1'",
 )  # fmt: skip
 # Its folder is open to its user alone; over the network the password is asked for.
 _ACCESS = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -80,6 +80,12 @@ class PostgresServer:
         """Give the URL of a database, over the network and with a password."""
         place = f"127.0.0.1:{port or self.port}"
         return f"postgresql+psycopg://{USER}:{password}@{place}/{database}"
+
+    def make_durable(self) -> None:
+        """Let commits wait for the disk from now on, as a server does that is not for tests."""
+        settings = ("fsync", "full_page_writes")
+        self.execute(*(f"ALTER SYSTEM SET {name} = on" for name in settings))
+        self.execute("SELECT pg_reload_conf()")
 
     def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
         """Run statements, each in a transaction of its own; give the rows of the last."""
@@ -238,13 +244,14 @@ def _serving(folder: Path, binaries: Path) -> Iterator[tuple[subprocess.Popen[by
         options["extra_groups"] = []
     _initialise(binaries, data, password, options)
     (data / "pg_hba.conf").write_text(_ACCESS)
+    with open(data / "postgresql.conf", "a") as file:
+        file.write("\n".join(_SETTINGS))
     with open(folder / "log", "wb") as log, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         taken.close()
-        settings = [part for one in _SETTINGS for part in ("-c", one)]
         command: list[str | Path] = [binaries / "postgres", "-D", data, "-k", folder]
-        command += ["-p", str(port), *settings]
+        command += ["-p", str(port)]
         server: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own arguments
             command, stdout=log, stderr=log, **options
         )
