@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from edversion.metadata import clean_metadata
+
 __all__ = ["RUN", "VERSION", "check_shape"]
+
+_MOST = sys.float_info.max
 
 Shape = Any
 """A rule for a value, a list with the rule of its items, or a dictionary with those of its keys."""
@@ -57,7 +61,11 @@ def _text(value: object) -> bool:
 
 
 def _mapping(value: object) -> bool:
-    return isinstance(value, dict)
+    """Tell what may be kept; what is nested deeper than that could never be read again."""
+    if not isinstance(value, dict):
+        return False
+    clean_metadata(value)
+    return True
 
 
 def _whole(value: object) -> bool:
@@ -65,13 +73,16 @@ def _whole(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    if not isinstance(value, int | float):
+        return False
+    return -_MOST <= value <= _MOST
 
 
 def _time(value: object) -> bool:
     try:
-        return datetime.fromisoformat(str(value)).tzinfo is not None
-    except ValueError:
+        time = datetime.fromisoformat(str(value))
+        return time.tzinfo is not None and bool(time.astimezone(UTC))
+    except (ValueError, OverflowError):  # such as a minute before the year 1
         return False
 
 

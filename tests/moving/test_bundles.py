@@ -185,6 +185,16 @@ def hostile(bundle: Path, tmp_path: Path, change: Callable[[dict], object]) -> P
     return write(tmp_path / "hostile.tar", members)
 
 
+METRIC = dict.fromkeys(
+    ("version", "dataset", "split", "slice", "n", "low", "high", "step", "run")
+) | {"key": "accuracy", "value": 1.0, "at": "2026-01-01T00:00:00+00:00"}
+
+
+def nested(depth: int) -> dict[str, object]:
+    """Give what Python reads, and could not write again."""
+    return {} if depth == 0 else {"a": nested(depth - 1)}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -213,6 +223,12 @@ def hostile(bundle: Path, tmp_path: Path, change: Callable[[dict], object]) -> P
         lambda record: record["version"].update(facts=[1]),
         lambda record: record["version"].update(actor=None),
         lambda record: record["version"].update(size="much"),
+        lambda record: record["version"].update(created_at="0001-01-01T00:00:00+23:00"),
+        lambda record: record["version"].update(metrics=[METRIC | {"value": 10**400}]),
+        lambda record: record["version"].update(facts=nested(900)),
+        lambda record: record["version"].update(metadata=nested(900)),
+        lambda record: record["version"]["revisions"][0].update(metadata=nested(900)),
+        lambda record: [run.update(config=nested(900)) for run in record["runs"].values()],
     ],
 )
 def test_a_hostile_record_is_refused(
