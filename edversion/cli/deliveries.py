@@ -15,7 +15,7 @@ from edversion.cli.output import note, write_bytes
 from edversion.cli.parameters import TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut
-from edversion.cli.values import counted, document, plain, short_time
+from edversion.cli.values import counted, document, full_time, plain, short_time
 from edversion.cli.webhook import webhook
 
 if TYPE_CHECKING:
@@ -75,10 +75,12 @@ def _summary(repository: Repository, attempts: Sequence[Attempt]) -> dict[str, A
         for each in repository.webhooks()
         if each.name in named and (why := repository.webhook_obstacle(each)) is not None
     }
+    due = repository.next_delivery()
     return {
         "attempts": plain(attempts),
         "waiting": sum(each.state == "waiting" for each in left),
         "given_up": sum(each.state == "given up" for each in left),
+        "next_at": None if due is None else due.isoformat(),
         "obstacles": obstacles,
     }
 
@@ -88,8 +90,10 @@ def _show_attempts(screen: Screen, attempts: Sequence[Attempt], answer: dict[str
         columns = ("webhook", "delivery", "attempt", "answer", "again (UTC)")
         screen.table(columns, map(_cells, attempts), right=("attempt",))
     arrived = sum(attempt.delivered for attempt in attempts)
+    due = answer["next_at"]
+    again = "" if due is None else f" (due {full_time(datetime.fromisoformat(due))})"
     screen.line(
-        f"{counted(arrived, 'move')} delivered; {answer['waiting']} wait, "
+        f"{counted(arrived, 'move')} delivered; {answer['waiting']} wait{again}, "
         f"{answer['given_up']} given up"
     )
     for name, why in answer["obstacles"].items():
@@ -162,4 +166,5 @@ def retry(session: Session, name: str, delivery: str | None) -> None:
         found = repository.retry_webhook(name, delivery)
     answer = [document(each, state=each.state, body=json.loads(each.body)) for each in found]
     line = f"{counted(len(found), 'delivery', 'deliveries')} of {name} tried again"
-    session.answer(answer, lambda screen: screen.line(line))
+    hint = f"; 'edversion webhook log {name}' says what became of it" if found else ""
+    session.answer(answer, lambda screen: screen.line(line + hint))

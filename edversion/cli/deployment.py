@@ -160,11 +160,14 @@ def _number(reference: str | None) -> str:
 
 def _state(one: DeploymentInstance) -> str:
     """Say what an instance is at, and since when or why."""
+    now = datetime.now(UTC)
     words: list[str] = [one.state]
+    if one.state == "silent":
+        words.append(f"for {duration(max(0.0, (now - one.heard_at).total_seconds()))}")
     if one.state == "failed":
         words.append(f"at {_number(one.problem_version)}: {one.problem}")
     if one.behind and one.behind_since is not None and one.state != "ended":
-        late = max(0.0, (datetime.now(UTC) - one.behind_since).total_seconds())
+        late = max(0.0, (now - one.behind_since).total_seconds())
         by = f"{counted(one.behind, 'move')}, {duration(late)}"
         words.append(by if one.state == "behind" else f"(behind by {by})")
     return " ".join(words)

@@ -108,7 +108,7 @@ def resolve(
         reach = reach_of(ip_address(place.address[0].partition("%")[0]))
         if reach == "never" or (reach == "private" and not allow_private):
             word = "private" if reach == "private" else "not of a host that may be told"
-            also = "; allow private addresses when the webhook is added, if it is meant to be"
+            also = "; if it is meant to be, add the webhook with --allow-private"
             raise _refused(host, place, word + (also if reach == "private" else ""))
         if reach == "public" and plain:
             raise _refused(host, place, "public, where http would tell everybody: use https")

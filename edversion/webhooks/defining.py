@@ -101,7 +101,7 @@ def _checked_url(url: str, *, allow_private: bool) -> str:
     if parts.scheme == "http" and not allow_private:
         raise _fault(
             f"sends to https alone, not to {shown!r}; http is for private addresses "
-            "(allow_private)",
+            "(--allow-private; in Python allow_private=True)",
             url=shown,
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
@@ -125,7 +125,9 @@ def _check_address(host: str, shown: str, *, allow_private: bool) -> None:
     except ValueError:  # a name, which may lead elsewhere tomorrow
         return
     if reach == "never" or (reach == "private" and not allow_private):
-        also = " unless that is allowed (allow_private)" if reach == "private" else ""
+        also = (
+            " without --allow-private (in Python allow_private=True)" if reach == "private" else ""
+        )
         raise _fault(f"does not reach {_WORDS[reach]}, as in {shown!r}{also}", url=shown)
 
 

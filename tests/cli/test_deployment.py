@@ -69,7 +69,7 @@ def test_who_serves_what_and_who_is_behind_or_silent_or_in_trouble(repository, c
     assert rows["web-2:5"][2:8] == ["v1", "web-2:5", "v1", "2026-03-01", "08:00", "serving"]
     assert rows["web-1:1"][4:10] == ["v0", "2026-03-01", "08:00", "behind", "1", "move,"]
     assert " ".join(rows["web-1:2"][7:]).startswith("failed at v1: no layer (behind by 1 move, ")
-    assert rows["web-1:3"][7] == "silent"
+    assert rows["web-1:3"][7:11] == ["silent", "for", "2", "min"]
 
     shown = call("deployment", "show", "grader-api", "--json").json
     states = {one["id"]: one["state"] for one in shown["instances"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -65,18 +66,30 @@ def test_the_program_ends_after_the_first_attempt(hooked, process, call):
     assert (told["state"], told["answer"]) == ("delivered", "HTTP 200")
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/hook", "https://10.0.0.1/hook"])
+def test_a_refused_address_names_the_option_that_allows_it(work, call, url):
+    refused = call(
+        "webhook", "add", "grades", "--url", url, "--secret-env", "EDVERSION_HOOK_SECRET"
+    )
+    assert (refused.code, "--allow-private" in refused.err) == (1, True)
+
+
 def test_failures_are_shown_and_tried_again(hooked, call, monkeypatch):
     hooked.script.append(500)
     assert call("promote", "scores:v0", "--to", "champion").code == 0
     hooked.wait(1)
     later = call("webhook", "deliver")
-    assert (later.code, later.lines) == (0, ["0 moves delivered; 1 wait, 0 given up"])
+    due = r"\(due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)"
+    assert later.code == 0
+    assert re.fullmatch(rf"0 moves delivered; 1 wait {due}, 0 given up\n", later.text)
     assert "HTTP 500" in call("webhook", "log", "grades").lines[1]
     (listed,) = call("webhook", "list", "--json").json
     assert (listed["waiting"], listed["given_up"], listed["obstacle"]) == (1, 0, None)
     hooked.script.append(500)
     monkeypatch.setenv("EDVERSION_WEBHOOKS", "later")
-    assert call("webhook", "retry", "grades").lines == ["1 delivery of grades tried again"]
+    assert call("webhook", "retry", "grades").lines == [
+        "1 delivery of grades tried again; 'edversion webhook log grades' says what became of it"
+    ]
     failed = call("webhook", "deliver")
     assert failed.code == 1
     assert failed.lines[1].split()[2:5] == ["2", "HTTP", "500"]
