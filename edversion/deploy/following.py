@@ -48,7 +48,16 @@ def current_version(
 ) -> Version:
     """Give what an alias names now; see `edversion.current`."""
     wish = _wish(reference, as_, store, catalog, project)
-    link, memory = Link(wish, id=_process(os.getpid(), wish)), _memory(wish)
+    link = Link(wish, id=_process(os.getpid(), wish))
+    try:
+        return _taken_once(link, _memory(wish))
+    finally:
+        link.let_go()  # the version opens what it needs
+
+
+def _taken_once(link: Link, memory: Memory) -> Version:
+    """Take what the alias names, or what this machine remembers, and say so."""
+    reference, as_ = link.wish.reference, link.wish.deployment
     standing, found = Standing(as_), None
     try:
         found = link.look()
@@ -75,7 +84,6 @@ def current_version(
         _tell(link, standing, found.silent_after)
     if fetched.files is not None:
         memory.keep(fetched.version, fetched.files, fetched.revision)
-    link.let_go()  # the version opens what it needs
     return fetched.version
 
 

@@ -26,7 +26,7 @@ from edversion.errors import (
 )
 from edversion.model import DeploymentInstance, Version
 from edversion.pace import Pace
-from edversion.repository import Repository
+from edversion.repository import Repository, open_repository
 from edversion.run import Run
 
 from .test_erase import WHY
@@ -639,6 +639,23 @@ def test_current_is_given_once_and_reported(school: Repository, root: Path) -> N
     school.add_deployment(API, ALIAS)
     with pytest.raises(NotFoundError, match="names nothing yet"):
         edversion.current(ALIAS, as_=API, store=root, project="test")
+
+
+def test_current_leaves_nothing_open_where_it_fails(
+    school: Repository, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Repository] = []
+
+    def kept(*args: Any, **more: Any) -> Repository:
+        opened.append(open_repository(*args, **more))
+        return opened[-1]
+
+    monkeypatch.setattr("edversion.deploy.link.open_repository", kept)
+    school.remove_alias(ALIAS)
+    with pytest.raises(NotFoundError, match="names nothing yet"):
+        edversion.current(ALIAS, as_=API, store=root, project="test")
+    (repository,) = opened
+    assert repository.catalog._database.engine.pool.checkedin() == 0
 
 
 def test_current_is_the_last_one_while_the_catalog_is_away(
