@@ -190,15 +190,9 @@ def init(
     repository = open_repository(store, catalog, create=resume is None, plugins=plugins)
     try:
         return start_run(
-            repository,
-            project=project,
-            name=name,
-            config=config,
-            job_type=job_type,
-            tags=tags,
-            resume=resume,
-            owns=True,
-        )
+            repository, project=project, name=name, config=config, job_type=job_type,
+            tags=tags, resume=resume, owns=True,
+        )  # fmt: skip
     except BaseException:
         repository.close()
         raise

@@ -49,7 +49,8 @@ def check_whole(folder: Path) -> None:
     if missing:
         raise edversion.IntegrityError(
             f"the sharded checkpoint {folder} lacks {', '.join(missing)}, or a part of it; it "
-            "cannot be loaded and is not logged. Let every node write to one shared disk",
+            "cannot be loaded and is not logged. Let every node write to one shared disk, or let "
+            "every rank log its own shards with run.log_distributed",
             code="missing_shards",
             missing=missing,
         )

@@ -21,7 +21,7 @@ from edversion.catalog import (
     Swap,
 )
 from edversion.catalog.distributed_tables import drafts
-from edversion.errors import ConflictError
+from edversion.errors import ConflictError, StorageError
 from edversion.model import DistributedDraft
 
 from .makers import actions, commit, digest, new_run, request
@@ -170,6 +170,32 @@ class DistributedContract:
         let_expire(catalog)
         assert catalog.drop_expired_drafts(actor="ada") == ("draft dropout/knn step-1",)
         assert catalog.draft("dropout", "knn", "step-1") is None
+
+    @pytest.mark.parametrize("step", ["_add_part", "_commit"])
+    def test_an_answer_that_was_lost_changes_nothing(
+        self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        """The database has committed, and the connection breaks before it says so."""
+        work, turns = getattr(catalog, step), []
+
+        def lossy(*arguments: Any, **named: Any) -> Any:
+            done = work(*arguments, **named)
+            turns.append(step)
+            if len(turns) == 1:
+                catalog._database.take_outdated()
+                raise StorageError("lost", code="catalog_lost")
+            return done
+
+        monkeypatch.setattr(catalog, step, lossy)
+        catalog.add_part(part(0))
+        draft = catalog.add_part(part(1)).draft
+        result = catalog.commit(whole(catalog, draft))
+        assert len(turns) == (3 if step == "_add_part" else 2)
+        assert (result.created, result.version.number) == (True, 0)
+        assert len(catalog.versions("dropout", "knn")) == 1
+        told = [action for action, _ in actions(catalog) if action.startswith("draft.")]
+        assert told == ["draft.opened", "draft.completed"]
+        assert ("dropout", "knn", 0) in catalog._database.take_outdated()  # its receipt is written
 
     def test_packs_of_parts_are_not_swapped(self, catalog: Catalog) -> None:
         base = commit(catalog, "base", name="other", packs=(PackRow("shared", 5),))

@@ -24,6 +24,7 @@ from edversion.errors import (
 )
 from edversion.testing.postgres import PostgresServer
 
+from .contract_distributed import part
 from .contract_history import RICH, ReceiptContract
 from .makers import commit, new_run, resolve
 
@@ -52,6 +53,7 @@ def full_url(tmp_path: Path) -> str:
             expected_policy=(policy.pattern, policy.number),
         )
         catalog.promote(version, request)
+        catalog.add_part(part(0, metadata={"step": 1}))
         catalog.set_setting("store_id", "one")
     return url
 

@@ -527,6 +527,20 @@ def test_a_pack_that_parts_share_is_not_written_anew(
     assert (repository.verify(), repository.doctor()) == ((), ())
 
 
+def test_what_a_replaced_part_leaves_in_a_pack_is_given_back(ranks: list[Run]) -> None:
+    send(ranks[0], 0, {"kept": packed(50), **{f"f{n}": packed(n) for n in range(9)}})
+    send(ranks[0], 0, {"kept": packed(50)})  # shares the pack of the part before
+    for part in (1, 2):
+        version = send(ranks[part], part, shard(part)).logged
+    repository = ranks[0].repository
+    assert len(object_keys(repository.store, "packs")) == 3
+    assert repository.gc(grace=NOW).repacked == 1
+    assert sum(size for _, size in repository.store.packs()) == 3 * 40_000
+    assert version is not None
+    assert version.read_bytes("kept") == packed(50)
+    assert (repository.verify(), repository.doctor()) == ((), ())
+
+
 def test_a_part_that_comes_to_share_a_pack_meanwhile_stops_its_rewriting(
     ranks: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
