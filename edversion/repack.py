@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from edversion.catalog import PACK, Catalog, PackRow, Removal, Sharer, Swap
+from edversion.digests import checksum
 from edversion.errors import EdversionError, IntegrityError
 from edversion.store import PACK_SIZE, PackWriter, Segments, Store, StoredManifest, several
 
@@ -31,6 +32,9 @@ __all__ = [
 _BATCH = 10_000
 _CHUNK = 1 << 20
 
+Marks = Mapping[str, Mapping[tuple[int, int], str]]
+"""Of packs, the checksums of their stretches by begin and end."""
+
 Extents = list[tuple[int, int]]
 """Stretches of a pack, as begin and end, in order and without overlap."""
 
@@ -40,6 +44,17 @@ class _Moved:
     """Where the stretches of a pack are now."""
 
     pack: PackRow
+    place: _Place
+
+    def offset(self, old: int) -> int:
+        """Give where a segment that began at `old` begins now."""
+        return self.place.offset(old)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where some stretches were, and where each begins now."""
+
     extents: Extents
     starts: list[int]
 
@@ -61,6 +76,17 @@ def needed_extents(packs: Iterable[str], manifests: Iterable[StoredManifest]) ->
                     end = segment.offset + segment.length
                     ranges[segment.pack].add((segment.offset, end))
     return {pack: _merged(found) for pack, found in ranges.items()}
+
+
+def _marks(packs: Iterable[str], manifests: Iterable[StoredManifest]) -> Marks:
+    """Give the checksums of the segments of some packs that some manifests name."""
+    marks: dict[str, dict[tuple[int, int], str]] = {pack: {} for pack in packs}
+    for stored in manifests:
+        for segment in chain.from_iterable(stored.placement):
+            if segment.pack in marks:
+                place = segment.offset, segment.offset + segment.length
+                marks[segment.pack][place] = segment.checksum
+    return marks
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> Extents:
@@ -97,6 +123,7 @@ def rewrite(
     sharers: Iterable[Sharer],
     *,
     without: int | None = None,
+    proved: bool = True,
 ) -> Swap:
     """Write new packs and manifests in place of some packs; commit nothing.
 
@@ -114,6 +141,9 @@ def rewrite(
         Everybody who names a pack that was looked at.
     without : int, optional
         Id of the version whose bytes are not needed.
+    proved : bool
+        Whether to refuse bytes that do not match their checksums. The old pack goes, and what
+        was read amiss only once would be lost.
 
     Returns
     -------
@@ -129,7 +159,8 @@ def rewrite(
     # Filled as things are written, so that all of them can be removed again.
     swap = Swap(packs, {}, sizes=sizes, sharers=frozenset(sharers), without=without)
     try:
-        moved = _copied(store, run, needed, packs)
+        marks = _marks(needed, manifests_of(store, swap.movers)) if proved else {}
+        moved = _copied(store, run, needed, packs, marks)
         for one in swap.movers:
             stored = store.read_manifest(one.digest, one.generation)
             swap.generations[one] = store.write_manifest(_placed_anew(stored, moved))
@@ -164,7 +195,11 @@ def _remove(store: Store, one: Removal) -> None:
 
 
 def _copied(
-    store: Store, run: str, needed: Mapping[str, Extents], made: dict[str, PackRow | None]
+    store: Store,
+    run: str,
+    needed: Mapping[str, Extents],
+    made: dict[str, PackRow | None],
+    marks: Marks,
 ) -> dict[str, _Moved | None]:
     """Copy stretches to new packs; what is left of small ones comes together in one.
 
@@ -175,6 +210,8 @@ def _copied(
         writer = PackWriter(store.backend, store.scratch, run)
         try:
             starts = {pack: _copy(store, writer, pack, needed[pack]) for pack in group}
+            for pack in group:
+                _check(writer, pack, _Place(needed[pack], starts[pack]), marks.get(pack, {}))
             new = writer.close()
         except BaseException:
             writer.discard()
@@ -182,7 +219,7 @@ def _copied(
         assert new is not None
         row = PackRow(new.id, new.size)
         made.update(dict.fromkeys(group, row))
-        moved |= {pack: _Moved(row, needed[pack], starts[pack]) for pack in group}
+        moved |= {pack: _Moved(row, _Place(needed[pack], starts[pack])) for pack in group}
     return moved
 
 
@@ -221,6 +258,33 @@ def _copy(store: Store, writer: PackWriter, pack: str, extents: Extents) -> list
                 )
             writer.add_plain([data])
     return starts
+
+
+def _check(
+    writer: PackWriter, pack: str, place: _Place, marks: Mapping[tuple[int, int], str]
+) -> None:
+    """Prove what was copied out of a pack.
+
+    Raises
+    ------
+    IntegrityError
+        It is damaged, or was read amiss.
+    """
+    if not marks:
+        return
+    with writer.written() as written:
+        for (begin, end), mark in marks.items():
+            here = place.offset(begin)
+            if checksum(written[here : here + end - begin]) != mark:
+                raise IntegrityError(
+                    f"pack {pack} is damaged, or was read amiss, in bytes {begin} to {end}: it "
+                    "stays as it is. Where 'edversion verify' names it, log what it names again "
+                    "with rehash",
+                    code="damaged",
+                    path=None,
+                    pack=pack,
+                    offset=begin,
+                )
 
 
 def _placed_anew(stored: StoredManifest, moved: Mapping[str, _Moved | None]) -> StoredManifest:

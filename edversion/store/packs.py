@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import accumulate, repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -155,6 +156,16 @@ class PackWriter:
     def grow(self, size: int) -> None:
         """Take note of bytes that a kernel copy put into the file."""
         self.size += size
+
+    @contextmanager
+    def written(self) -> Iterator[memoryview]:
+        """Give all bytes of the pack so far; none of them is held in memory for that."""
+        self._write_out()
+        with (
+            mmap.mmap(self.descriptor, self.size, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as view,
+        ):
+            yield view
 
     def close(self) -> NewPack | None:
         """Put the pack on the disk under its key; None where it stayed empty."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -524,6 +525,29 @@ def test_damage_stops_one_pack_and_no_other(run: Run) -> None:
     said = repository.gc(grace=NOW, dry_run=True)
     assert said.repacked == 1
     assert any("damaged" in why for why in said.unread.values())
+
+
+def test_what_is_read_amiss_is_not_kept_in_place_of_what_is_whole(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bit flips on its way, once; the pack itself is whole."""
+    repository = run.repository
+    version = worn(run)
+    store: Any = repository.store
+    read = store.read_pack
+
+    def amiss(*place: Any) -> bytes:
+        monkeypatch.setattr(store, "read_pack", read)
+        return bytes([read(*place)[0] ^ 1]) + read(*place)[1:]
+
+    monkeypatch.setattr(store, "read_pack", amiss)
+    done = repository.gc(grace=NOW)
+    assert done.repacked == 0
+    assert ["read amiss" in why for why in done.unread.values()] == [True]
+    assert version.read_bytes("a") == filler(1)
+    assert repository.gc(grace=NOW).repacked == 1
+    assert version.read_bytes("a") == filler(1)
+    tidy(run)
 
 
 def test_repacking_works_on_stores_of_objects(memory_repository: Repository) -> None:
