@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, tuple_, update
 
 from edversion.catalog.area import batches
 from edversion.catalog.database import Transaction
@@ -32,6 +32,7 @@ __all__ = [
     "drop_expired",
     "drop_parts",
     "lose_parts",
+    "part_of",
     "parts_of",
     "refuse_drafted",
 ]
@@ -40,11 +41,18 @@ DRAFTS = select(drafts, projects.c.name.label("project")).join(projects)
 """Every draft, with the name of its project."""
 
 _ONE = DRAFTS.where(drafts.c.id == bindparam("id"))
-_PARTS = (
-    select(draft_parts)
+# Of all parts only what identifies them: each of a thousand ranks asks for it.
+_PARTS: Select[Any] = (
+    select(
+        draft_parts.c.draft_id,
+        draft_parts.c.part,
+        draft_parts.c.digest,
+        draft_parts.c.generation,
+    )
     .where(draft_parts.c.draft_id == bindparam("id"))
     .order_by(draft_parts.c.part)
 )
+_PART = _PARTS.where(draft_parts.c.part == bindparam("number"))
 _VERSION = VERSIONS.where(versions.c.id == bindparam("id"))
 _CLOSE = update(drafts).where(drafts.c.id == bindparam("draft"))
 _SILENCE = update(draft_parts).where(draft_parts.c.draft_id == bindparam("draft"))
@@ -67,8 +75,13 @@ def draft_gone(subject: str) -> ConflictError:
 
 
 def parts_of(connection: Connection, draft_id: str) -> dict[int, Row[Any]]:
-    """Give the parts that are there, by number."""
+    """Give the parts that are there, by number: what identifies each."""
     return {row.part: row for row in connection.execute(_PARTS, {"id": draft_id})}
+
+
+def part_of(connection: Connection, draft_id: str, number: int) -> Row[Any] | None:
+    """Give one part, if it is there."""
+    return connection.execute(_PART, {"id": draft_id, "number": number}).one_or_none()
 
 
 def completed(transaction: Transaction, completion: Completion | None) -> Row[Any] | None:
@@ -156,12 +169,7 @@ def lose_parts(
     lost: dict[tuple[str, int], Row[Any]] = {}
     for batch in batches(packs):
         naming = (
-            select(
-                draft_parts.c.draft_id,
-                draft_parts.c.part,
-                draft_parts.c.digest,
-                draft_parts.c.generation,
-            )
+            select(*_PARTS.selected_columns)
             .distinct()
             .join(draft_packs)
             .where(draft_packs.c.pack_id.in_(batch))

@@ -19,6 +19,7 @@ from edversion.catalog.distributed_rows import (
     drop_draft,
     drop_expired,
     drop_parts,
+    part_of,
     parts_of,
 )
 from edversion.catalog.distributed_tables import draft_packs, draft_parts, drafts
@@ -47,6 +48,7 @@ _TYPE = (
 _PACKS = select(draft_packs.c.part, draft_packs.c.pack_id).where(
     draft_packs.c.draft_id == bindparam("id")
 )
+_TOLD = select(draft_parts).where(draft_parts.c.draft_id == bindparam("id"))
 _SAY_AGAIN = update(draft_parts).where(
     draft_parts.c.draft_id == bindparam("draft"), draft_parts.c.part == bindparam("number")
 )
@@ -129,8 +131,8 @@ class Distributing(Commits):
             packs: dict[int, list[str]] = {}
             for part, pack in connection.execute(_PACKS, {"id": row.id}):
                 packs.setdefault(part, []).append(pack)
-            found = parts_of(connection, row.id)
-            return {part: _said(row, its, packs.get(part, ())) for part, its in found.items()}
+            told = connection.execute(_TOLD, {"id": row.id})
+            return {its.part: _said(row, its, packs.get(its.part, ())) for its in told}
 
     def drop_expired_drafts(self, *, actor: str) -> tuple[str, ...]:
         """Forget drafts whose time is over; what they brought is for gc."""
@@ -224,7 +226,7 @@ def _put(transaction: Transaction, row: Row[Any], request: PartRequest) -> tuple
     content, key = request.content, {"draft": row.id, "number": request.part}
     until = max(row.expires_at, transaction.at + request.lease)
     transaction.execute(_RENEW.values(expires_at=until), {"draft": row.id})
-    before = parts_of(transaction.connection, row.id).get(request.part)
+    before = part_of(transaction.connection, row.id, request.part)
     same = before is not None and _manifest(before) == (content.digest, content.generation)
     if content.must_exist and not same:
         raise ConflictError("the part was replaced meanwhile; send it again", code="part_gone")
@@ -268,7 +270,7 @@ def _insert(transaction: Transaction, draft_id: str, request: PartRequest) -> No
 
 def _check_same(connection: Connection, row: Row[Any], request: PartRequest) -> None:
     """Refuse other content than that of which the version was made."""
-    known = parts_of(connection, row.id).get(request.part)
+    known = part_of(connection, row.id, request.part)
     if known is None or known.digest != request.content.digest:
         raise ConflictError(
             f"the {draft_subject(row)} became a version already, and part {request.part} has other "

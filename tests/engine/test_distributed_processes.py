@@ -154,8 +154,13 @@ def victims_again(store: str) -> None:
 
 
 @pytest.mark.slow
-def test_processes_that_end_together_make_one_version(tmp_path: Path) -> None:
-    """Each round a version."""
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_processes_that_end_together_make_one_version(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round a version; with PostgreSQL the ranks may be on many hosts."""
+    if kind == "postgres":
+        monkeypatch.setenv("EDVERSION_CATALOG", request.getfixturevalue("postgres_url"))
     store, rounds, ranks = str(tmp_path / "store"), 3, 4
     edversion.init("p", store=store).finish()
     with ThreadPoolExecutor(ranks) as pool:
