@@ -276,7 +276,7 @@ class Follower:
         if self._recalled or trouble is None or self.serving is not None:
             return None
         self._recalled, remembered = True, self._memory.recall()
-        if remembered is None:
+        if remembered is None or self._link.is_gone(remembered[0]):
             return None
         if remembered[0].reference == trouble.reference:
             if trouble.again is None:  # the consumer has tried just this one

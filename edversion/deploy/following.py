@@ -70,7 +70,7 @@ def _taken_once(link: Link, memory: Memory) -> Version:
         fetched = link.fetch(found.number, found.revision)
     except TROUBLES as error:
         remembered = None if reachable(error) else memory.recall()
-        if remembered is None:
+        if remembered is None or (found is not None and link.is_gone(remembered[0])):
             raise
         fetched = Fetched(*remembered)
         if found is not None and found.number is not None:

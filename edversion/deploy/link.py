@@ -151,6 +151,14 @@ class Link:
         files = {entry: version.path(entry.path) for entry in version.files()}
         return Fetched(version, revision, files)
 
+    def is_gone(self, version: Version) -> bool:
+        """Tell whether the catalog says that a version was deleted; where it is away, no."""
+        try:
+            self._opened().version(version.reference)
+        except (EdversionError, OSError) as error:
+            return reachable(error)
+        return False
+
     def report(self, report: InstanceReport) -> None:
         """Tell the catalog what this instance does."""
         assert self._place is not None  # somebody has looked

@@ -521,6 +521,19 @@ def test_a_start_with_a_damaged_champion_gives_what_was_served_last(
     )  # fmt: skip
 
 
+def test_what_was_deleted_since_is_served_by_no_start(school: Repository, root: Path) -> None:
+    """The catalog is there to be asked, though the champion is damaged."""
+    with following(school) as follower:
+        assert names(follower) == ["v0"]
+    pack_of(school, 1).write_bytes(b"")
+    moves(school, 1)()
+    assert edversion.current(ALIAS, as_=API, store=root, project="test").number == 0
+    school.delete("dropout:v0", reason="a mistake")
+    assert names(following(school)) == []
+    with pytest.raises(edversion.IntegrityError):
+        edversion.current(ALIAS, as_=API, store=root, project="test")
+
+
 def test_a_start_with_what_cannot_be_loaded_gives_what_was_served_last(
     school: Repository,
 ) -> None:
