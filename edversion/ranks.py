@@ -25,7 +25,8 @@ __all__ = ["DistributedPart", "RankedRun"]
 
 _RANK = "RANK"
 _LOOKS = 0.5  # seconds between two looks
-_PATIENCE = 5.0  # seconds for the rank that came last; after that, others do it
+_PATIENCE = 5.0  # seconds for the rank that came last; after that, others do it, one by one
+_TURNS = 10
 
 
 class RankedRun:
@@ -229,8 +230,11 @@ class DistributedPart(Artifact):
             if state.version is not None:
                 self.mark_logged(state.version)
                 break
-            full_since = None if state.missing else full_since or now
-            if full_since is not None and now - full_since >= _PATIENCE * (1 + self._which.part):
+            if state.missing:
+                full_since = None
+            elif full_since is None:
+                full_since = now
+            if full_since is not None and now - full_since >= self._patience:
                 with self._run._lock:
                     self._complete(state)
             elif now >= end:
@@ -239,6 +243,11 @@ class DistributedPart(Artifact):
                 pace.wait(min(_LOOKS, end - now))
         assert self._logged is not None
         return self._logged
+
+    @property
+    def _patience(self) -> float:
+        """Seconds to wait for others to make the version; not all ranks do it at once."""
+        return _PATIENCE * min(1 + self._which.part, _TURNS)
 
     def _state(self) -> DistributedDraft:
         """Give the draft that this part was sent to, as it is now."""

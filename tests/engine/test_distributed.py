@@ -22,7 +22,7 @@ from edversion.errors import (
     RefusedError,
 )
 from edversion.pace import Pace
-from edversion.ranks import DistributedPart
+from edversion.ranks import _PATIENCE, _TURNS, DistributedPart
 from edversion.run import Run
 from edversion.testing import object_keys
 
@@ -323,10 +323,24 @@ def test_another_rank_ends_what_the_last_one_left(
     assert states(ranks[0]) == [(KEY, ())]
     first._pace = clock = Clock()
     version = first.wait(1000)
-    assert 0 < clock.seconds() < 100
+    assert clock.seconds() == pytest.approx(_PATIENCE)
     assert version.file_count == 3
     assert send(ranks[2], 2, shard(2)).logged == version
     assert ranks[0].repository.doctor() == ()
+
+
+def test_of_many_ranks_that_wait_few_try_at_once_and_none_waits_for_ever(
+    job: Callable[[], Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, parts = job(), 100
+    with monkeypatch.context() as patched:
+        patched.setattr(run.repository, "complete_draft", lambda *_: None)
+        sent = [send(run, part, {}, parts=parts) for part in range(parts)]
+    waited = {part: sent[part]._patience for part in (0, 1, 99)}
+    assert waited == {0: _PATIENCE, 1: 2 * _PATIENCE, 99: _TURNS * _PATIENCE}
+    sent[99]._pace = clock = Clock()
+    sent[99].wait()
+    assert clock.seconds() == pytest.approx(_TURNS * _PATIENCE)
 
 
 def racing(monkeypatch: pytest.MonkeyPatch, run: Run, meanwhile: Callable[[], object]) -> list[int]:
