@@ -8,19 +8,20 @@ that were never completed are kept until their draft expires.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from edversion.catalog import PACK, Catalog, Removal, WornPack
 from edversion.doctor import leftovers, unheard_of
 from edversion.errors import RefusedError
+from edversion.model import Version
 from edversion.plugins import Plugins
 from edversion.repack import destroy
 from edversion.retain import read_policy
 from edversion.store import Store
 
-__all__ = ["GRACE", "GcReport", "collect_garbage"]
+__all__ = ["GRACE", "Foreseen", "GcReport", "collect_garbage", "foresee"]
 
 GRACE = timedelta(days=1)
 """How long what is condemned stays where nothing else is said."""
@@ -121,6 +122,43 @@ def collect_garbage(
         expired=collected.expired,
     )
     return report, collected.worn
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What gc without a time of grace would do, before it repacks.
+
+    Attributes
+    ----------
+    size : int
+        Bytes that would come free, but for those that processes left that died.
+    removed : tuple of str
+        Versions whose bytes would go.
+    worn : tuple of WornPack
+        Packs that would hold bytes of versions that are gone, beside those that are needed.
+    """
+
+    size: int
+    removed: tuple[str, ...]
+    worn: tuple[WornPack, ...]
+
+
+def foresee(
+    store: Store, catalog: Catalog, plugins: Plugins, *, actor: str, going: Sequence[Version]
+) -> Foreseen:
+    """Say what gc would do once some live versions are deleted; change nothing.
+
+    Raises
+    ------
+    HookError
+        A plugin could not say whether it needs a deleted version.
+    """
+    _, only = _kept(catalog, plugins)
+    collected = catalog.collect(
+        grace=timedelta(0), actor=actor, only=only, rehearse=True, going=going
+    )
+    size = collected.size + _manifest_bytes(store, collected.removals)
+    return Foreseen(size, collected.removed, collected.worn)
 
 
 def _check_catalog(store: Store, catalog: Catalog) -> None:

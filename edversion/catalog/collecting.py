@@ -36,7 +36,7 @@ from edversion.catalog.database import Transaction
 from edversion.catalog.distributed_rows import drop_expired
 from edversion.catalog.doomed import MANIFEST, PACK, REPLACED, Removal
 from edversion.catalog.needs import HAS_BYTES, IS_NEEDED, NEEDED, PRESENT
-from edversion.catalog.reading import JOINED, VERSIONS, to_versions
+from edversion.catalog.reading import JOINED, VERSIONS, located, to_versions
 from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import Instant, collections, packs, projects, versions
 from edversion.catalog.wear import WornPack, note_removed, note_worn, worn_by, worn_packs
@@ -158,6 +158,7 @@ class Collecting(Area):
         actor: str,
         only: Sequence[int] | None = None,
         rehearse: bool = False,
+        going: Sequence[Version] = (),
     ) -> Collected:
         """Condemn, and decide on the removal of what was condemned a time of grace ago.
 
@@ -170,9 +171,14 @@ class Collecting(Area):
             no longer condemned. All where left out.
         rehearse : bool
             Whether to take everything back, having seen what would happen.
+        going : sequence of Version
+            In a rehearsal, live versions that are taken for deleted; nobody asks to keep them.
         """
+        assert rehearse or not going
         try:
             with self._database.write() as transaction:
+                ids = _delete(transaction, going)
+                only = None if only is None else [*only, *ids]
                 collected = _collect(transaction, grace, only, actor)
                 if rehearse:
                     raise _Rehearsed(collected)
@@ -247,6 +253,15 @@ def _collect(
     note_removed(transaction)
     note_worn(transaction, worn_by(transaction.connection, at))
     return _summed_up(transaction.connection, at, grace, expired)
+
+
+def _delete(transaction: Transaction, going: Sequence[Version]) -> list[int]:
+    """Take live versions for deleted; give their ids."""
+    ids = [located(transaction.connection, version).id for version in going]
+    for batch in batches(ids):
+        here = update(versions).where(versions.c.id.in_(batch))
+        transaction.execute(here.values(deleted_at=transaction.at))
+    return ids
 
 
 def _condemn(transaction: Transaction, only: Sequence[int] | None) -> None:

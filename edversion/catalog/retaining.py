@@ -1,21 +1,18 @@
-"""Policies of retention, by collection, and what would come free under them."""
+"""Policies of retention, by collection."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select
 
-from edversion.catalog.area import Area, batches
+from edversion.catalog.area import Area
 from edversion.catalog.finding import collection_place
-from edversion.catalog.needs import IS_NEEDED, PRESENT
-from edversion.catalog.reading import located
 from edversion.catalog.retention_tables import retention_policies
-from edversion.catalog.tables import collections, packs, projects, versions
-from edversion.model import Version
+from edversion.catalog.tables import collections, projects
 
 __all__ = ["Retaining", "RetentionRecord"]
 
@@ -78,12 +75,6 @@ class RetentionRecord:
     reason: str | None
 
 
-class _Rehearsed(Exception):  # noqa: N818 - no error: it takes a transaction back
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-
 class Retaining(Area):
     """Set and find the policies of retention."""
 
@@ -137,22 +128,6 @@ class Retaining(Area):
                     row = {name: record[name] for name in fields} | {"collection_id": place}
                     at = datetime.fromisoformat(record["at"])
                     transaction.execute(insert(retention_policies), row | {"at": at})
-
-    def size_without(self, gone: Sequence[Version]) -> int:
-        """Give the bytes of the packs that nobody would need without some versions."""
-        free = select(func.coalesce(func.sum(packs.c.size), 0)).where(
-            packs.c.condemned_at.is_(None), PRESENT, ~IS_NEEDED
-        )
-        try:
-            with self._database.write() as transaction:
-                ids = [located(transaction.connection, version).id for version in gone]
-                before = transaction.execute(free).scalar_one()
-                for batch in batches(ids):
-                    here = update(versions).where(versions.c.id.in_(batch))
-                    transaction.execute(here.values(condemned_at=transaction.at))
-                raise _Rehearsed(transaction.execute(free).scalar_one() - before)
-        except _Rehearsed as rehearsed:
-            return rehearsed.size
 
 
 def _record(row: Row[Any]) -> RetentionRecord:

@@ -265,7 +265,8 @@ def _retained(report: RetainReport) -> dict[str, Any]:
         {"version": item.version.reference, "goes": item.goes, "why": item.why}
         for item in report.decisions
     ]
-    return {"dry_run": report.dry_run, "decisions": found, "size": report.size}
+    sizes = {"size": report.size, "already": report.already}
+    return {"dry_run": report.dry_run, "decisions": found, **sizes}
 
 
 def _show_retained(screen: Screen, report: RetainReport) -> None:
@@ -287,8 +288,18 @@ def _show_retained(screen: Screen, report: RetainReport) -> None:
     )
     count = sum(item.goes for item in report.decisions)
     verb = "would go" if report.dry_run else "deleted"
-    least = f"gc then frees {size(report.size)} in whole packs, and more where it repacks"
-    screen.line(f"{counted(count, 'version')} {verb}" + (f"; {least}" if count else ""))
+    screen.line(f"{counted(count, 'version')} {verb}" + (f"; {_freed(report)}" if count else ""))
+
+
+def _freed(report: RetainReport) -> str:
+    """Say to the byte what gc then frees."""
+    text = f"gc then frees {_exact(report.size)}"
+    return text + (f", and {_exact(report.already)} deleted before" if report.already else "")
+
+
+def _exact(count: int) -> str:
+    rounded, exact = size(count), f"{count:,} bytes"
+    return exact if count < 1000 else f"{rounded} ({exact})"
 
 
 @retain.group("policy", cls=Group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
@@ -100,10 +101,20 @@ class Removing(Serving, Recording):
             found = self._collection(parse_reference(name))
             places = [(found.project, found.name)]
         report = retain.retain_versions(
-            self.catalog, self.plugins, places, actor=actor(), dry_run=dry_run
+            self.catalog, self.plugins, places, actor=actor(), dry_run=dry_run, free=self._free
         )
         self.write_receipts()
         return report
+
+    def _free(self, going: Sequence[Version]) -> int:
+        """Give the bytes that gc would free, once some live versions are deleted as well."""
+        seen = gc.foresee(self.store, self.catalog, self.plugins, actor=actor(), going=going)
+        steps = self._compactor(timedelta(0)).foresee(seen.worn, seen.removed)
+        return seen.size + sum(step.freed for step in steps)
+
+    def _compactor(self, grace: timedelta) -> compact.Compactor:
+        working = partial(self.working, job_type="gc")
+        return compact.Compactor(self.store, self.catalog, actor(), grace, working)
 
     def deleted(
         self, name: str | None = None, *, project: str | None = None
@@ -204,9 +215,7 @@ class Removing(Serving, Recording):
         )
         if not repack:
             return report
-        compactor = compact.Compactor(
-            self.store, self.catalog, actor(), grace, partial(self.working, job_type="gc")
-        )
+        compactor = self._compactor(grace)
         if dry_run:
             steps = compactor.foresee(worn, report.removed)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -29,12 +29,15 @@ class RetainReport:
     decisions : tuple of Decision
         One for each version of a collection that has a policy.
     size : int
-        Bytes of packs that gc can free once these versions are gone.
+        Bytes that gc frees because these versions go, with what it frees by repacking.
+    already : int
+        Bytes that gc frees besides, of what was deleted before.
     """
 
     dry_run: bool
     decisions: tuple[Decision, ...]
     size: int
+    already: int
 
 
 def retain_versions(
@@ -44,6 +47,7 @@ def retain_versions(
     *,
     actor: str,
     dry_run: bool,
+    free: Callable[[Sequence[Version]], int],
 ) -> RetainReport:
     """Delete the versions that no policy keeps; they can be restored until gc.
 
@@ -51,6 +55,8 @@ def retain_versions(
     ----------
     places : iterable of (str, str)
         Projects and collections to look at; those without a policy are passed by.
+    free : callable
+        Gives the bytes that gc would free, once some live versions are deleted as well.
 
     Raises
     ------
@@ -66,10 +72,12 @@ def retain_versions(
         versions = catalog.versions(project, name)
         found = decide(versions, policy, now, lambda key: catalog.metrics(key=key))
         decisions += [_asked(decision, needed, plugins) for decision in found]
-    size = catalog.size_without([one.version for one in decisions if one.goes])
+    going = [one.version for one in decisions if one.goes]
+    already = free(()) if going else 0
     if not dry_run:
         decisions = [_applied(one, catalog, plugins, actor) for one in decisions]
-    return RetainReport(dry_run, tuple(decisions), size)
+    size = free(going if dry_run else ()) - already if going else 0
+    return RetainReport(dry_run, tuple(decisions), size, already)
 
 
 def _in_full(policy: RetentionPolicy, catalog: Catalog, project: str) -> RetentionPolicy:

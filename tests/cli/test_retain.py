@@ -59,7 +59,8 @@ def test_retain_says_what_goes_and_why_the_rest_stays(work, call):
     assert len(call("ls", "scores", "--json").json) == 2
     done = call("retain", "--collection", "scores", "--yes")
     assert "no rule keeps it" in done.text
-    assert done.lines[-1].startswith("1 version deleted; gc then frees ")
+    assert said["size"] > 0 == said["already"]
+    assert done.lines[-1] == f"1 version deleted; gc then frees {said['size']} bytes"
     gone = call("show", "scores:v0")
     assert "'edversion restore scores:v0' brings it back" in gone.err
     call("gc", "--grace", "0")

@@ -17,10 +17,20 @@ from edversion.repository import Repository, open_repository
 from edversion.retain import RetainReport, parse_span, read_policy
 from edversion.retain.deciding import decide
 from edversion.run import Run
+from edversion.testing import object_keys
 
-from .test_gc import NOW, Keeps, objects, packed
+from .test_gc import NOW, Keeps, logged, objects, packed
+from .test_repack import BIG, filler
 
 DAY = timedelta(days=1)
+
+
+def stored(repository: Repository) -> set[str]:
+    return {key for kind in ("packs", "manifests") for key in object_keys(repository.store, kind)}
+
+
+def manifest_bytes(repository: Repository, version: edversion.Version) -> int:
+    return sum(size for digest, _, size in repository.store.manifests() if digest == version.digest)
 
 
 def log(run: Run, count: int, name: str = "net", type: str = "model") -> list[edversion.Version]:
@@ -70,7 +80,8 @@ def test_what_no_rule_keeps_goes_and_can_come_back(run: Run) -> None:
     }
     assert len(repository.versions("net")) == 6
     packs = [repository.catalog.packs_of(versions[number]) for number in (3, 4)]
-    assert said.size == sum(size for held in packs for size in held.values())
+    manifests = sum(manifest_bytes(repository, one) for one in versions[3:5])
+    assert said.size == manifests + sum(size for held in packs for size in held.values())
     done = repository.retain()
     assert (verdicts(done), done.size) == (verdicts(said), said.size)
     assert [version.number for version in repository.versions("net")] == [5, 2, 1, 0]
@@ -87,8 +98,60 @@ def test_shared_packs_come_free_only_where_all_go(run: Run) -> None:
     draft.add_bytes(b"x", "config")
     run.log_artifact(draft)
     repository.set_retention("net", "keep_last = 1")
-    assert repository.retain(dry_run=True).size == 0
+    manifest = manifest_bytes(repository, first)
+    assert repository.retain(dry_run=True).size == manifest
     assert len(verdicts(repository.retain())) == 1
+
+
+def test_gc_frees_to_the_byte_what_retain_said(run: Run) -> None:
+    """In whole packs, in manifests, and by writing packs anew that others need a part of."""
+    repository = run.repository
+    logged(run, a=filler(1), b=filler(2), c=filler(3))
+    logged(run, a=filler(1), d=filler(4))
+    logged(run, a=filler(1))
+    logged(run, "other", b=filler(2)[:100_000], d=filler(4))
+    repository.set_retention("data", "keep_last = 1")
+    before = stored(repository)
+    said = repository.retain(dry_run=True)
+    assert stored(repository) == before
+    assert len(repository.versions("data")) == 3
+    done = repository.retain()
+    assert (said.size, said.already) == (done.size, done.already) == (said.size, 0)
+    freed = repository.gc(grace=NOW)
+    assert freed.repacked == 1
+    assert freed.size == said.size > freed.repacked_size > 0
+    assert repository.verify() == ()
+
+
+def test_what_was_deleted_before_is_told_apart(run: Run) -> None:
+    repository = run.repository
+    first, *_ = log(run, 3)
+    other = log(run, 1, "other")[0]
+    repository.delete(other, reason="old")  # shares its only pack with the first one
+    repository.delete(logged(run, "third", a=filler(1), b=filler(2)), reason="old")
+    repository.tag(first, add=["paper"])
+    repository.set_retention("net", 'keep_last = 1\nkeep_tagged = ["paper"]')
+    already = repository.gc(grace=NOW, dry_run=True).size
+    said = repository.retain(dry_run=True)
+    assert said.already == already > 2 * BIG
+    done = repository.retain()
+    assert (done.size, done.already) == (said.size, said.already)
+    assert repository.gc(grace=NOW).size == said.size + already
+    assert repository.retain().size == repository.retain(dry_run=True).already == 0
+
+
+def test_what_a_hold_keeps_of_the_deleted_is_not_counted(run: Run) -> None:
+    repository = run.repository
+    log(run, 2)
+    held = logged(run, "held", a=filler(1))
+    repository.delete(held, reason="old")
+    repository.set_retention("held", 'legal_hold = "case 17"')
+    repository.set_retention("net", "keep_last = 1")
+    said = repository.retain(dry_run=True)
+    repository.retain()
+    freed = repository.gc(grace=NOW)
+    assert (freed.kept.keys(), said.already) == ({held.reference}, 0)
+    assert freed.size == said.size > 0
 
 
 def at_age(version: edversion.Version, days: float) -> edversion.Version:
