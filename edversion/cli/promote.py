@@ -16,7 +16,7 @@ from edversion.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
-    from edversion.model import AliasMove, Event
+    from edversion.model import AliasMove, Event, Promotion
     from edversion.repository import Repository
 
 __all__ = ["approve", "history", "pending", "promote", "rollback"]
@@ -45,6 +45,9 @@ def promote(session: Session, reference: str, to: str, reason: str | None, force
             if not session.json:
                 show_verdicts(session.screen, error.verdicts)  # type: ignore[arg-type]
             raise
+    if not made.moved:
+        _answer_held(session, made)
+        return
     before = None if made.previous is None else made.previous.reference
     after = document(
         made.report.as_json(),
@@ -58,13 +61,24 @@ def promote(session: Session, reference: str, to: str, reason: str | None, force
 
     def show(screen: Screen) -> None:
         show_verdicts(screen, made.report.verdicts)
-        if made.moved:
-            word = _KINDS.get(made.kind, made.kind)
-            screen.line(f"{made.alias}: {before or 'nothing'} → {made.version.reference} ({word})")
-        else:
-            screen.line(f"{made.version.reference} has {made.alias} already")
+        word = _KINDS.get(made.kind, made.kind)
+        screen.line(f"{made.alias}: {before or 'nothing'} → {made.version.reference} ({word})")
 
     session.answer(after, show)
+
+
+def _answer_held(session: Session, made: Promotion) -> None:
+    """Say that nothing had to move; what gates say today decides nothing."""
+    held = made.version.reference
+    answer = {
+        "version": held,
+        "version_digest": made.version.digest,
+        "alias": made.alias,
+        "before": held,
+        "moved": False,
+        "revision": made.revision,
+    }
+    session.answer(answer, lambda screen: screen.line(f"{held} has {made.alias} already"))
 
 
 @click.command(cls=Command)

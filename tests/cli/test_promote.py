@@ -83,9 +83,14 @@ def test_from_refusal_to_rollback(policy, call, monkeypatch):
     done = call("promote", "model:v1", "--to", "champion", "--reason", "better")
     assert done.code == 0, done.err
     assert done.lines[-1] == "school/model:champion: school/model:v0 → school/model:v1 (promoted)"
-    assert call("promote", "model:v1", "--to", "champion").lines[-1] == (
-        "school/model:v1 has school/model:champion already"
-    )
+    call("tag", "model:v1", "--remove", "fair")  # today a gate would refuse: it has it all the same
+    again = call("promote", "model:v1", "--to", "champion")
+    assert (again.code, again.lines) == (0, ["school/model:v1 has school/model:champion already"])
+    held = call("promote", "model:v1", "--to", "champion", "--json").json
+    assert (held["moved"], held["revision"]) == (False, 2)
+    assert (held["version"], held["before"]) == ("school/model:v1", "school/model:v1")
+    assert not held.keys() & {"kind", "passed", "verdicts"}
+    call("tag", "model:v1", "--add", "fair")
     assert "nothing waits" in call("pending").err
 
     back = call("rollback", "champion", "--reason", "complaints")
