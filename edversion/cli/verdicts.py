@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from edversion.cli.values import counted
+
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.model import Policy, PromotionReport, Verdict
@@ -25,7 +27,26 @@ def show_report(screen: Screen, report: PromotionReport) -> None:
         }
     )
     show_verdicts(screen, report.verdicts)
-    screen.line("every gate lets it" if report.passed else "refused")
+    screen.line(_outcome(report))
+
+
+def _outcome(report: PromotionReport) -> str:
+    """Say what stands in the way; approvals that are still to come are no refusal."""
+    from edversion.promote import APPROVALS
+
+    if report.passed:
+        return "every gate lets it"
+    missing = [_missing(each) for each in report.refused if each.gate == APPROVALS]
+    gates = dict.fromkeys(each.gate for each in report.refused if each.gate != APPROVALS)
+    parts = [f"refused by {', '.join(gates)}"] if gates else []
+    return "; ".join(parts + [f"still missing: {each}" for each in missing])
+
+
+def _missing(verdict: Verdict) -> str:
+    """Say how many approvals are missing, or whose."""
+    evidence: Mapping[str, Any] = verdict.evidence
+    short = evidence["count"] - len(evidence["approved_by"])
+    return f"{counted(short, 'approval')} of {evidence['count']}" if short > 0 else verdict.message
 
 
 def _which(policy: Policy) -> str:

@@ -10,8 +10,10 @@
 
 from edversion.promote.approving import approve_version, pending_promotions
 from edversion.promote.promoting import ask_gates, governing_policy, promote_version, trial_policy
+from edversion.promote.weighing import APPROVALS
 
 __all__ = [
+    "APPROVALS",
     "approve_version",
     "ask_gates",
     "governing_policy",

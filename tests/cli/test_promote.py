@@ -104,6 +104,29 @@ def test_from_refusal_to_rollback(policy, call, monkeypatch):
     assert document[1]["evidence"]["approvals"][0]["actor"] == "eve"
 
 
+def test_what_is_missing_is_not_called_a_refusal(policy, call, work, monkeypatch):
+    """Whoever approves reads what is missing before; only other gates refuse."""
+    text = POLICY.replace("count = 1", 'count = 2, roles = {board = ["dan"]}')
+    (work / "two.toml").write_text(text)
+    call("policy", "set", "model:champion", "two.toml")
+    checked = call("policy", "check", "model:v1", "--to", "champion")
+    assert checked.lines[-1] == "refused by tags; still missing: 2 approvals of 2"
+    call("tag", "model:v1", "--add", "fair")
+    command = ("approve", "model:v1", "--for", "champion", "--reason", "fine", "--yes")
+    said = []
+    for name in ("eve", "bob", "dan"):
+        monkeypatch.setenv("EDVERSION_ACTOR", name)
+        said.append(call(*command).lines[-2:])
+    assert [first for first, _ in said] == [
+        "still missing: 2 approvals of 2",
+        "still missing: 1 approval of 2",
+        "still missing: nobody approved as board (dan)",
+    ]
+    assert said[1][1].startswith("bob approved school/model:v1 for champion on blake3:")
+    checked = call("policy", "check", "model:v1", "--to", "champion")
+    assert checked.lines[-1] == "every gate lets it"
+
+
 def test_an_override_takes_permission_and_shows(policy, call, monkeypatch):
     command = ("promote", "model:v1", "--to", "champion", "--force")
     assert call(*command).code == 2
