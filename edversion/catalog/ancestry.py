@@ -138,7 +138,8 @@ class Ancestry(Area):
             steps = _walked(connection, start, direction, depth)
             found = self._versions(connection, steps)
             known = self._runs(connection, steps)
-        nearest = _nearest_first(start, steps, known, depth)
+            nearest, outermost = _nearest_first(start, steps, known, depth)
+            truncated = _goes_on(connection, outermost, direction)
         edges = tuple(_edges(nearest, found, known, direction))
         reached = dict.fromkeys(s.there for s in nearest if s.there not in (None, start))
         passed = dict.fromkeys(step.run for step in nearest if step.run is not None)
@@ -148,6 +149,7 @@ class Ancestry(Area):
             tuple(found[there] for there in reached if there is not None),
             tuple(known[run] for run in passed),
             edges,
+            truncated,
         )
 
     def _versions(self, connection: Connection, steps: Sequence[_Step]) -> dict[int, Version]:
@@ -178,6 +180,21 @@ def _walked(
     counted = depth is not None and depth <= _COUNTED
     values = {"start": start, "depth": depth}
     return [_Step(*row) for row in connection.execute(_query(direction, counted), values).all()]
+
+
+def _goes_on(connection: Connection, outermost: Sequence[int], direction: Direction) -> bool:
+    """Tell whether a step leads out of versions that the walk did not go beyond."""
+    return any(
+        connection.execute(_further(direction), {"ids": batch}).first() is not None
+        for batch in batches(outermost)
+    )
+
+
+@cache
+def _further(direction: Direction) -> Select[Any]:
+    """Build the statement that finds one step out of some versions."""
+    out = _out_of(select(versions.c.id).where(versions.c.id.in_(_IDS)).subquery("nodes"), direction)
+    return select(out.there).select_from(out.joined).where(out.there.is_not(None)).limit(1)
 
 
 @cache
@@ -278,8 +295,11 @@ def _can_have_led(used: Any, target: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def _nearest_first(
     start: int, steps: Sequence[_Step], known: Mapping[str, RunInfo], depth: int | None
-) -> list[_Step]:
-    """Sort steps by how far they are from the start, and leave out what is too far."""
+) -> tuple[list[_Step], list[int]]:
+    """Sort steps by how far they are from the start, and leave out what is too far.
+
+    The versions out of which no step was taken for that reason are given, too.
+    """
     out_of: dict[int, list[_Step]] = defaultdict(list)
     for step in sorted(steps, key=lambda step: _order(step, known)):
         out_of[step.here].append(step)
@@ -293,7 +313,7 @@ def _nearest_first(
         ]
         seen.update(waiting)
         done += 1
-    return found
+    return found, waiting
 
 
 def _order(step: _Step, known: Mapping[str, RunInfo]) -> tuple[Any, ...]:

@@ -27,6 +27,7 @@ _NOTHING = {
     "up": "no run recorded what it was made from",
     "down": "nothing was made from it",
 }
+_BEYOND = "more lies beyond; a greater --depth shows it, or none"
 _HEADS = {"up": "Made from", "down": "Went into"}
 
 
@@ -41,6 +42,11 @@ class _Found:
     def edges(self) -> list[LineageEdge]:
         """The edges of all ways, each once: runs may lead in a circle."""
         return list({_key(edge): edge for way in self.ways for edge in way.edges}.values())
+
+    @property
+    def truncated(self) -> bool:
+        """Whether more lies beyond the depth that was asked for, in any direction."""
+        return any(way.truncated for way in self.ways)
 
 
 def _key(edge: LineageEdge) -> tuple[object, ...]:
@@ -98,6 +104,8 @@ def lineage(
         _write_page(found, html)
     if form is not None:
         _write_graph(found, form)
+        if found.truncated:
+            note(_BEYOND)
     elif html is None or session.json:
         session.answer(_document(found), lambda screen: _show(screen, found))
 
@@ -121,6 +129,7 @@ def _document(found: _Found) -> dict[str, Any]:
         ],
         "runs": [run_summary(each) for each in runs.values()],
         "edges": [_edge(edge) for edge in found.edges],
+        "truncated": found.truncated,
     }
 
 
@@ -140,6 +149,8 @@ def _show(screen: Screen, found: _Found) -> None:
         screen.tree(found.version.reference, _branches(way))
         if not way.edges:
             note(_NOTHING[way.direction])
+        if way.truncated:
+            screen.line(_BEYOND)
 
 
 def _branches(way: Lineage) -> dict[str, list[tuple[str, str]]]:
@@ -167,7 +178,9 @@ def _write_graph(found: _Found, form: str) -> None:
 def _write_page(found: _Found, path: Path) -> None:
     from edversion.lineage import as_page
 
-    page = as_page(found.version, [(way.direction, way.edges) for way in found.ways])
+    page = as_page(
+        found.version, [(way.direction, way.edges) for way in found.ways], truncated=found.truncated
+    )
     if str(path) == "-":
         write_bytes(page.encode())
         return

@@ -19,7 +19,12 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 _COLUMNS = ("Made from", "Type", "What it was", "Gave", "Type", "By the run", "On (UTC)")
 
 
-def as_page(version: Version, lineage: Sequence[tuple[Direction, Sequence[LineageEdge]]]) -> str:
+def as_page(
+    version: Version,
+    lineage: Sequence[tuple[Direction, Sequence[LineageEdge]]],
+    *,
+    truncated: bool = False,
+) -> str:
     """Write a page that needs no program, no network and no other file.
 
     Parameters
@@ -28,6 +33,8 @@ def as_page(version: Version, lineage: Sequence[tuple[Direction, Sequence[Lineag
         Where the lineage starts.
     lineage : sequence of (direction, edges)
         What it was made from, what was made from it, or both; nearest first.
+    truncated : bool
+        Whether there is more than that; the page says so.
     """
     title = f"Lineage of {shown(version.reference)}"
     page = Element("html", {"lang": "en"})
@@ -35,6 +42,8 @@ def as_page(version: Version, lineage: Sequence[tuple[Direction, Sequence[Lineag
     main = SubElement(SubElement(page, "body"), "main")
     SubElement(main, "h1").text = title
     SubElement(main, "p").text = _told(version, lineage)
+    if truncated:
+        SubElement(main, "p").text = "More lies beyond, which this page leaves out."
     edges = [edge for _, found in lineage for edge in found]
     if edges:
         _picture(main, version, edges, title)

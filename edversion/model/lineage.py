@@ -53,6 +53,8 @@ class Lineage:
         at the start, of ``down`` those that used one of them.
     edges : tuple of LineageEdge
         The steps between them, nearest first.
+    truncated : bool
+        Whether more lies beyond the number of steps that was asked for.
     """
 
     version: Version
@@ -60,3 +62,4 @@ class Lineage:
     versions: tuple[Version, ...]
     runs: tuple[RunInfo, ...]
     edges: tuple[LineageEdge, ...]
+    truncated: bool = False

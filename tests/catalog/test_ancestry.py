@@ -83,8 +83,8 @@ def steps(catalog: Catalog, version: Version, direction: Direction) -> Iterator[
 
 def walked(
     catalog: Catalog, start: Version, direction: Direction, depth: int | None
-) -> tuple[set[Fact], list[set[str]], set[str]]:
-    """Walk step by step: the edges, the versions by their distance, the runs."""
+) -> tuple[set[Fact], list[set[str]], set[str], bool]:
+    """Walk step by step: the edges, the versions by their distance, the runs; is there more."""
     facts: set[Fact] = set()
     runs: set[str] = set()
     rings: list[set[str]] = []
@@ -100,7 +100,8 @@ def walked(
         seen |= ring
         waiting = [catalog.resolve(parse_reference(name)) for name in sorted(rings[-1])]
     told = {(s, t, r) for s, t, run, r in facts if run is not None}
-    return {f for f in facts if f[2] or (f[0], f[1], f[3]) not in told}, rings, runs
+    more = any(True for here in waiting for _ in steps(catalog, here, direction))
+    return {f for f in facts if f[2] or (f[0], f[1], f[3]) not in told}, rings, runs, more
 
 
 @pytest.fixture
@@ -122,7 +123,8 @@ def test_one_query_finds_what_a_walk_finds(
 ) -> None:
     start = made(shared, graph)[place]
     found = shared.lineage(start, direction, depth=depth)
-    facts, rings, runs = walked(shared, start, direction, depth)
+    facts, rings, runs, more = walked(shared, start, direction, depth)
+    assert found.truncated == more
     edges = [
         (e.source.reference, e.target.reference, e.run and e.run.id, e.relation)
         for e in found.edges

@@ -56,6 +56,14 @@ def test_up_down_and_both(trained, call):
 def test_some_steps_only(trained, call):
     near = edges(call("lineage", "model", "--depth", "1", "--json"))
     assert near == UP - {("school/scores:v1", "school/model:v0")}
+    beyond = "more lies beyond; a greater --depth shows it, or none"
+    for depth, more in (((), False), (("--depth", "1"), True), (("--depth", "2"), False)):
+        assert call("lineage", "model", *depth, "--json").json["truncated"] == more
+        assert (call("lineage", "model", *depth).lines[-1] == beyond) == more
+        assert (beyond in call("lineage", "model", *depth, "--mermaid").err) == more
+        page = call("lineage", "model", *depth, "--html", "-").text
+        assert ("More lies beyond, which this page leaves out." in page) == more
+    assert not call("lineage", "model", "--down", "--depth", "1", "--json").json["truncated"]
     assert call("lineage", "model", "--depth", "0").code == 2
 
 
