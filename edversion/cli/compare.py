@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion.cli.output import note, write_bytes
+from edversion.cli.output import write_bytes, write_page
 from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.sections import show_section, show_sections, show_summary
 from edversion.cli.session import Command, Session, pass_session
@@ -46,8 +46,9 @@ _CONTENT = ("versions", "metadata", "files")
 @click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page for readers with and without code; it opens offline.",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write a page for readers with and without code, which opens offline; - is the standard "
+    "output.",
 )
 @pass_session
 def compare(
@@ -77,10 +78,14 @@ def compare(
         raise click.UsageError("--metric goes with --by; see 'edversion leaderboard'.")
     if len(references) < 2:
         raise click.UsageError("give two versions or more, e.g. model:v3 model:v5.")
+    if str(html) == "-" and (markdown or session.json):
+        raise click.UsageError("only one of them can go to the standard output.")
     with session.repository() as repository:
         found = repository.compare(*map(session.full, references), only=only or None)
         if html is not None:
             _write_page(repository, found, html)
+    if str(html) == "-":
+        return
     if markdown and not session.json:
         _write_markdown(_title(found), found.summary, found.sections, _labels(found))
         return
@@ -94,12 +99,7 @@ def _write_page(repository: Repository, found: Comparison, path: Path) -> None:
         evaluations = reporting.find_evaluations(repository, found.versions)
     except ImportError as error:
         raise click.ClickException(str(error)) from error
-    page = reporting.html_report(found, evaluations=evaluations)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise click.FileError(str(path), error.strerror) from error
-    note(f"wrote {path}")
+    write_page(reporting.html_report(found, evaluations=evaluations), path)
 
 
 def _compare_by(

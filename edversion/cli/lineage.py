@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion.cli.output import note, write_bytes
+from edversion.cli.output import note, write_bytes, write_page
 from edversion.cli.parameters import REFERENCE
 from edversion.cli.session import Command, Session
 from edversion.cli.values import gone_of, plain, run_summary, said_of
@@ -178,17 +178,8 @@ def _write_graph(found: _Found, form: str) -> None:
 def _write_page(found: _Found, path: Path) -> None:
     from edversion.lineage import as_page
 
-    page = as_page(
-        found.version, [(way.direction, way.edges) for way in found.ways], truncated=found.truncated
-    )
-    if str(path) == "-":
-        write_bytes(page.encode())
-        return
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise click.FileError(str(path), error.strerror) from error
-    note(f"wrote {path}")
+    ways = [(way.direction, way.edges) for way in found.ways]
+    write_page(as_page(found.version, ways, truncated=found.truncated), path)
 
 
 def _diff(session: Session, references: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ __all__ = [
     "tolerate_encodings",
     "write_bytes",
     "write_json",
+    "write_page",
 ]
 
 
@@ -65,6 +67,18 @@ def write_bytes(data: bytes) -> None:
     """Write bytes to standard output as they are."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write a page to a file, and say so; where that is -, to standard output."""
+    if str(path) == "-":
+        write_bytes(page.encode())
+        return
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(path), error.strerror) from error
+    note(f"wrote {path}")
 
 
 def note(text: str) -> None:

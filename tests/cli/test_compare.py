@@ -107,6 +107,21 @@ def test_compare_only_some_parts(models, call):
     assert (failed.code, failed.json["error"]["code"]) == (1, "no_such_part")
 
 
+def test_a_page_goes_to_the_standard_output(models, call):
+    pytest.importorskip("vl_convert")
+    wrote = call("compare", "net:v0", "net:v1", "--html", "page.html")
+    assert (wrote.code, wrote.err) == (0, "wrote page.html\n")
+    straight = call("compare", "net:v0", "net:v1", "--html", "-")
+    assert (straight.code, straight.err) == (0, "")
+    assert straight.text.startswith("<!doctype html>")
+    assert straight.text.rstrip().endswith("</html>")  # the page, and nothing beside it
+    assert not (models / "-").exists()
+    for other in ("--json", "--markdown"):
+        refused = call("compare", "net:v0", "net:v1", "--html", "-", other)
+        assert refused.code == 2
+        assert "only one of them" in refused.err + refused.text
+
+
 def test_compare_wrongly(models, call):
     for arguments, said in (
         (["net"], "two versions or more"),
