@@ -130,6 +130,10 @@ class Catalog(
         dialect = dialect_of(url)
         return dialect.set_aside() if isinstance(dialect, SqliteFile) else None
 
+    def rest(self) -> None:
+        """Close the connections that nobody uses just now; whoever needs one opens it again."""
+        self._database.rest()
+
     def close(self) -> None:
         """Close the connections, and give back the locks of runs that are still open."""
         self._liveness.close()

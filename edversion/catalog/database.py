@@ -270,7 +270,7 @@ class Database:
             raise StorageError(f"the catalog failed: {error}", code="catalog") from error
 
     def rest(self) -> None:
-        """Close idle connections, before a fork; those of a catalog in memory are the catalog."""
+        """Close idle connections, as before a fork; those of a catalog in memory are it itself."""
         if not self.dialect.shared:
             self.engine.dispose()
 

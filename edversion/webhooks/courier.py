@@ -74,6 +74,13 @@ class Courier:
             self._closed = True
 
     def _work(self) -> None:
+        try:
+            self._deliver_all()
+        finally:
+            if self._closed:  # while this went on: what it opened since, nobody else closes
+                self._catalog.rest()
+
+    def _deliver_all(self) -> None:
         from edversion.webhooks.delivering import Deliverer
 
         deliverer = Deliverer(self._catalog, self._location, actor())

@@ -15,6 +15,7 @@ import edversion
 from edversion.errors import ConflictError, RefusedError, StorageError
 from edversion.repository import Repository
 from edversion.run import Run
+from edversion.webhooks import courier
 from edversion.webhooks.delivering import Attempt, Deliverer
 
 from .receiver import SECRET, Receiver
@@ -425,6 +426,33 @@ def test_who_closes_waits_for_the_first_attempt(
     go.set()
     closer.join()
     assert hooked.deliveries("grades")[0].state == "delivered"
+
+
+def test_an_attempt_that_outlasts_the_end_leaves_no_connection_open(
+    hooked: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repository has closed its own by then."""
+    monkeypatch.delenv("EDVERSION_WEBHOOKS")
+    monkeypatch.setattr(courier, "_SECONDS", 0.0)
+    began, go = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> str:
+        began.set()
+        assert go.wait(60)
+        return "taken"
+
+    monkeypatch.setattr(Deliverer, "tell", slow)
+    promote(hooked, 0)
+    thread = hooked._courier._thread
+    assert thread is not None
+    assert began.wait(60)
+    hooked.close()
+    assert thread.is_alive()
+    go.set()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert hooked.catalog._database.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+    assert [each.state for each in hooked.deliveries("grades")] == ["delivered"]
 
 
 def test_a_fault_of_the_deliverer_reaches_nobody(
