@@ -194,7 +194,7 @@ class Arriving(Commits):
             As `commit`.
         """
         check_request(request)
-        return self._steadily(lambda again: self._arrive(request, arrival, again=again))
+        return self._for_run(request.run, lambda again: self._arrive(request, arrival, again=again))
 
     def _arrive(self, request: CommitRequest, arrival: Arrival, *, again: bool) -> Landing:
         with self._database.write() as transaction:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import Row, and_, bindparam, delete, insert, literal, select, update
 
@@ -43,6 +44,8 @@ __all__ = [
     "place_of",
     "write_packs",
 ]
+
+T = TypeVar("T")
 
 # With the id of the live version that has a content, if one does: one statement for both.
 _COLLECTION = (
@@ -106,7 +109,7 @@ class Commits(Area):
             There is no such run, or a version it derives from does not exist.
         """
         check_request(request)
-        return self._steadily(lambda again: self._commit(request, again=again))
+        return self._for_run(request.run, lambda again: self._commit(request, again=again))
 
     def _commit(self, request: CommitRequest, *, again: bool) -> CommitResult:
         with self._database.write() as transaction:
@@ -142,6 +145,15 @@ class Commits(Area):
     def tenure(self, run_id: str) -> int | None:
         """Give what a request of this run has to carry whose bytes are written from now on."""
         return self._liveness.tenure(run_id)
+
+    def _for_run(self, run: str | None, work: Callable[[bool], T]) -> T:
+        """Do steadily what vouches for a run; where its lock is lost, take it for the next try."""
+        try:
+            return self._steadily(work)
+        except ConflictError as error:
+            if run is not None and error.code == "run_lost":
+                self._liveness.regain(run)
+            raise
 
     def _run(self, transaction: Transaction, request: CommitRequest) -> str | None:
         """Give the whole id of the run; one that this process has open is known to be there."""

@@ -89,7 +89,7 @@ class Distributing(Commits):
         """
         check_request(request.content)
         check_name(request.key, "key")
-        return self._steadily(lambda _: self._add_part(request))
+        return self._for_run(request.content.run, lambda _: self._add_part(request))
 
     def _add_part(self, request: PartRequest) -> AddedPart:
         with self._database.write() as transaction:

@@ -47,7 +47,17 @@ class Liveness(Protocol):
         ------
         ConflictError
             The lock was lost since then (code ``run_lost``): others may have taken the run for
-            dead, and have removed what it was writing. By now it is held again.
+            dead, and have removed what it was writing. :meth:`regain` takes it anew, once the
+            transaction has ended.
+        """
+
+    def regain(self, run_id: str) -> None:
+        """Take the lock anew, where it was lost; outside a transaction, since it may take long.
+
+        Raises
+        ------
+        ConflictError
+            Another process has opened the run meanwhile (code ``run_open``).
         """
 
     def is_alive(self, run_id: str) -> bool:
@@ -89,6 +99,9 @@ class MemoryLiveness:
     def vouch(self, connection: Connection, run_id: str, tenure: int | None) -> bool:  # noqa: ARG002
         """Tell whether the run is open."""
         return run_id in self._open
+
+    def regain(self, run_id: str) -> None:
+        """Nothing is ever lost."""
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether the run is open."""
@@ -160,6 +173,9 @@ class FileLiveness:
     def vouch(self, connection: Connection, run_id: str, tenure: int | None) -> bool:  # noqa: ARG002
         """Tell whether this object holds the lock."""
         return run_id in self._held
+
+    def regain(self, run_id: str) -> None:
+        """Nothing is ever lost."""
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether the lock file exists and is held."""

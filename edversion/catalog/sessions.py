@@ -106,19 +106,14 @@ class SessionLiveness:
         Raises
         ------
         ConflictError
-            It was lost meanwhile (code ``run_lost``), and somebody has even resumed the run
-            (code ``run_open``).
+            It was lost meanwhile (code ``run_lost``).
         """
         held = self._held.get(run_id)
         if held is None:
             return False
         # First of all: from now on nobody takes the run for dead before the transaction ends.
         connection.exec_driver_sql(_LOCK_WRITING, _keys(run_id))
-        here = {**_keys(run_id), "process": held.process}
-        if not connection.exec_driver_sql(_HELD, here).scalar():
-            if run_id not in self._regained(self._new(patient=False)):
-                raise open_error(run_id)
-        elif tenure in (None, held.tenure):
+        if tenure in (None, held.tenure) and _holds(connection, run_id, held):
             return True
         raise ConflictError(
             f"the connection that keeps run {run_id} open was lost for a while, and what it was "
@@ -126,6 +121,29 @@ class SessionLiveness:
             code="run_lost",
             run=run_id,
         )
+
+    def regain(self, run_id: str) -> None:
+        """Take the locks anew where that of a run is lost, and the watcher has not done so yet.
+
+        It takes seconds where the server is slow to answer or to free the former locks: in the
+        middle of a transaction everybody else who writes would wait for it.
+
+        Raises
+        ------
+        ConflictError
+            Somebody has resumed the run meanwhile (code ``run_open``).
+        """
+        lost, held = self._session, self._held.get(run_id)
+        if held is None:
+            return
+        with self._database.read() as connection:
+            if _holds(connection, run_id, held):
+                return
+        self._replace(lost, self._new(patient=False))
+        with self._turn:
+            session, now = self._session, self._held.get(run_id)
+            if now is not None and (session is None or now.process != session.process):
+                raise open_error(run_id)
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether some session holds the lock, or commits for the run just now."""
@@ -173,7 +191,7 @@ class SessionLiveness:
                 self._replace(session, self._new(patient=False))
                 return
 
-    def _replace(self, lost: _Session, session: _Session) -> None:
+    def _replace(self, lost: _Session | None, session: _Session) -> None:
         """Let a new session take the place of one that was lost, unless another has."""
         with self._turn:
             if self._session is lost and not self._closed.is_set():
@@ -181,16 +199,15 @@ class SessionLiveness:
                 return
         session.close()
 
-    def _regained(self, session: _Session) -> set[str]:
-        """Take all locks in a new session; give those that nobody else has taken meanwhile."""
+    def _regained(self, session: _Session) -> None:
+        """Take all locks in a new session, but for those that somebody else has taken meanwhile."""
         with self._turn:
             if self._session is not None:
                 self._session.drop()
             self._former, self._session = self._session, session
-            mine = {run_id for run_id in self._held if session.lock(run_id)}
-            for run_id in mine:
-                self._held[run_id] = _Hold(session.process, self._held[run_id].tenure + 1)
-            return mine
+            for run_id, held in list(self._held.items()):
+                if session.lock(run_id):
+                    self._held[run_id] = _Hold(session.process, held.tenure + 1)
 
 
 class _Session:
@@ -261,6 +278,11 @@ class _Session:
         except SQLAlchemyError:
             return False
         return True
+
+
+def _holds(connection: Connection, run_id: str, hold: _Hold) -> bool:
+    here = {**_keys(run_id), "process": hold.process}
+    return bool(connection.exec_driver_sql(_HELD, here).scalar())
 
 
 def _keys(run_id: str) -> dict[str, int]:

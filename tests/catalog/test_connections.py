@@ -41,8 +41,9 @@ class Scene:
         terminate = f"SELECT pg_terminate_backend(pid, 10000) {_NOT_ME}{which}"
         self._server.execute(terminate, database=self._name)
 
-    def count_sessions(self) -> int:
-        ((count,),) = self._server.execute(f"SELECT count(*) {_NOT_ME}", database=self._name)
+    def count_sessions(self, which: str = "") -> int:
+        counted = f"SELECT count(*) {_NOT_ME}{which}"
+        ((count,),) = self._server.execute(counted, database=self._name)
         return int(count)
 
 
@@ -235,6 +236,41 @@ class TestRuns:
         assert catalog.projects() == ("dropout",)
         assert catalog.collections() == ()
         assert commit(catalog, run="run-0001", tenure=catalog.tenure("run-0001")).number == 0
+
+    def test_a_lost_lock_is_taken_anew_when_the_transaction_is_over(
+        self, catalog: Catalog, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """To connect and to wait for locks takes seconds, for which nobody else could write."""
+        monkeypatch.setattr(SessionLiveness, "_lost", lambda *_: None)
+        catalog.start_run(new_run())
+        tenure = catalog.tenure("run-0001")
+        writing: list[int] = []
+        new = SessionLiveness._new
+
+        def connect(liveness: SessionLiveness, *, patient: bool) -> Any:
+            writing.append(scene.count_sessions(" AND state LIKE 'idle in transaction%'"))
+            return new(liveness, patient=patient)
+
+        monkeypatch.setattr(SessionLiveness, "_new", connect)
+        scene.end_sessions()
+        with pytest.raises(ConflictError, match="log it again") as caught:
+            commit(catalog, run="run-0001", tenure=tenure)
+        assert (caught.value.code, writing) == ("run_lost", [0])
+        assert catalog.tenure("run-0001") != tenure
+        assert commit(catalog, run="run-0001", tenure=catalog.tenure("run-0001")).number == 0
+        assert writing == [0]
+
+    def test_a_run_that_somebody_else_resumed_is_not_taken_back(
+        self, catalog: Catalog, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SessionLiveness, "_lost", lambda *_: None)
+        catalog.start_run(new_run())
+        scene.end_sessions()
+        with Catalog.open(scene.near_url) as other:
+            other._liveness.hold("run-0001")
+            with pytest.raises(ConflictError) as caught:
+                commit(catalog, run="run-0001", tenure=catalog.tenure("run-0001"))
+            assert caught.value.code == "run_open"
 
     def test_a_run_is_alive_while_it_commits(
         self, catalog: Catalog, scene: Scene, monkeypatch: pytest.MonkeyPatch
