@@ -15,6 +15,7 @@ from edversion.catalog.finding import collection_place
 from edversion.catalog.promotion_tables import policies
 from edversion.catalog.reading import Place
 from edversion.catalog.tables import collections, dump_instant, projects
+from edversion.digests import canonical_json
 from edversion.errors import ConflictError, RefusedError
 from edversion.model import Json, Policy
 from edversion.reference import LATEST
@@ -121,6 +122,9 @@ class Policies(Area):
     def set_policy(self, project: str, name: str, new: NewPolicy) -> Policy:
         """Set the next policy for a pattern, or withdraw it; the earlier ones stay on record.
 
+        Where the last one has this very text, it is given, and nothing changes: another number
+        would void what was approved under it.
+
         Raises
         ------
         RefusedError
@@ -134,6 +138,8 @@ class Policies(Area):
             earlier = [policy for policy in known if policy.pattern == new.pattern]
             before = earlier[-1] if earlier and earlier[-1].text is not None else None
             _check_may_set(policies_in(transaction.connection, place), before, new)
+            if earlier and _says_the_same(earlier[-1], new):
+                return earlier[-1]
             made = Policy(
                 project=place.project,
                 collection=place.name,
@@ -219,6 +225,12 @@ def refuse_strangers(found: Iterable[Policy], pattern: str, actor: str, act: str
 def _record(row: Row[Any]) -> dict[str, Json]:
     kept = {name: getattr(row, name) for name in _KEPT}
     return kept | {"project": row.project, "collection": row.name, "at": dump_instant(row.at)}
+
+
+def _says_the_same(last: Policy, new: NewPolicy) -> bool:
+    """Tell whether text and meaning are those of the last policy; another reader may differ."""
+    same = canonical_json(dict(last.rules)) == canonical_json(dict(new.rules))
+    return same and last.text == new.text
 
 
 def _check_may_set(found: Iterable[Policy], before: Policy | None, new: NewPolicy) -> None:

@@ -72,14 +72,17 @@ def set_policy(
     """
     if (file is None) != withdraw:
         raise click.UsageError("give a FILE, or --withdraw.")
-    text = None if file is None else _text_of(file)
+    text, full = None if file is None else _text_of(file), session.full(target)
     with session.repository() as repository:
-        made = repository.set_policy(
-            session.full(target), text, reason=reason, expected_number=expect
-        )
+        before = repository.policies(full.partition(":")[0], history=True)
+        made = repository.set_policy(full, text, reason=reason, expected_number=expect)
+    changed = (made.pattern, made.number) not in {(each.pattern, each.number) for each in before}
     done = "withdrawn" if made.text is None else "set"
     line = f"policy {made.subject} #{made.number} {done}"
-    session.answer(document(made), lambda screen: screen.line(line))
+    if not changed:
+        how = "" if made.text is None else ", with this very text; approvals stay"
+        line += f" already{how}"
+    session.answer(document(made, changed=changed), lambda screen: screen.line(line))
 
 
 def _text_of(file: Path) -> str:

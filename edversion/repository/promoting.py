@@ -256,6 +256,9 @@ class Promoting(Area):
     ) -> Policy:
         """Set the policy of an alias; what held before stays on record.
 
+        Where the one that holds has the very same text, it is given as it is: its number and
+        the approvals under it stay.
+
         Parameters
         ----------
         target : str

@@ -84,7 +84,21 @@ class PromotionContract:
         with pytest.raises(ConflictError, match="number 1 holds, not 0") as caught:
             protect(catalog, expected_number=0)
         assert caught.value.code == "policy_changed"
-        assert protect(catalog, expected_number=1).number == 2
+        assert protect(catalog, text="protected = true", expected_number=1).number == 2
+
+    def test_the_same_policy_again_is_the_one_that_holds(self, catalog: Catalog) -> None:
+        commit(catalog)
+        rules: dict[str, Any] = {"tags": {"require": ["fair"]}, "approvals": {"count": 1}}
+        first = protect(catalog, rules=rules)
+        events = catalog.events()
+        assert protect(catalog, rules=rules, actor="bob", reason="again") == first
+        assert catalog.policies(*PLACE, history=True) == (first,)
+        assert catalog.events() == events
+        with pytest.raises(ConflictError):
+            protect(catalog, rules=rules, expected_number=0)
+        assert protect(catalog, "candidate", rules=rules).number == 1
+        assert protect(catalog, text=None, rules={}).number == 2
+        assert protect(catalog, rules=rules).number == 3
 
     @pytest.mark.parametrize("pattern", ["champion*", "champion", "champion-west", "champ*", "*"])
     def test_only_owners_change_a_policy_or_take_aliases_from_it(

@@ -104,6 +104,27 @@ def test_from_refusal_to_rollback(policy, call, monkeypatch):
     assert document[1]["evidence"]["approvals"][0]["actor"] == "eve"
 
 
+def test_the_same_policy_again_changes_nothing(policy, call, monkeypatch):
+    """Another number would void what was approved."""
+    call("tag", "model:v1", "--add", "fair")
+    monkeypatch.setenv("EDVERSION_ACTOR", "eve")
+    assert call("approve", "model:v1", "--for", "champion", "--reason", "x", "--yes").code == 0
+    before = call("events", "--json").json
+    again = call("policy", "set", "model:champion", "policy.toml", "--reason", "again")
+    assert (again.code, again.lines) == (0, [
+        "policy school/model:champion #1 set already, with this very text; approvals stay"
+    ])  # fmt: skip
+    told = call("policy", "set", "model:champion", "policy.toml", "--json").json
+    assert (told["number"], told["reason"], told["changed"]) == (1, "as decided", False)
+    assert call("events", "--json").json == before
+    assert call("policy", "check", "model:v1", "--to", "champion").lines[-1] == "every gate lets it"
+    withdraw = ("policy", "set", "model:champion", "--withdraw", "--json")
+    gone, still = call(*withdraw).json, call(*withdraw).json
+    assert [(each["number"], each["changed"]) for each in (gone, still)] == [(2, True), (2, False)]
+    back = call("policy", "set", "model:champion", "policy.toml", "--json").json
+    assert (back["number"], back["changed"]) == (3, True)
+
+
 def test_what_is_missing_is_not_called_a_refusal(policy, call, work, monkeypatch):
     """Whoever approves reads what is missing before; only other gates refuse."""
     text = POLICY.replace("count = 1", 'count = 2, roles = {board = ["dan"]}')
@@ -144,6 +165,7 @@ def test_events_of_promotions_are_told_in_brief(policy, call, monkeypatch):
     """What gates said and policies say is long, and 'history' and 'policy show' have it."""
     call("promote", "model:v1", "--to", "champion")
     call("tag", "model:v1", "--add", "fair")
+    policy.write_text(f"{POLICY}max = 1.0\n")
     call("policy", "set", "model:champion", "policy.toml")
     monkeypatch.setenv("EDVERSION_ACTOR", "eve")
     call("approve", "model:v1", "--for", "champion", "--reason", "fine", "--yes")
