@@ -51,8 +51,9 @@ SPAN = _SpanType()
 @click.command(cls=Command)
 @click.argument("reference", required=False, type=REFERENCE)
 @click.option("--reason", type=TEXT, help="Why; kept in the events.")
+@click.option("--all", "whole", is_flag=True, help="List also those that are gone for good.")
 @pass_session
-def restore(session: Session, reference: str | None, reason: str | None) -> None:
+def restore(session: Session, reference: str | None, reason: str | None, whole: bool) -> None:
     """Bring a deleted version back, or list those that can be.
 
     A deleted version can be restored until 'edversion gc' has removed its bytes.
@@ -60,8 +61,10 @@ def restore(session: Session, reference: str | None, reason: str | None) -> None
     if reference is None:
         if reason is not None:
             raise click.UsageError("--reason goes with the REFERENCE to restore.")
-        _list_deleted(session)
+        _list_deleted(session, whole=whole)
         return
+    if whole:
+        raise click.UsageError("--all goes without a REFERENCE.")
     with session.repository() as repository:
         version = repository.restore(session.full(reference), reason=reason)
     line = f"{version.reference} restored"
@@ -71,10 +74,18 @@ def restore(session: Session, reference: str | None, reason: str | None) -> None
     )
 
 
-def _list_deleted(session: Session) -> None:
+def _list_deleted(session: Session, *, whole: bool) -> None:
     with session.repository() as repository:
         found = repository.deleted(project=session.project)
-    session.answer([_deleted(item) for item in found], lambda screen: _show_deleted(screen, found))
+    listed = [item for item in found if whole or _restorable(item)]
+    session.answer(
+        [_deleted(item) for item in listed],
+        lambda screen: _show_deleted(screen, listed, len(found) - len(listed)),
+    )
+
+
+def _restorable(item: DeletedVersion) -> bool:
+    return item.purged_at is None and item.erased_at is None
 
 
 def _deleted(item: DeletedVersion) -> dict[str, Any]:
@@ -84,7 +95,7 @@ def _deleted(item: DeletedVersion) -> dict[str, Any]:
         "deleted_by": item.actor,
         "reason": item.reason,
         "size": item.version.size,
-        "restorable": item.purged_at is None,
+        "restorable": _restorable(item),
         "condemned_at": item.condemned_at,
         "purged_at": item.purged_at,
         "erased_at": item.erased_at,
@@ -92,10 +103,16 @@ def _deleted(item: DeletedVersion) -> dict[str, Any]:
     })  # fmt: skip
 
 
-def _show_deleted(screen: Screen, found: Sequence[DeletedVersion]) -> None:
+def _show_deleted(screen: Screen, found: Sequence[DeletedVersion], gone: int) -> None:
     if not found:
-        note("no version was deleted")
-        return
+        note("no deleted version can be restored" if gone else "no version was deleted")
+    else:
+        _table_of_deleted(screen, found)
+    if gone:
+        note(f"{counted(gone, 'deleted version')} gone for good; --all lists all")
+
+
+def _table_of_deleted(screen: Screen, found: Sequence[DeletedVersion]) -> None:
     screen.table(
         ("version", "deleted (UTC)", "by", "reason", "size", "bytes"),
         (
@@ -116,7 +133,7 @@ def _show_deleted(screen: Screen, found: Sequence[DeletedVersion]) -> None:
 def _state(item: DeletedVersion) -> str:
     if item.erased_at is not None:
         return f"erased ({item.legal_basis})"
-    return "can be restored" if item.purged_at is None else "gone"
+    return "can be restored" if _restorable(item) else "gone"
 
 
 @click.command(cls=Command)

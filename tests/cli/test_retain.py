@@ -27,7 +27,23 @@ def test_gc_and_restore_tell_what_happens_to_deleted_versions(work, call):
     assert call("delete", "scores:v1", "--reason", "double", "--yes").code == 0
     done = call("gc", "--grace", "0", "--json").json
     assert (done["removed"], done["dry_run"]) == (["school/scores:v1"], False)
-    assert "gone" in call("restore").text
+    assert call("delete", "scores:v0", "--reason", "[b]old[/b]", "--yes").code == 0
+    left = call("restore")
+    assert [line.split()[0] for line in left.lines[1:]] == ["school/scores:v0"]
+    assert "can be restored" in left.lines[1]
+    assert left.err == "1 deleted version gone for good; --all lists all\n"
+    assert [item["reference"] for item in call("restore", "--json").json] == ["school/scores:v0"]
+    every = call("restore", "--all")
+    states = {line.split()[0]: line for line in every.lines[1:]}
+    assert states.keys() == {"school/scores:v0", "school/scores:v1"}
+    assert states["school/scores:v1"].endswith("gone")
+    assert every.err == ""
+    assert [item["restorable"] for item in call("restore", "--all", "--json").json] == [True, False]
+    assert call("restore", "scores:v0", "--all").code == 2
+    assert call("restore", "scores:v0").code == 0
+    none = call("restore")
+    assert none.text == ""
+    assert none.err.splitlines()[0] == "no deleted version can be restored"
     refused = call("restore", "scores:v1", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (3, "bytes_gone")
 
@@ -94,7 +110,8 @@ def test_erase_destroys_and_names_what_came_of_it(work, call):
     read = call("cat", "scores:v1", "scores.csv", "--json")
     assert (read.code, read.json["error"]["code"]) == (1, "version_erased")
     assert "a family [b]asked[/b]" in read.json["error"]["message"]
-    assert "erased (GDPR Art. 17)" in call("restore").text
+    assert "school/" not in call("restore").text
+    assert "erased (GDPR Art. 17)" in call("restore", "--all").text
     shown = call("show", "model", "--json").json
     assert shown["trained_on_since_erased"] == ["school/scores:v1"]
     assert "Came of what was erased since: 1 version" in call("show", "model").text
