@@ -85,7 +85,7 @@ def _list_deleted(session: Session, *, whole: bool) -> None:
 
 
 def _restorable(item: DeletedVersion) -> bool:
-    return item.purged_at is None and item.erased_at is None
+    return item.purged_at is None  # as erased ones are not
 
 
 def _deleted(item: DeletedVersion) -> dict[str, Any]:
