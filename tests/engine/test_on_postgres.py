@@ -32,6 +32,7 @@ from .test_repack import (
 from .test_resuming import test_a_run_whose_process_was_killed
 from .test_retain import (
     test_a_legal_hold_keeps_everything,
+    test_gc_frees_to_the_byte_what_retain_said,
     test_shared_packs_come_free_only_where_all_go,
     test_the_best_are_told_by_the_newest_value_of_all_learners,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "test_a_run_whose_process_was_killed",
     "test_all_that_came_of_it_is_listed_and_flagged",
     "test_an_open_runs_unfinished_work_is_left_alone",
+    "test_gc_frees_to_the_byte_what_retain_said",
     "test_shared_packs_are_written_anew_for_the_others",
     "test_shared_packs_come_free_only_where_all_go",
     "test_the_best_are_told_by_the_newest_value_of_all_learners",
