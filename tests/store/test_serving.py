@@ -18,6 +18,7 @@ RUN = """
 import os, sys, signal
 from pathlib import Path
 from edversion.testing.serving import serve
+os.environ.pop("PYTEST_XDIST_WORKER", None)  # it is a run by itself
 first, second = (serve("gcs", Path(sys.argv[1])) for _ in range(2))
 assert first == second
 print(first.url, flush=True)
