@@ -9,8 +9,8 @@ TORCH := torch==2.13.0+cpu
 AZURITE := azurite@3.35.0
 DEMO := build/demo
 CONSTRAINTS := requirements/constraints.txt
-# Tests that talk to servers of object stores have processes of their own: clients keep threads
-# and event loops, which do not outlive all that the tests of frameworks do to a process.
+# Tests that talk to servers of object stores have processes of their own: the clients keep
+# threads and event loops, and the tests of frameworks fork.
 REMOTE := tests/store tests/filesystem
 # What looks like a secret, and is none: made up for tests, or the name of one.
 MADE_UP := hunter2|edversion|secret|repository|Wilhelmina|whsec_|EDVERSION_HOOK_[A-Z]+

@@ -6,6 +6,7 @@ a file system opened before a fork works after it.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,6 +21,7 @@ __all__ = ["ObjectBackend"]
 Result = TypeVar("Result")
 
 _PART = 16 << 20
+_EXPERIMENT = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 _SLOWEST = 250_000  # bytes a second, below which a transfer is taken for one that hangs
 _PARTS_AT_ONCE = 8
 _ABFS = {"max_concurrency": _PARTS_AT_ONCE}
@@ -184,7 +186,7 @@ class ObjectBackend:
     def _open(self) -> Any:
         import fsspec
 
-        cls = fsspec.get_filesystem_class(self._protocol)
+        cls = _plain(fsspec.get_filesystem_class(self._protocol))
         given = {**_OPTIONS.get(self._protocol, {}), **cls._get_kwargs_from_urls(self.url)}
         for name in (*_names(cls.protocol), self._protocol):
             given |= fsspec.config.conf.get(name, {})  # a user's settings before ours
@@ -236,6 +238,18 @@ class ObjectBackend:
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root
+
+
+def _plain(cls: Any) -> Any:
+    """Give gcsfs without its experiment, unless somebody wants just that.
+
+    By default it asks Google's control interface by gRPC what kind of bucket there is, before
+    each listing where it gets no answer, and waits for it, for minutes.
+    """
+    wanted = os.environ.get(_EXPERIMENT, "").lower() in ("true", "1")
+    if wanted or not cls.__module__.startswith("gcsfs"):
+        return cls
+    return importlib.import_module("gcsfs.core").GCSFileSystem
 
 
 def _names(protocol: str | tuple[str, ...]) -> tuple[str, ...]:
