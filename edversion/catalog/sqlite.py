@@ -162,7 +162,7 @@ class SqliteFile(SqliteMemory):
         """
         try:
             status = self._path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             now = None
         else:
             self._seen, now = True, (status.st_dev, status.st_ino)
