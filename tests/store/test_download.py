@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from edversion.store import Segment, StoredManifest
 from edversion.store.manifests import encode_manifest, manifest_key
 from edversion.testing import flip_bit, limit_file_size, object_keys, read_tree
 from edversion.testing.strategies import hostile_paths, trees
+from tests.store.conftest import threads
 
 LARGE = 2 << 20
 FILES = {
@@ -331,7 +331,7 @@ def test_many_small_files_come_back_and_are_all_told(
 def test_damage_among_many_small_files_is_named(
     run: Run, root: Path, repository: Repository, crowd: dict[str, bytes]
 ) -> None:
-    version, before = logged(run, crowd), threading.active_count()
+    version, before = logged(run, crowd), threads()
     (key,) = object_keys(repository.store)
     flip_bit(repository.store, key, 7_000_000)
     with pytest.raises(IntegrityError) as caught:
@@ -341,7 +341,7 @@ def test_damage_among_many_small_files_is_named(
     assert damaged in crowd
     assert damaged not in written
     assert all(crowd[path] == data for path, data in written.items())
-    assert threading.active_count() == before
+    assert threads() == before
 
 
 def test_more_folders_than_descriptors(run: Run, root: Path) -> None:
