@@ -18,7 +18,6 @@ from edversion.reference import (
     DERIVED_FROM,
     check_name,
     check_path,
-    check_paths,
 )
 from edversion.scanning import scan_folder
 from edversion.sources import (
@@ -208,8 +207,8 @@ class Artifact:
         """
         self._check_open()
         prefix = "" if name is None else check_path(name) + "/"
-        found = [_placed(files, prefix) for files in scan_folder(os.fspath(path))]
-        self._tree.put_all(found, overwrite=overwrite)
+        found = scan_folder(os.fspath(path))
+        self._tree.put_all([files.below(prefix) for files in found], overwrite=overwrite)
 
     def add_reference(
         self, url: str, name: str | None = None, *, checksum: bool = False, overwrite: bool = False
@@ -399,9 +398,3 @@ class Artifact:
                 code="draft_logged",
                 version=self._logged.reference,
             )
-
-
-def _placed(files: FolderFiles, prefix: str) -> FolderFiles:
-    """Give files their legal paths in the artifact, below a folder of it."""
-    within = prefix + files.paths[0].removesuffix(files.names[0])
-    return files.moved_to(check_paths(files.names, within))

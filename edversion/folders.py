@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter, itemgetter
 
+from edversion.reference import check_paths
 from edversion.sources import FileSource, source_changed
 from edversion.store import Listing, Stat
 
@@ -88,8 +89,21 @@ class FolderFiles:
         """The ctime of each, in nanoseconds."""
         return list(map(_CTIME, self.stats))
 
-    def moved_to(self, paths: Sequence[str]) -> FolderFiles:
-        """Give the same files with other paths in the artifact."""
+    def below(self, prefix: str) -> FolderFiles:
+        """Give the same files with legal paths below a folder of the artifact.
+
+        Parameters
+        ----------
+        prefix : str
+            Empty, or a folder and a slash.
+
+        Raises
+        ------
+        InvalidInputError
+            A path is illegal there.
+        """
+        within = prefix + self.paths[0].removesuffix(self.names[0])
+        paths = check_paths(self.names, within)
         return FolderFiles(self.folder, paths, self.names, self.stats, self.executable, self.read)
 
     def source(self, place: int) -> FileSource:
