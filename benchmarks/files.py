@@ -55,7 +55,7 @@ def big_file(work: Path, rounds: int) -> list[Result]:
 def small_files(work: Path, rounds: int) -> list[Result]:
     """20,000 files of 1–8 kB against ``cp -r``."""
     source = _small_tree(work / "source")
-    calm(work)
+    calm(source)
     theirs: list[float] = []
     beside: list[float] = []  # read back is compared with a copy just before it: files add up
     ours: dict[str, list[float]] = {

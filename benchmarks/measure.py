@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-_PROBES, _PROBED_FOLDERS = 4_000, 100
 _USUAL = 2
 
 _TOUCH = """
@@ -90,33 +89,26 @@ def settle(size: int) -> None:
     subprocess.run([sys.executable, "-c", _TOUCH, str(max(size, 4096))], check=True)
 
 
-def calm(folder: Path, *, limit: float = 420) -> None:
-    """Wait until new files are made at the usual speed, at most `limit` seconds.
+def calm(tree: Path, *, limit: float = 420) -> None:
+    """Wait until a folder is copied at the usual speed, at most `limit` seconds.
 
     For minutes after a large tree was deleted, ext4 without a journal looks for deleted inodes
-    on every creation, and a copy takes ten times as long: whoever creates few files would seem
-    fast. Creating files is compared with writing them once more, in many folders, since only
-    those are slow that lie where files were deleted.
+    where it makes a file, and a copy takes ten times as long: whoever creates few files would
+    seem fast. A copy is compared with the same copy over files that are there: by few files one
+    cannot tell, since only those are slow that lie where files were deleted.
     """
     end = time.monotonic() + limit
     for turn in itertools.count():
-        probe = folder / f"probe-{turn}"
-        probe.mkdir(parents=True)
-        made, again = (seconds(partial(_write_files, probe)) for _ in range(2))
+        copy = ("cp", "-r", f"{tree}/.", str(tree.with_name(f"probe-{turn}")))
+        made, again = (seconds(partial(shell, *copy)) for _ in range(2))
         if made < _USUAL * again:
             return
         if time.monotonic() > end:
-            print(f"  still {made / again:.0f} × as long to make a file as to write it", flush=True)
+            print(
+                f"  still {made / again:.0f} × as long to copy files as to write them", flush=True
+            )
             return
-        time.sleep(10)
-
-
-def _write_files(folder: Path) -> None:
-    for number in range(_PROBES):
-        place = folder / str(number % _PROBED_FOLDERS)
-        if number < _PROBED_FOLDERS:
-            place.mkdir(exist_ok=True)
-        (place / str(number)).write_bytes(b"x")
+        time.sleep(20)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -5,13 +5,11 @@ It stands beside `tables`, whose schema it joins; `migrations/` makes it in step
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, String, Table
 
-from edversion.catalog.tables import schema
+from edversion.catalog.tables import Id, schema
 
 __all__ = ["arrivals"]
-
-_Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # Which version here is which one there; one that came over several stores has a row for each.
 arrivals = Table(
@@ -22,7 +20,7 @@ arrivals = Table(
     Column("project", String(128), primary_key=True),
     Column("collection", String(128), primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("version_id", _Id, ForeignKey("versions.id"), nullable=False, index=True),
+    Column("version_id", Id, ForeignKey("versions.id"), nullable=False, index=True),
     # Digest of the record, in the store, of what was known of it there.
     Column("record", String(80), nullable=False),
     # Whether all versions that the record names were here by then.

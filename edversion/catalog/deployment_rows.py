@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from edversion.catalog.area import batches
-from edversion.catalog.deployment_tables import deployments, instances
+from edversion.catalog.deployment_tables import FOLLOWS, deployments, instances
 from edversion.catalog.instances import FORGOTTEN
 from edversion.catalog.promotion_tables import moves
 from edversion.catalog.reading import keys_of
@@ -31,11 +31,7 @@ DEPLOYMENTS = (
     .select_from(deployments)
     .join(projects, projects.c.id == deployments.c.project_id)
     .join(collections, collections.c.id == deployments.c.collection_id)
-    .outerjoin(
-        aliases,
-        (aliases.c.collection_id == deployments.c.collection_id)
-        & (aliases.c.name == deployments.c.alias),
-    )
+    .outerjoin(aliases, FOLLOWS)
 )
 """Every deployment, removed ones too, and where its alias points."""
 

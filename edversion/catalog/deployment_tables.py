@@ -18,20 +18,18 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from edversion.catalog.tables import Instant, schema
+from edversion.catalog.tables import Id, Instant, aliases, schema
 
-__all__ = ["deployments", "instances"]
-
-_Id = BigInteger().with_variant(Integer(), "sqlite")
+__all__ = ["FOLLOWS", "deployments", "instances"]
 
 # A deployment that was removed stays, and is taken up again by its name.
 deployments = Table(
     "deployments",
     schema,
-    Column("id", _Id, primary_key=True),
-    Column("project_id", _Id, ForeignKey("projects.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("project_id", Id, ForeignKey("projects.id"), nullable=False),
     Column("name", String(128), nullable=False),
-    Column("collection_id", _Id, ForeignKey("collections.id"), nullable=False),
+    Column("collection_id", Id, ForeignKey("collections.id"), nullable=False),
     Column("alias", String(128), nullable=False),
     # Seconds.
     Column("poll", Float(53), nullable=False),
@@ -49,17 +47,17 @@ instances = Table(
     "deployment_instances",
     schema,
     Column("id", String(128), primary_key=True),
-    Column("deployment_id", _Id, ForeignKey("deployments.id"), nullable=False),
+    Column("deployment_id", Id, ForeignKey("deployments.id"), nullable=False),
     Column("host", Text, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
-    Column("version_id", _Id, ForeignKey("versions.id"), index=True),
+    Column("version_id", Id, ForeignKey("versions.id"), index=True),
     # Of the alias, when it led to that version.
     Column("revision", Integer),
     Column("since", Instant),
     Column("problem", Text),
-    Column("problem_id", _Id, ForeignKey("versions.id")),
+    Column("problem_id", Id, ForeignKey("versions.id")),
     Column("silent_after", Float(53), nullable=False),
     Column("unseen_from", Instant),
     Column("unseen_until", Instant),
@@ -67,3 +65,8 @@ instances = Table(
     Column("ended_at", Instant),
     Index("ix_deployment_instances_heard", "deployment_id", "heard_at"),
 )
+
+FOLLOWS = (aliases.c.collection_id == deployments.c.collection_id) & (
+    aliases.c.name == deployments.c.alias
+)
+"""Which alias a deployment follows."""

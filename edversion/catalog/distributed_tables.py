@@ -19,11 +19,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from edversion.catalog.tables import Instant, schema
+from edversion.catalog.tables import Id, Instant, schema
 
 __all__ = ["draft_packs", "draft_parts", "drafts"]
-
-_Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # One that was completed stays, so that a rank that comes again is told of its version.
 drafts = Table(
@@ -31,7 +29,7 @@ drafts = Table(
     schema,
     # Random: a number could come again once its draft was given up, and ranks still name it.
     Column("id", String(32), primary_key=True),
-    Column("project_id", _Id, ForeignKey("projects.id"), nullable=False),
+    Column("project_id", Id, ForeignKey("projects.id"), nullable=False),
     # By name: the collection begins to exist with its first version.
     Column("collection", String(128), nullable=False),
     Column("type", String(128), nullable=False),
@@ -40,7 +38,7 @@ drafts = Table(
     Column("opened_at", Instant, nullable=False),
     Column("opened_by", Text, nullable=False),
     Column("expires_at", Instant, nullable=False),
-    Column("version_id", _Id, ForeignKey("versions.id"), index=True),
+    Column("version_id", Id, ForeignKey("versions.id"), index=True),
     UniqueConstraint("project_id", "collection", "key"),
 )
 

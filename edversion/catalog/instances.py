@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, selec
 
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction, VersionKey
-from edversion.catalog.deployment_tables import deployments, instances
+from edversion.catalog.deployment_tables import FOLLOWS, deployments, instances
 from edversion.catalog.reading import keys_of, located, referenced, subject_of
 from edversion.catalog.tables import aliases, collections, projects, versions
 from edversion.errors import NotFoundError, RefusedError
@@ -39,11 +39,7 @@ _FOLLOWED = (
     .select_from(projects)
     .join(deployments, deployments.c.project_id == projects.c.id)
     .join(collections, collections.c.id == deployments.c.collection_id)
-    .outerjoin(
-        aliases,
-        (aliases.c.collection_id == deployments.c.collection_id)
-        & (aliases.c.name == deployments.c.alias),
-    )
+    .outerjoin(aliases, FOLLOWS)
     .outerjoin(versions, versions.c.id == aliases.c.version_id)
     .where(projects.c.name == bindparam("project"), deployments.c.name == bindparam("name"))
 )

@@ -24,7 +24,7 @@ from edversion.catalog.webhook_tables import outbox, webhooks
 from edversion.catalog.webhooks import Webhooks, live_webhooks, subject, to_webhook
 from edversion.digests import canonical_json
 from edversion.errors import NotFoundError
-from edversion.model import Delivery, Json, Webhook
+from edversion.model import Delivery, Json, MoveKind, Webhook
 
 __all__ = ["Claim", "Outbox", "announce", "message_body"]
 
@@ -216,14 +216,7 @@ def announce(
         How, by whom and why; the event of the move was noted last.
     """
     alias, revision = moved
-    heard = [
-        row
-        for row in live_webhooks(transaction.connection)
-        if passage.kind in row.moves
-        and fnmatchcase(place.project, row.project)
-        and fnmatchcase(place.name, row.collection)
-        and fnmatchcase(alias, row.alias)
-    ]
+    heard = _heard(transaction.connection, place, alias, passage.kind)
     if not heard:
         return
     sequence = transaction.told()
@@ -246,6 +239,18 @@ def announce(
         one = {"id": f"msg_{uuid.uuid4().hex}", "webhook_id": hook.id}
         transaction.execute(_ADD, row | one)
     transaction.announced = True
+
+
+def _heard(connection: Connection, place: Place, alias: str, kind: MoveKind) -> list[Row[Any]]:
+    """Give the webhooks that are to be told such a move."""
+    return [
+        row
+        for row in live_webhooks(connection)
+        if kind in row.moves
+        and fnmatchcase(place.project, row.project)
+        and fnmatchcase(place.name, row.collection)
+        and fnmatchcase(alias, row.alias)
+    ]
 
 
 def message_body(kind: str, at: datetime, facts: Mapping[str, Json]) -> str:

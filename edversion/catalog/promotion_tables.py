@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Column,
     ForeignKey,
     Index,
@@ -18,23 +17,21 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from edversion.catalog.tables import Instant, schema
+from edversion.catalog.tables import Id, Instant, schema
 
 __all__ = ["approvals", "moves", "policies", "proposals"]
-
-_Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # Every move of an alias but ``latest``: what its history and a rollback are read from.
 moves = Table(
     "moves",
     schema,
-    Column("collection_id", _Id, ForeignKey("collections.id"), primary_key=True),
+    Column("collection_id", Id, ForeignKey("collections.id"), primary_key=True),
     Column("alias", String(128), primary_key=True),
     Column("revision", Integer, primary_key=True),
     Column("kind", String(16), nullable=False),
     # NULL where it came from nowhere, or where it was removed.
-    Column("before_id", _Id, ForeignKey("versions.id")),
-    Column("version_id", _Id, ForeignKey("versions.id"), index=True),
+    Column("before_id", Id, ForeignKey("versions.id")),
+    Column("version_id", Id, ForeignKey("versions.id"), index=True),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("reason", Text),
@@ -45,8 +42,8 @@ moves = Table(
 policies = Table(
     "policies",
     schema,
-    Column("id", _Id, primary_key=True),
-    Column("collection_id", _Id, ForeignKey("collections.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("collection_id", Id, ForeignKey("collections.id"), nullable=False),
     Column("pattern", String(128), nullable=False),
     Column("number", Integer, nullable=False),
     # TOML as it was written; NULL where the policy was withdrawn.
@@ -61,8 +58,8 @@ policies = Table(
 approvals = Table(
     "approvals",
     schema,
-    Column("id", _Id, primary_key=True),
-    Column("version_id", _Id, ForeignKey("versions.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), nullable=False),
     Column("alias", String(128), nullable=False),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
@@ -76,7 +73,7 @@ approvals = Table(
 proposals = Table(
     "proposals",
     schema,
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), primary_key=True),
     Column("alias", String(128), primary_key=True),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table, Text
 
-from edversion.catalog.tables import Instant, schema
+from edversion.catalog.tables import Id, Instant, schema
 
 __all__ = ["removals", "retention_policies"]
-
-_Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # Objects that are to be deleted, so that a crash in the middle of it forgets none; manifests
 # that wait for it (`replaced`, since `due_at`), and packs of which something died (`worn`).
@@ -31,7 +29,7 @@ removals = Table(
 retention_policies = Table(
     "retention_policies",
     schema,
-    Column("collection_id", _Id, ForeignKey("collections.id"), primary_key=True),
+    Column("collection_id", Id, ForeignKey("collections.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("text", Text),
     Column("at", Instant, nullable=False),

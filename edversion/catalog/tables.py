@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeDecorator
 from edversion.errors import StorageError
 
 __all__ = [
+    "Id",
     "Instant",
     "aliases",
     "chain",
@@ -103,7 +104,7 @@ schema = MetaData(
 )
 
 # SQLite numbers rows by itself only in a column of type INTEGER.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
+Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # Where alembic looks for the revision; outside `schema`, since alembic makes it itself.
 revision_table = Table(
@@ -120,7 +121,7 @@ settings = Table(
 projects = Table(
     "projects",
     schema,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", String(128), nullable=False, unique=True),
     Column("created_at", Instant, nullable=False),
 )
@@ -128,8 +129,8 @@ projects = Table(
 collections = Table(
     "collections",
     schema,
-    Column("id", _Id, primary_key=True),
-    Column("project_id", _Id, ForeignKey("projects.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("project_id", Id, ForeignKey("projects.id"), nullable=False),
     Column("name", String(128), nullable=False, index=True),
     Column("type", String(128), nullable=False),
     Column("next_number", BigInteger, nullable=False),
@@ -143,7 +144,7 @@ runs = Table(
     "runs",
     schema,
     Column("id", String(128), primary_key=True),
-    Column("project_id", _Id, ForeignKey("projects.id"), nullable=False),
+    Column("project_id", Id, ForeignKey("projects.id"), nullable=False),
     Column("name", Text, nullable=False, index=True),
     Column("job_type", Text),
     Column("status", String(16), nullable=False),
@@ -161,11 +162,11 @@ runs = Table(
 versions = Table(
     "versions",
     schema,
-    Column("id", _Id, primary_key=True),
-    Column("collection_id", _Id, ForeignKey("collections.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("collection_id", Id, ForeignKey("collections.id"), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("digest", String(80), nullable=False, index=True),
-    Column("generation", _Id, nullable=False),
+    Column("generation", Id, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("file_count", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
@@ -204,8 +205,8 @@ Index(
 revisions = Table(
     "revisions",
     schema,
-    Column("id", _Id, primary_key=True),
-    Column("version_id", _Id, ForeignKey("versions.id"), nullable=False, index=True),
+    Column("id", Id, primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), nullable=False, index=True),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("metadata", JSON, nullable=False),
@@ -217,7 +218,7 @@ revisions = Table(
 metadata_values = Table(
     "metadata_values",
     schema,
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), primary_key=True),
     # Before the position, so that sorting by a key finds it in each version at once.
     Column("key", Text, primary_key=True),
     Column("position", Integer, primary_key=True),
@@ -241,14 +242,14 @@ packs = Table(
 version_packs = Table(
     "version_packs",
     schema,
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), primary_key=True),
     Column("pack_id", String(128), ForeignKey("packs.id"), primary_key=True, index=True),
 )
 
 files = Table(
     "files",
     schema,
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), primary_key=True),
     Column("digest", String(80), primary_key=True, index=True),
     Column("size", BigInteger, nullable=False, index=True),
 )
@@ -256,11 +257,11 @@ files = Table(
 aliases = Table(
     "aliases",
     schema,
-    Column("collection_id", _Id, ForeignKey("collections.id"), primary_key=True),
+    Column("collection_id", Id, ForeignKey("collections.id"), primary_key=True),
     Column("name", String(128), primary_key=True, index=True),
     # NULL once the alias is removed: the row stays, so that its revision never restarts.
-    Column("version_id", _Id, ForeignKey("versions.id"), index=True),
-    Column("left_id", _Id, ForeignKey("versions.id"), index=True),
+    Column("version_id", Id, ForeignKey("versions.id"), index=True),
+    Column("left_id", Id, ForeignKey("versions.id"), index=True),
     Column("revision", Integer, nullable=False),
     Column("moved_at", Instant, nullable=False),
     Column("moved_by", Text, nullable=False),
@@ -269,7 +270,7 @@ aliases = Table(
 tags = Table(
     "tags",
     schema,
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), primary_key=True),
     Column("name", String(128), primary_key=True, index=True),
 )
 
@@ -277,7 +278,7 @@ run_versions = Table(
     "run_versions",
     schema,
     Column("run_id", String(128), ForeignKey("runs.id"), primary_key=True),
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), primary_key=True),
     Column("direction", String(8), primary_key=True),
     # Empty where none was said: a key holds no NULL.
     Column("relation", String(128), primary_key=True),
@@ -289,19 +290,19 @@ run_versions = Table(
 version_sources = Table(
     "version_sources",
     schema,
-    Column("version_id", _Id, ForeignKey("versions.id"), primary_key=True),
-    Column("source_id", _Id, ForeignKey("versions.id"), primary_key=True, index=True),
+    Column("version_id", Id, ForeignKey("versions.id"), primary_key=True),
+    Column("source_id", Id, ForeignKey("versions.id"), primary_key=True, index=True),
     Column("relation", String(128), primary_key=True),
 )
 
 metrics = Table(
     "metrics",
     schema,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("key", Text, nullable=False),
     Column("value", Float(53), nullable=False),
-    Column("version_id", _Id, ForeignKey("versions.id")),
-    Column("dataset_id", _Id, ForeignKey("versions.id")),
+    Column("version_id", Id, ForeignKey("versions.id")),
+    Column("dataset_id", Id, ForeignKey("versions.id")),
     Column("split", Text),
     Column("slice", Text),
     Column("n", BigInteger),

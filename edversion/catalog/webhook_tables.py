@@ -19,17 +19,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from edversion.catalog.tables import Instant, schema
+from edversion.catalog.tables import Id, Instant, schema
 
 __all__ = ["outbox", "webhooks"]
-
-_Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # Of those without `removed_at`, no two have one name.
 webhooks = Table(
     "webhooks",
     schema,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", String(128), nullable=False, index=True),
     # Names, or patterns of such.
     Column("project", String(128), nullable=False),
@@ -55,7 +53,7 @@ outbox = Table(
     schema,
     # What the receiver knows the delivery by, also when it comes again.
     Column("id", String(64), primary_key=True),
-    Column("webhook_id", _Id, ForeignKey("webhooks.id"), nullable=False),
+    Column("webhook_id", Id, ForeignKey("webhooks.id"), nullable=False),
     # Of the event.
     Column("sequence", BigInteger, nullable=False),
     # The very text that is signed and sent.

@@ -92,16 +92,7 @@ def promote_version(
     if report.current == version:
         return Promotion(report, False, kind, revision, datetime.now(UTC), actor, reason)
     if report.refused:
-        waits = not force and {verdict.gate for verdict in report.refused} == {APPROVALS}
-        if waits:
-            catalog.propose(version, alias, actor=actor, reason=reason)
-        try:
-            _demand_force(report, actor, reason, force=force)
-        except RefusedError as error:
-            if not waits:
-                refusal = _in_brief(report, error.code)
-                catalog.note_refusal(version, alias, actor=actor, reason=reason, refusal=refusal)
-            raise
+        _override(report, catalog, actor, reason, force=force)
         kind = "overridden"
     request = MoveRequest(
         alias=alias,
@@ -116,6 +107,23 @@ def promote_version(
     promotion = Promotion(report, True, kind, moved, datetime.now(UTC), actor, reason)
     plugins.after_promote(promotion)
     return promotion
+
+
+def _override(
+    report: PromotionReport, catalog: Catalog, actor: str, reason: str | None, *, force: bool
+) -> None:
+    """Let a promotion pass that gates refuse, or raise, and put on record that it was tried."""
+    version, alias = report.version, report.alias
+    waits = not force and {verdict.gate for verdict in report.refused} == {APPROVALS}
+    if waits:
+        catalog.propose(version, alias, actor=actor, reason=reason)
+    try:
+        _demand_force(report, actor, reason, force=force)
+    except RefusedError as error:
+        if not waits:
+            refusal = _in_brief(report, error.code)
+            catalog.note_refusal(version, alias, actor=actor, reason=reason, refusal=refusal)
+        raise
 
 
 def _demand_force(report: PromotionReport, actor: str, reason: str | None, *, force: bool) -> None:
