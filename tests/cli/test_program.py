@@ -51,7 +51,7 @@ def test_every_command_has_help(empty, call, name):
     for flag in ("-h", "--help"):
         answer = call(name, flag)
         assert answer.code == 0
-        assert answer.text.startswith(f"Usage: edversion {name} ") or "Usage: " in answer.text
+        assert answer.text.startswith(f"Usage: edversion {name} ")
         assert "--json" in answer.text
     short = cli.commands[name].get_short_help_str(limit=64)
     assert short
@@ -90,7 +90,7 @@ def test_every_command_refuses_an_unknown_option(work, call, name):
     answer = call(name, "--bogus")
     assert (answer.code, answer.out) == (2, b"")
     assert answer.err.startswith("error: ")
-    assert f"edversion {name} --help" in answer.err or "--help" in answer.err
+    assert f"edversion {name} --help" in answer.err
     assert call(name, "--bogus", "--json").json["error"]["code"] == "usage"
 
 

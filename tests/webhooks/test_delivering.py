@@ -241,8 +241,10 @@ def test_secrets_are_kept_nowhere(hooked: Repository, receiver: Receiver, tmp_pa
 
 
 def test_one_slow_or_broken_receiver_stops_no_other(
-    hooked: Repository, receiver: Receiver, tmp_path: Path
+    hooked: Repository, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # so it is the socket that gives up, and never the look at the clock before it waits
+    monkeypatch.setattr("edversion.webhooks.sending._Deadline.left", 1.0)
     hooked.add_webhook("broken", command=["/nowhere/at/all"])
     hooked.add_webhook("note", command=["tee", str(tmp_path / "told.json")])
     promote(hooked, 0)
@@ -252,7 +254,7 @@ def test_one_slow_or_broken_receiver_stops_no_other(
     found = {each.webhook: each for each in deliverer.deliver(seconds=1.0)}
     assert [name for name, each in sorted(found.items()) if each.delivered] == ["note"]
     assert "could not be run" in found["broken"].answer
-    assert "no answer" in found["grades"].answer or "timed out" in found["grades"].answer
+    assert found["grades"].answer == "127.0.0.1: timed out"
     assert json.loads((tmp_path / "told.json").read_text())["type"] == "alias.promoted"
 
 
