@@ -284,7 +284,8 @@ def follow(
 
     The loop ends when the follower is closed. `Follower` says what happens while the catalog is
     away, or where a version cannot be served. A version of more than a thousand files is verified
-    but not brought here, and not remembered: download it.
+    but not brought here, and not remembered: download it. Nor is one remembered over a restart
+    that refers to bytes elsewhere.
 
     Parameters
     ----------

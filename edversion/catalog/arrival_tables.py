@@ -5,11 +5,11 @@ It stands beside `tables`, whose schema it joins; `migrations/` makes it in step
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, String, Table, bindparam, select
 
 from edversion.catalog.tables import Id, schema
 
-__all__ = ["arrivals"]
+__all__ = ["ARRIVALS_OF", "arrivals"]
 
 # Which version here is which one there; one that came over several stores has a row for each.
 arrivals = Table(
@@ -26,3 +26,10 @@ arrivals = Table(
     # Whether all versions that the record names were here by then.
     Column("complete", Boolean, nullable=False),
 )
+
+ARRIVALS_OF = (
+    select(arrivals)
+    .where(arrivals.c.version_id == bindparam("version"))
+    .order_by(arrivals.c.origin, arrivals.c.project, arrivals.c.collection, arrivals.c.number)
+)
+"""The rows of one version, in the order that receipts and bundles keep."""

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from edversion.catalog.aliases import move_aliases
-from edversion.catalog.arrival_tables import arrivals
+from edversion.catalog.arrival_tables import ARRIVALS_OF, arrivals
 from edversion.catalog.committing import (
     Commits,
     check_request,
@@ -45,11 +45,6 @@ _HERE = (
     arrivals.c.project == bindparam("project"),
     arrivals.c.collection == bindparam("collection"),
     arrivals.c.number == bindparam("number"),
-)
-_OF_VERSION = (
-    select(arrivals)
-    .where(arrivals.c.version_id == bindparam("version"))
-    .order_by(arrivals.c.origin, arrivals.c.project, arrivals.c.collection, arrivals.c.number)
 )
 _FROM = (
     select(
@@ -178,7 +173,7 @@ class Arriving(Commits):
             row = located(connection, version, deleted=True)
             return tuple(
                 (came.origin, (came.project, came.collection, came.number), came.record)
-                for came in connection.execute(_OF_VERSION, {"version": row.id})
+                for came in connection.execute(ARRIVALS_OF, {"version": row.id})
             )
 
     def arrive(self, request: CommitRequest, arrival: Arrival) -> Landing:

@@ -124,6 +124,8 @@ def _compared(source: Connection, destination: Connection) -> dict[str, int]:
     here, there = counts_of(source), counts_of(destination)
     if here != there or source.execute(_END).one() != destination.execute(_END).one():
         raise IntegrityError(
-            "the copy differs from the source; nothing was kept of it", code="copy_differs"
+            "the copy differs from the source, so nothing was kept of it; copy again, and look "
+            "whether anything else writes to the destination",
+            code="copy_differs",
         )
     return here

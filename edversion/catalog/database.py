@@ -7,7 +7,6 @@ moment, whoever begins waits for it. No exception of SQLAlchemy leaves this modu
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
@@ -30,7 +29,7 @@ from edversion.errors import EdversionError, InvalidInputError, StorageError
 from edversion.model import Json
 from edversion.urls import masked
 
-__all__ = ["Database", "Outdated", "Transaction", "VersionKey"]
+__all__ = ["Database", "Outdated", "Transaction", "VersionKey", "pauses"]
 
 _REFUSED = "illegal_value"
 _PATIENCE = 30.0  # seconds that a catalog which was there may be away
@@ -231,7 +230,7 @@ class Database:
     def _begun(self, begin: Callable[[Connection], None], *, patient: bool = True) -> Connection:
         """Connect and begin; a database that is away and was there before is waited for."""
         end = time.monotonic() + (_PATIENCE if patient and self._reached else 0)
-        for pause in _pauses():
+        for pause in pauses(0.05, 2.0):
             try:
                 connection = self.engine.connect()
                 try:
@@ -285,6 +284,9 @@ def _commit_each(connection: Connection) -> None:
     connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _pauses() -> Iterator[float]:
-    """Give the seconds to wait between tries: twice as long each time, up to two seconds."""
-    return (min(0.05 * 2**turn, 2.0) for turn in itertools.count())
+def pauses(first: float, longest: float) -> Iterator[float]:
+    """Give the seconds to wait between tries: each time twice as long, up to the longest."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(2 * pause, longest)

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from edversion.catalog.area import batches
-from edversion.catalog.deployment_tables import FOLLOWS, deployments, instances
-from edversion.catalog.instances import FORGOTTEN
+from edversion.catalog.deployment_tables import FOLLOWS, FORGOTTEN, deployments, instances
 from edversion.catalog.promotion_tables import moves
 from edversion.catalog.reading import keys_of
 from edversion.catalog.tables import aliases, collections, projects, versions
+from edversion.errors import NotFoundError
 from edversion.model import Deployment, DeploymentInstance
 
-__all__ = ["DEPLOYMENTS", "to_deployments"]
+__all__ = ["DEPLOYMENTS", "PRESENT", "missing_deployment", "to_deployments"]
 
 DEPLOYMENTS = (
     select(
@@ -34,6 +34,9 @@ DEPLOYMENTS = (
     .outerjoin(aliases, FOLLOWS)
 )
 """Every deployment, removed ones too, and where its alias points."""
+
+PRESENT = DEPLOYMENTS.where(deployments.c.removed_at.is_(None))
+"""Those that were not removed."""
 
 _HEARD = (
     select(instances, versions.c.digest)
@@ -120,3 +123,15 @@ def _lag(
     key = {"place": deployment.collection_id, "alias": deployment.alias, "revision": served}
     first = connection.execute(_FIRST_MOVE, key).scalar_one()  # of ``latest`` no moves are kept
     return max(1, deployment.revision - served), first or deployment.moved_at
+
+
+def missing_deployment(connection: Connection, name: str) -> NotFoundError:
+    """Say that there is no such deployment, which there are, and how to add it."""
+    rows = connection.execute(PRESENT.order_by(projects.c.name, deployments.c.name))
+    names = ", ".join(f"{row.project}/{row.name}" for row in rows) or "none"
+    return NotFoundError(
+        f"there is no deployment {name}; there are: {names}. Add it with 'edversion deployment "
+        f"add {name.rpartition('/')[2]} --follows NAME:ALIAS'",
+        code="no_deployment",
+        deployment=name,
+    )

@@ -5,6 +5,8 @@ They stand beside `tables`, whose schema they join; `migrations/` makes them in 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -20,7 +22,7 @@ from sqlalchemy import (
 
 from edversion.catalog.tables import Id, Instant, aliases, schema
 
-__all__ = ["FOLLOWS", "deployments", "instances"]
+__all__ = ["FOLLOWS", "FORGOTTEN", "deployments", "instances"]
 
 # A deployment that was removed stays, and is taken up again by its name.
 deployments = Table(
@@ -70,3 +72,6 @@ FOLLOWS = (aliases.c.collection_id == deployments.c.collection_id) & (
     aliases.c.name == deployments.c.alias
 )
 """Which alias a deployment follows."""
+
+FORGOTTEN = timedelta(days=7)
+"""How long an instance that nobody hears of is listed, and protects what it served."""

@@ -11,13 +11,18 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction
-from edversion.catalog.deployment_rows import DEPLOYMENTS, to_deployments
+from edversion.catalog.deployment_rows import (
+    DEPLOYMENTS,
+    PRESENT,
+    missing_deployment,
+    to_deployments,
+)
 from edversion.catalog.deployment_tables import deployments, instances
 from edversion.catalog.finding import collection_place
 from edversion.catalog.instances import subject
 from edversion.catalog.reading import Place
 from edversion.catalog.tables import collections, dump_instant, projects
-from edversion.errors import ConflictError, InvalidInputError, NotFoundError
+from edversion.errors import ConflictError, InvalidInputError
 from edversion.model import Deployment, Json
 
 __all__ = ["Deployments", "NewDeployment"]
@@ -25,7 +30,6 @@ __all__ = ["Deployments", "NewDeployment"]
 _ONE = DEPLOYMENTS.where(
     projects.c.name == bindparam("project"), deployments.c.name == bindparam("name")
 )
-_HERE = DEPLOYMENTS.where(deployments.c.removed_at.is_(None))
 _FORGET = delete(instances).where(instances.c.id.in_(bindparam("ids", expanding=True)))
 _PLACES = select(
     collections.c.id, collections.c.project_id, projects.c.name.label("project"), collections.c.name
@@ -154,7 +158,7 @@ class Deployments(Area):
             Several have (code ``ambiguous_reference``).
         """
         with self._database.read() as connection:
-            named = _HERE.where(deployments.c.name == name).order_by(projects.c.name)
+            named = PRESENT.where(deployments.c.name == name).order_by(projects.c.name)
             found = [row.project for row in connection.execute(named)]
             if project in found or len(found) == 1:
                 return found[0] if project is None or project not in found else project
@@ -165,11 +169,11 @@ class Deployments(Area):
                     code="ambiguous_reference",
                     name=name,
                 )
-            raise _missing(connection, name)
+            raise missing_deployment(connection, name)
 
     def deployments(self, *, project: str | None = None) -> tuple[Deployment, ...]:
         """Give the deployments, by project and name."""
-        query = _HERE if project is None else _HERE.where(projects.c.name == project)
+        query = PRESENT if project is None else PRESENT.where(projects.c.name == project)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(projects.c.name, deployments.c.name)).all()
             return to_deployments(connection, rows, datetime.now(UTC))
@@ -252,19 +256,8 @@ def _existing(connection: Connection, project: str, name: str) -> Row[Any]:
     """
     row = _row(connection, project, name)
     if row is None or row.removed_at is not None:
-        raise _missing(connection, f"{project}/{name}")
+        raise missing_deployment(connection, f"{project}/{name}")
     return row
-
-
-def _missing(connection: Connection, name: str) -> NotFoundError:
-    rows = connection.execute(_HERE.order_by(projects.c.name, deployments.c.name))
-    names = ", ".join(f"{row.project}/{row.name}" for row in rows) or "none"
-    return NotFoundError(
-        f"there is no deployment {name}; there are: {names}. Add it with 'edversion deployment "
-        f"add {name.rpartition('/')[2]} --follows NAME:ALIAS'",
-        code="no_deployment",
-        deployment=name,
-    )
 
 
 def _exists(row: Row[Any]) -> ConflictError:

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction, VersionKey
-from edversion.catalog.deployment_tables import FOLLOWS, deployments, instances
+from edversion.catalog.deployment_rows import missing_deployment
+from edversion.catalog.deployment_tables import FOLLOWS, FORGOTTEN, deployments, instances
 from edversion.catalog.reading import keys_of, located, referenced, subject_of
 from edversion.catalog.tables import aliases, collections, projects, versions
 from edversion.errors import NotFoundError, RefusedError
 from edversion.model import Json, Version
 
-__all__ = ["FORGOTTEN", "Followed", "InstanceReport", "Instances", "refuse_served", "subject"]
-
-FORGOTTEN = timedelta(days=7)
-"""How long an instance that nobody hears of is listed, and protects what it served."""
+__all__ = ["Followed", "InstanceReport", "Instances", "refuse_served", "subject"]
 
 _FOLLOWED = (
     select(
@@ -172,6 +170,11 @@ class Instances(Area):
             number=row.number,
         )
 
+    def no_deployment(self, name: str) -> NotFoundError:
+        """Give the error that says that there is no such deployment, and which there are."""
+        with self._database.read() as connection:
+            return missing_deployment(connection, name)
+
     def report_instance(self, project: str, deployment: str, report: InstanceReport) -> None:
         """Write what an instance says over what it said before.
 
@@ -184,11 +187,7 @@ class Instances(Area):
         with self._database.write() as transaction:
             place = transaction.execute(_DEPLOYMENT, key).scalar_one_or_none()
             if place is None:
-                raise NotFoundError(
-                    f"there is no deployment {project}/{deployment}",
-                    code="no_deployment",
-                    deployment=f"{project}/{deployment}",
-                )
+                raise missing_deployment(transaction.connection, f"{project}/{deployment}")
             before = transaction.execute(_INSTANCE, {"instance": report.id}).one_or_none()
             row = _row(transaction, report) | {"deployment_id": place}
             if before is None:

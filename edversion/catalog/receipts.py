@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
 from edversion.catalog.area import Area
-from edversion.catalog.arrival_tables import arrivals
+from edversion.catalog.arrival_tables import ARRIVALS_OF
 from edversion.catalog.editing import revisions_of
 from edversion.catalog.metrics import metrics_of
 from edversion.catalog.moves import promotions_to
@@ -61,11 +61,6 @@ _PACKS = (
 )
 _FILES = (
     select(files.c.digest, files.c.size).where(files.c.version_id == _ID).order_by(files.c.digest)
-)
-_ARRIVALS = (
-    select(arrivals)
-    .where(arrivals.c.version_id == _ID)
-    .order_by(arrivals.c.origin, arrivals.c.project, arrivals.c.collection, arrivals.c.number)
 )
 _METRICS = select(metrics).where(metrics.c.version_id == _ID)
 
@@ -156,7 +151,8 @@ def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:
         "metrics": [asdict(metric) for metric in measured],
     })  # fmt: skip
     came = [
-        [a.origin, a.project, a.collection, a.number, a.record, a.complete] for a in rows(_ARRIVALS)
+        [a.origin, a.project, a.collection, a.number, a.record, a.complete]
+        for a in rows(ARRIVALS_OF)
     ]
     return around | _promoted(connection, row) | ({"arrivals": came} if came else {})
 

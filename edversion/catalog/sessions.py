@@ -14,13 +14,14 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from edversion.catalog.database import pauses
 from edversion.catalog.forking import FORKS
 from edversion.catalog.liveness import open_error
 from edversion.digests import digest_of_bytes
@@ -184,7 +185,7 @@ class SessionLiveness:
 
     def _lost(self, session: _Session) -> None:
         """Take the locks anew, until that is done or nobody needs it; called by the watcher."""
-        for pause in _pauses():
+        for pause in pauses(0.1, _LONGEST_PAUSE):
             if self._closed.wait(pause):
                 return
             with suppress(StorageError):
@@ -290,11 +291,3 @@ def _keys(run_id: str) -> dict[str, int]:
     digest = bytes.fromhex(digest_of_bytes(f"run {run_id}".encode()).partition(":")[2])
     parts = {"run": digest[:8], "writing": digest[8:16]}
     return {name: int.from_bytes(part, "big", signed=True) for name, part in parts.items()}
-
-
-def _pauses() -> Iterator[float]:
-    """Give the seconds to wait between tries."""
-    pause = 0.1
-    while True:
-        yield pause
-        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -125,8 +125,7 @@ class Link:
         project, collection, alias = self._place
         found = repository.catalog.followed(project, self.wish.deployment)
         if found is None or found.removed:
-            repository.deployment(f"{project}/{self.wish.deployment}")  # which says what there is
-            raise NotFoundError(f"there is no deployment {project}/{self.wish.deployment}")
+            raise repository.catalog.no_deployment(f"{project}/{self.wish.deployment}")
         if (found.collection, found.alias) != (collection, alias):
             raise ConflictError(
                 f"deployment {project}/{self.wish.deployment} follows {found.collection}:"
@@ -200,7 +199,9 @@ class Link:
             found = self._location or locate(self.wish.store, self.wish.catalog)
             if not Catalog.exists(found.catalog):
                 raise StorageError(
-                    f"the catalog of the store at {found.store} is not there", code="catalog_away"
+                    f"the catalog of the store at {found.store} is not there; mount or restore it, "
+                    "or let 'edversion doctor --mend' rebuild it",
+                    code="catalog_away",
                 )
             project = self.wish.project or found.project
             self._repository = open_repository(found.store, found.catalog, project=project)

@@ -71,8 +71,11 @@ class Memory:
             path = local_folder() / "following" / self._name
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{secrets.token_hex(8)}")
-            temporary.write_bytes(canonical_json(record))
-            os.replace(temporary, path)
+            try:
+                temporary.write_bytes(canonical_json(record))
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def recall(self) -> tuple[Version, int | None] | None:
         """Give the version, its files proved, and the revision; None where it is not whole."""

@@ -106,7 +106,8 @@ class RememberedFiles:
         place = self._files[entry]
         if digest_of_file(place) != entry.digest:
             raise IntegrityError(
-                f"{place} is not what it was when {path} was fetched",
+                f"{place} is not what it was when {path} was fetched; fetch the version again "
+                "once its repository can be reached",
                 path=path,
                 pack=None,
                 offset=None,

@@ -75,7 +75,7 @@ def write_bundle(side: Side, root: Path, path: Path, origin: str) -> None:
 
 
 def _contents(side: Side, origin: str) -> bytes:
-    """Say what a bundle holds: each version by the records of where it came from, newest first."""
+    """Say what a bundle holds: each version by the records of where it came from, oldest first."""
     versions = []
     ordered = sorted(side.catalog.all_versions(), key=lambda each: (each.created_at, each.number))
     for version in ordered:
@@ -113,9 +113,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         with open(path, "rb") as file:
             try:
                 _unpack(file, folder)
-            except tarfile.TarError as error:
-                raise _bad(path, str(error)) from error
-            except ValueError as error:
+            except (tarfile.TarError, ValueError) as error:
                 raise _bad(path, str(error)) from error
         if not (folder / CONTENTS).is_file() or not (folder / MARKER).is_file():
             raise _bad(path, "it is cut off, or was made by another program")

@@ -55,7 +55,10 @@ def find_or_make(backend: Backend, *, create: bool) -> str:
         marker = _read(backend)
     if marker is None:
         raise StorageError(
-            f"the store at {backend.url} does not keep what is written to it", url=backend.url
+            f"the store at {backend.url} does not keep what is written to it; 'edversion store "
+            f"check {backend.url}' says what it does",
+            code="store_forgets",
+            url=backend.url,
         )
     backend.creates_only = marker.get(_WRITERS) != _ONE
     if not backend.creates_only:

@@ -115,7 +115,12 @@ class ObjectBackend:
                 if there == size:
                     return
                 if there is not None and already_exists(error):
-                    raise StorageError(f"another object has the name {key}", key=key) from error
+                    raise StorageError(
+                        f"another object has the name {key} at {self.url}, which nothing but "
+                        "edversion should write to; log again, under a name of its own",
+                        code="name_taken",
+                        key=key,
+                    ) from error
                 raise
 
         self._write(key, put)

@@ -19,6 +19,7 @@ from edversion.store.backend import Backend, LocalBackend, open_backend
 
 __all__ = ["Check", "check_place", "creates_only"]
 
+_NO_ANSWER = ("store_access", "store_unreachable")
 _RACERS = 8
 _MANY = 20
 _IN_PARTS = 40 << 20
@@ -52,7 +53,7 @@ def creates_only(backend: Backend) -> bool:
     Raises
     ------
     StorageError
-        It cannot be written at all.
+        It cannot be written at all, or gives no answer: what it does is noted for ever.
     """
     if isinstance(backend, LocalBackend):
         return True  # a link is never put over another
@@ -60,7 +61,11 @@ def creates_only(backend: Backend) -> bool:
     backend.replace(key, b"first")
     try:
         return not backend.create(key, b"second") and backend.read(key) == b"first"
-    except (StorageError, FileNotFoundError):
+    except FileNotFoundError:
+        return False
+    except StorageError as error:
+        if error.code in _NO_ANSWER:
+            raise
         return False
     finally:
         backend.delete(key)

@@ -255,7 +255,7 @@ class DeploymentContract:
         catalog.remove_deployment(*API, actor="ada", reason=None)
         assert catalog.kept_for(first) == ()
         assert catalog.needed() == {}
-        with pytest.raises(NotFoundError) as caught:
+        with pytest.raises(NotFoundError, match=r"there are: none\. Add it with") as caught:
             report(catalog, 0)
         assert caught.value.code == "no_deployment"
         catalog.delete(first, actor="ada", reason="old")

@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 import edversion
 from edversion.deploy import Follower, start_following
+from edversion.deploy.memory import Memory
 from edversion.errors import (
     ConflictError,
     InvalidInputError,
@@ -28,6 +29,7 @@ from edversion.model import DeploymentInstance, Version
 from edversion.pace import Pace
 from edversion.repository import Repository, open_repository
 from edversion.run import Run
+from edversion.testing import limit_file_size
 
 from .test_erase import WHY
 from .test_gc import logged, packed
@@ -594,6 +596,17 @@ def test_a_removed_alias_and_a_removed_deployment_stop_nothing(
     follower = following(school, lambda: school.remove_alias(ALIAS), idle, remove, idle, add)
     assert names(follower) == ["v0", "v1"]
     assert instance(school).version == "test/dropout:v1"
+
+
+def test_a_memory_that_cannot_be_written_leaves_nothing(school: Repository) -> None:
+    version = school.version("dropout:v0")
+    files = {entry: version.path(entry.path) for entry in version.files()}
+    with limit_file_size(16):
+        Memory("full").keep(version, files, 1)
+    folder = Path(os.environ["EDVERSION_CACHE"]) / "following"
+    assert list(folder.iterdir()) == []
+    Memory("full").keep(version, files, 1)
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_who_is_no_deployment_is_told_so(school: Repository) -> None:

@@ -14,6 +14,7 @@ from edversion.errors import EdversionWarning, StorageError
 from edversion.store import Store, check_place
 from edversion.store.backend import open_backend
 from edversion.store.probing import creates_only
+from edversion.store.retrying import Patience
 from edversion.testing.proxy import Fault, Proxy
 from edversion.testing.serving import Server
 from tests.store.buckets import point
@@ -43,6 +44,23 @@ def test_a_careless_place_is_recorded_and_told_each_time(careless: str) -> None:
     again = open_loudly(careless)
     assert again.one_writer
     again.close()
+
+
+def test_a_place_that_gives_no_answer_is_not_taken_for_a_careless_one(
+    s3_server: Server, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a store is told to do would be noted for ever."""
+    with Proxy(s3_server.port) as proxy:
+        proxy.fail(Fault.BUSY, method="GET", times=None)
+        point(monkeypatch, "s3", proxy.url)
+        backend = open_backend(s3_url)
+        backend.patience = Patience(limit=0)
+        with pytest.raises(StorageError) as caught:
+            creates_only(backend)
+        assert caught.value.code == "store_unreachable"
+        proxy.heal()
+        assert creates_only(backend)
+    assert list(backend.list("")) == []
 
 
 def test_nothing_is_written_over_even_there(careless: str) -> None:
