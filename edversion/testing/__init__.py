@@ -12,6 +12,7 @@
     edversion.testing.faults                           damage stored bytes, fill the disk
     edversion.testing.children                         run Python in children, and kill them
     edversion.testing.files                            write and read files, and let them settle
+    edversion.testing.waiting                          wait for what others do, not for ever
 
 pytest and Hypothesis are imported by these modules alone; a program that uses edversion
 needs neither.
@@ -37,6 +38,7 @@ from edversion.testing.faults import (
 )
 from edversion.testing.files import read_tree, settle, write_file
 from edversion.testing.trainings import Trained, Training
+from edversion.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from edversion.testing.adapters import AdapterContract, CheckpointContract
@@ -62,6 +64,7 @@ __all__ = [
     "swap",
     "tiny_disk",
     "truncate",
+    "wait_until",
     "write_file",
 ]
 

@@ -19,6 +19,7 @@ from edversion.catalog import Catalog
 from edversion.catalog import database as databases
 from edversion.catalog.sessions import SessionLiveness
 from edversion.errors import ConflictError, StorageError
+from edversion.testing import wait_until
 from edversion.testing.postgres import PostgresServer
 
 from .makers import commit, new_run, numbers, request
@@ -57,16 +58,6 @@ def scene(postgres: PostgresServer) -> Iterator[Scene]:
 def catalog(scene: Scene) -> Iterator[Catalog]:
     with Catalog.open(scene.url) as catalog:
         yield catalog
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Wait for something, but not for ever."""
-    end = time.monotonic() + 30
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def at_commit(
@@ -191,7 +182,9 @@ class TestRuns:
         catalog.start_run(new_run("run-0002"))
         before = catalog.tenure("run-0001")
         scene.end_sessions()
-        assert eventually(lambda: catalog.tenure("run-0002") not in (None, before))
+        wait_until(
+            lambda: catalog.tenure("run-0002") not in (None, before), "the lock is taken anew"
+        )
         with Catalog.open(scene.near_url) as other:
             assert other.live_runs() == {"run-0001", "run-0002"}
             catalog.finish_run("run-0001", status="finished")
@@ -201,10 +194,10 @@ class TestRuns:
         catalog.start_run(new_run())
         scene.wire.cut()
         with Catalog.open(scene.near_url) as other:
-            assert eventually(lambda: other.live_runs() == frozenset())
+            wait_until(lambda: other.live_runs() == frozenset(), "no run is alive")
             assert other.get_run("run-0001").status == "crashed"
             scene.wire.mend()
-            assert eventually(lambda: other.live_runs() == {"run-0001"})
+            wait_until(lambda: other.live_runs() == {"run-0001"}, "the run is alive again")
             assert other.get_run("run-0001").status == "running"
 
     def test_a_session_ends_with_its_catalog(self, catalog: Catalog, scene: Scene) -> None:
@@ -212,7 +205,7 @@ class TestRuns:
         assert "edversion-runs" in {thread.name for thread in threading.enumerate()}
         catalog.close()
         assert "edversion-runs" not in {thread.name for thread in threading.enumerate()}
-        assert eventually(lambda: scene.count_sessions() == 0)
+        wait_until(lambda: scene.count_sessions() == 0, "all sessions have ended")
 
     def test_the_end_of_the_server_does_not_keep_a_catalog_from_closing(
         self, catalog: Catalog, scene: Scene
@@ -229,7 +222,7 @@ class TestRuns:
         catalog.start_run(new_run())
         tenure = catalog.tenure("run-0001")
         scene.end_sessions()
-        assert eventually(lambda: catalog.tenure("run-0001") != tenure)
+        wait_until(lambda: catalog.tenure("run-0001") != tenure, "the lock is lost or taken anew")
         with pytest.raises(ConflictError, match="log it again") as caught:
             commit(catalog, run="run-0001", tenure=tenure)
         assert caught.value.code == "run_lost"
@@ -301,7 +294,9 @@ class TestRuns:
                 if not swept:
                     scene.end_sessions()
                     with edversion.open(tmp_path / "store", scene.near_url) as other:
-                        assert eventually(lambda: other.catalog.live_runs() == frozenset())
+                        wait_until(
+                            lambda: other.catalog.live_runs() == frozenset(), "no run is alive"
+                        )
                         swept.append(other.gc(grace=timedelta(0)).leftovers)
 
         source = tmp_path / "weights.bin"

@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import edversion
 from edversion.testing import postgres as kit
+from edversion.testing import wait_until
 from edversion.testing.postgres import PostgresServer, postgres_server
 
 USER = """
@@ -44,14 +44,9 @@ def start(shared: Path) -> tuple[subprocess.Popen[str], int, Path]:
     return process, int(server), Path(folder)
 
 
-def await_end(server: int, folder: Path) -> bool:
-    """Wait until a server and all that it wrote are gone, but not for ever."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if not kit._runs(server) and not folder.exists():
-            return True
-        time.sleep(0.01)
-    return False
+def await_end(server: int, folder: Path) -> None:
+    """Wait until a server and all that it wrote are gone."""
+    wait_until(lambda: not kit._runs(server) and not folder.exists(), "the server is gone")
 
 
 def test_it_ends_with_its_last_user_however_that_ends(tmp_path: Path) -> None:
@@ -64,11 +59,11 @@ def test_it_ends_with_its_last_user_however_that_ends(tmp_path: Path) -> None:
     third.communicate("done")
     os.kill(second.pid, signal.SIGKILL)
     second.communicate()
-    assert await_end(server, folder)
+    await_end(server, folder)
     with postgres_server(tmp_path) as anew:
         assert anew.process != server
         assert anew.execute("SELECT 1") == [(1,)]
-    assert await_end(anew.process, anew.folder)
+    await_end(anew.process, anew.folder)
 
 
 def test_nobody_runs_it_for_root(postgres: PostgresServer) -> None:

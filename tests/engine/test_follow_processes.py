@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from edversion.catalog.deployment_tables import instances
 from edversion.model import DeploymentInstance
 from edversion.repository import Repository
 from edversion.run import Run
-from edversion.testing import run_python
+from edversion.testing import run_python, wait_until
 
 from .test_gc import logged, packed
 
@@ -86,13 +85,6 @@ def line(process: subprocess.Popen[str]) -> list[str]:
     return process.stdout.readline().split()
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true, for half a minute at most."""
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-
-
 def pass_by(school: Repository, **span: float) -> None:
     """Let so much time pass since the last word of every instance."""
     with school.catalog._database.write() as transaction:
@@ -109,7 +101,9 @@ def test_two_processes_follow_and_one_is_killed(school: Repository) -> None:
             assert (version, Path(path).read_bytes()) == ("v0", packed(0))
         school.set_alias("dropout:v1", "champion")
         assert [line(process)[0] for process in (first, second)] == ["v1", "v1"]
-        until(lambda: {"test/dropout:v1"} == {one.version for one in heard(school)})
+        wait_until(
+            lambda: {"test/dropout:v1"} == {one.version for one in heard(school)}, "both serve v1"
+        )
         first.send_signal(signal.SIGKILL)
         first.wait(30)
         second.send_signal(signal.SIGINT)

@@ -11,9 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 
 import edversion
+from edversion.testing import wait_until
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
@@ -91,13 +91,6 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
         reader.join()
         process.stderr.close()
     assert not [line for line in lines if "Traceback" in line or "ERROR" in line]
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true, for half a minute at most."""
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
 
 
 @pytest.fixture(scope="module")
@@ -214,11 +207,11 @@ def test_a_model_that_cannot_be_loaded_is_reported_and_the_one_before_answers(
         broken = run.log_artifact(draft)
     with serving(folder, "--poll", "0.02") as server, clients(server.port) as asking:
         repository.set_alias(broken, "champion")
-        until(lambda: repository.deployment(API).instances[0].state == "failed")
+        wait_until(lambda: repository.deployment(API).instances[0].state == "failed", "v3 fails")
         told = repository.deployment(API).instances[0]
         assert (told.version, told.problem_version) == (f"{MODEL}:v0", broken.reference)
         repository.set_alias(f"{MODEL}:v1", "champion")
-        until(lambda: repository.deployment(API).instances[0].state == "serving")
+        wait_until(lambda: repository.deployment(API).instances[0].state == "serving", "v1 serves")
     assert [client.failures for client in asking] == [[]] * CLIENTS
     seen = {answer["version"] for client in asking for _, answer in client.answers}
     assert seen <= {f"{MODEL}:v0", f"{MODEL}:v1"}
@@ -233,7 +226,8 @@ def test_the_server_outlives_its_catalog_and_starts_without_it(
     target = repository.version(f"{MODEL}:v1")
     with serving(folder, "--poll", "0.02") as server, clients(server.port) as asking:
         assert asking[0].is_answered_by(repository.version(f"{MODEL}:v2").digest)
-        until(lambda: repository.deployment(API).instances[0].version == f"{MODEL}:v2")
+        served = f"{MODEL}:v2"
+        wait_until(lambda: repository.deployment(API).instances[0].version == served, "v2 serves")
         repository.close()
         for file in store.glob("catalog.db*"):
             file.rename(tmp_path / file.name)
@@ -246,7 +240,9 @@ def test_the_server_outlives_its_catalog_and_starts_without_it(
                 file.rename(store / file.name)
             repository.promote(target, "champion")
             assert asking[0].is_answered_by(target.digest)
-            until(lambda: another.ask(LEARNERS[0])["digest"] == target.digest)
+            wait_until(
+                lambda: another.ask(LEARNERS[0])["digest"] == target.digest, "the other serves v1"
+            )
     assert [client.failures for client in asking] == [[]] * CLIENTS
     told = repository.deployment(API).instances[:2]
     assert [(one.state, one.version) for one in told] == [("ended", f"{MODEL}:v1")] * 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from edversion.repository import Repository, open_repository
 from edversion.starting import start_run
 from edversion.store.objects import ObjectBackend
 from edversion.store.retrying import Patience
-from edversion.testing import object_keys
+from edversion.testing import object_keys, wait_until
 from edversion.testing.proxy import Fault, Proxy
 from edversion.testing.serving import Server
 from tests.store.buckets import point
@@ -237,11 +236,12 @@ def test_a_process_that_is_killed_leaves_no_version_and_nothing_after_gc(
     proxy.fail(Fault.STALL, method="PUT", path=f"/{folder}/")  # it arrives, and hangs
     catalog = f"sqlite:///{tmp_path / 'catalog.db'}"
     child = subprocess.Popen([sys.executable, "-c", KILLED, url, catalog])
-    end = time.monotonic() + 60
-    while not (proxy.count("PUT", "/packs/") and proxy.count("PUT", "/manifests/")):
+
+    def stands() -> bool:
         assert child.poll() is None
-        assert time.monotonic() < end
-        os.sched_yield()
+        return bool(proxy.count("PUT", "/packs/") and proxy.count("PUT", "/manifests/"))
+
+    wait_until(stands, "a pack and a manifest are sent", seconds=60)
     child.kill()
     child.wait()
     assert repository.versions("data") == (first,)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 
-from edversion.testing import run_python
+from edversion.testing import run_python, wait_until
 from edversion.testing.serving import serve
 
 RUN = """
@@ -31,9 +29,7 @@ if sys.argv[2] == "killed":
 def test_a_server_ends_with_its_run(tmp_path: Path, end: str) -> None:
     url = run_python(RUN, str(tmp_path), end, check=False).split()[0]
     process = json.loads((tmp_path / "gcs.json").read_text())["pid"]
-    limit = time.monotonic() + 30
-    while Path(f"/proc/{process}/cmdline").exists() and time.monotonic() < limit:
-        os.sched_yield()
+    wait_until(lambda: not Path(f"/proc/{process}/cmdline").exists(), "the server has ended")
     with pytest.raises(URLError):
         urlopen(url, timeout=5)
 

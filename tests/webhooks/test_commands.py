@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edversion.errors import StorageError
+from edversion.testing import wait_until
 from edversion.webhooks.commands import run_command
 
 
@@ -64,9 +65,7 @@ def test_it_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
         run_command(command, b"{}", {}, seconds=2)
     assert time.monotonic() - start < 30
     child = int((tmp_path / "pid").read_text())
-    end = time.monotonic() + 30
-    while _alive(child):
-        assert time.monotonic() < end
+    wait_until(lambda: not _alive(child), "what it started is dead")
 
 
 def _alive(pid: int) -> bool:
