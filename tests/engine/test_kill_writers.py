@@ -8,6 +8,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count, pairwise
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -19,9 +20,11 @@ import pytest
 import edversion
 from edversion.errors import ConflictError
 from edversion.repository import Repository
+from edversion.testing import wait_until
 from edversion.testing.postgres import PostgresServer, postgres_server
 
 WRITERS, KILLS = 16, 24
+SURE = 4  # every so manieth is killed once its run has begun; others before that, maybe
 ALIASES = ("best", "candidate", "latest")
 
 
@@ -31,18 +34,34 @@ class Scene:
     def __init__(self, folder: Path, catalog: str) -> None:
         self.store, self.catalog = str(folder / "store"), catalog
         self.journal, self.stop = folder / "journal", folder / "stop"
+        self.begun = folder / "begun"
+        self.begun.mkdir()
         self.kills = 0
+        self.killed: set[str] = set()
         edversion.init("p", store=self.store, catalog=catalog).finish()
 
     def told(self) -> list[tuple[str, str]]:
         lines = self.journal.read_text().splitlines()
         return [(reference, digest) for reference, digest in map(json.loads, lines)]
 
+    def note(self, seed: int) -> Path:
+        """Where a writer notes that its run has begun."""
+        return self.begun / str(seed)
+
+    def count_kill(self, seed: int) -> None:
+        """Count a writer that is dead, and its run if that had begun."""
+        self.kills += 1
+        with suppress(FileNotFoundError):
+            self.killed.add(self.note(seed).read_text())
+
 
 def write(scene: Scene, seed: int) -> None:
     """Log contents that nobody else has, move aliases of all, and note what was told."""
     contents = random.Random(seed)
     with edversion.init("p", store=scene.store, catalog=scene.catalog) as run:
+        note = scene.note(seed)
+        note.with_suffix(".new").write_text(run.id)
+        note.with_suffix(".new").rename(note)  # so there is a whole note, or none
         for turn in count():
             if scene.stop.exists():
                 return
@@ -76,8 +95,6 @@ def check(scene: Scene) -> None:
         assert [version.number for version in versions] == list(reversed(range(len(versions))))
         digests = {version.reference: version.digest for version in versions}
         assert all(digests[reference] == digest for reference, digest in told)
-        # a writer may have died between the commit and its note in the journal
-        assert len(told) <= len(versions) <= len(told) + scene.kills
         for alias in ALIASES:
             moves = repository.alias_history(f"shared:{alias}")[::-1]
             assert len(moves) == repository.alias(f"shared:{alias}").revision
@@ -85,7 +102,12 @@ def check(scene: Scene) -> None:
         assert repository.alias("shared:latest").number == len(versions) - 1
         assert repository.catalog.verify_events() == len(repository.events(limit=None))
         assert repository.verify() == ()
-        assert len(repository.runs(status="crashed", limit=None)) == scene.kills
+        crashed = {run.id for run in repository.runs(status="crashed", limit=None)}
+        assert scene.killed <= crashed
+        # a writer may have died between the beginning of its run and its note of that
+        assert len(crashed) <= scene.kills
+        # … and between a commit and its note in the journal
+        assert len(told) <= len(versions) <= len(told) + len(crashed)
         repository.gc()
         store, catalog = repository.store, repository.catalog
         assert {pack for pack, _ in store.packs()} == catalog.pack_sizes().keys()
@@ -113,23 +135,25 @@ def started(context: Any, scene: Scene, seed: int) -> BaseProcess:
 def test_sixteen_writers_killed_at_random(context: Any, tmp_path: Path, postgres_url: str) -> None:
     scene = Scene(tmp_path, postgres_url)
     moments = random.Random(7)
-    writers = [started(context, scene, seed) for seed in range(WRITERS)]
+    seeds = list(range(WRITERS))
+    writers = [started(context, scene, seed) for seed in seeds]
     for kill in range(KILLS):
         grow(scene, writers, 2 * kill)
         wait([writer.sentinel for writer in writers], timeout=moments.uniform(0, 0.2))
         chosen = moments.randrange(WRITERS)
+        if kill % SURE == 0:
+            wait_until(scene.note(seeds[chosen]).exists, "the writer's run begins", seconds=60)
         writers[chosen].kill()
         writers[chosen].join()
-        scene.kills += 1
-        writers[chosen] = started(context, scene, WRITERS + kill)
+        scene.count_kill(seeds[chosen])
+        seeds[chosen] = WRITERS + kill
+        writers[chosen] = started(context, scene, seeds[chosen])
     scene.stop.touch()
     for writer in writers:
         writer.join(60)
         assert writer.exitcode == 0
     assert len(scene.told()) > KILLS
-    with edversion.open(scene.store, scene.catalog) as repository:
-        # those who were killed before their run began leave no run
-        scene.kills = min(scene.kills, len(repository.runs(status="crashed", limit=None)))
+    assert len(scene.killed) >= KILLS // SURE
     check(scene)
 
 
