@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from edversion.catalog import Catalog, LargeFile, Origin, PackRow
 from edversion.digests import canonical_json, digest_of_bytes
@@ -55,6 +57,14 @@ RICH["all"] = {key: value for change in list(RICH.values())[2:] for key, value i
 
 
 class JournalContract:
+    def test_what_went_wrong_inside_leaves_nothing(self, catalog: Catalog) -> None:
+        with suppress(ZeroDivisionError), catalog._database.write() as transaction:
+            transaction.execute(text("INSERT INTO settings VALUES ('a', 'b')"))
+            transaction.tell("version.logged", "x", actor="ada")
+            raise ZeroDivisionError
+        assert catalog.setting("a") is None
+        assert catalog.events() == ()
+
     def test_settings(self, catalog: Catalog) -> None:
         assert catalog.setting("store") is None
         catalog.set_setting("store", "one")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +55,6 @@ def full_url(tmp_path: Path) -> str:
         catalog.add_part(part(0, metadata={"step": 1}))
         catalog.set_setting("store_id", "one")
     return url
-
-
-@pytest.fixture
-def empty_url(postgres: PostgresServer) -> Iterator[str]:
-    with postgres.database(empty=True) as name:
-        yield postgres.url(name)
 
 
 def rows(url: str) -> dict[str, list[Any]]:
