@@ -19,6 +19,7 @@ from sqlalchemy import insert
 import edversion
 from edversion.catalog import Catalog
 from edversion.catalog.tables import settings
+from edversion.testing import wait_until
 
 from .makers import commit, new_run, request, resolve
 
@@ -127,7 +128,8 @@ def test_a_killed_run_shows_as_crashed(url: str, catalog: Catalog) -> None:
     say(worker)
     worker.communicate(timeout=60)
     assert worker.returncode == -signal.SIGKILL
-    assert not catalog.is_alive("run-1")
+    # a PostgreSQL server learns of it from the broken connection, a moment later
+    wait_until(lambda: not catalog.is_alive("run-1"), "the killed run is not alive")
     assert catalog.get_run("run-1").status == "crashed"
     assert [run.id for run in catalog.list_runs(status="crashed")] == ["run-1"]
     assert catalog.list_runs(status="running") == ()
