@@ -36,6 +36,7 @@ from edversion.model import (
     DeploymentInstance,
     DistributedDraft,
     Event,
+    ExperimentDefinition,
     ExternalReference,
     FileEntry,
     FilePart,
@@ -43,12 +44,14 @@ from edversion.model import (
     LineageEdge,
     Manifest,
     Metric,
+    Namespace,
     PendingPromotion,
     Policy,
     Promotion,
     PromotionReport,
     RunInfo,
     Section,
+    Served,
     Verdict,
     Version,
     Webhook,
@@ -59,7 +62,8 @@ if TYPE_CHECKING:
 
     from edversion.artifact import Artifact
     from edversion.background import BackgroundFailure, BackgroundWorker
-    from edversion.deploy import Follower
+    from edversion.deploy import Follower, current, follow
+    from edversion.experiments import assign
     from edversion.ranks import DistributedPart
     from edversion.repository import Repository
     from edversion.run import Run
@@ -84,6 +88,7 @@ __all__ = [
     "EdversionError",
     "EdversionWarning",
     "Event",
+    "ExperimentDefinition",
     "ExternalReference",
     "FileEntry",
     "FilePart",
@@ -95,6 +100,7 @@ __all__ = [
     "LineageEdge",
     "Manifest",
     "Metric",
+    "Namespace",
     "NotFoundError",
     "PendingPromotion",
     "PluginWarning",
@@ -106,11 +112,13 @@ __all__ = [
     "Run",
     "RunInfo",
     "Section",
+    "Served",
     "StorageError",
     "Verdict",
     "Version",
     "Webhook",
     "__version__",
+    "assign",
     "current",
     "current_run",
     "follow",
@@ -263,124 +271,6 @@ def open(
     return open_repository(store, catalog, project=project, plugins=plugins)
 
 
-def follow(
-    reference: str,
-    *,
-    as_: str,
-    poll: float | None = None,
-    store: str | PathLike[str] | None = None,
-    catalog: str | None = None,
-    project: str | None = None,
-) -> Follower:
-    """Follow an alias: get the version that it names, and the next one after each move.
-
-    ::
-
-        for version in edversion.follow("dropout:champion", as_="grader-api"):
-            model = load(version.path("model.skops"))
-
-        async with edversion.follow("dropout:champion", as_="grader-api") as versions:
-            async for version in versions: ...
-
-    The loop ends when the follower is closed. `Follower` says what happens while the catalog is
-    away, or where a version cannot be served. A version of more than a thousand files is verified
-    but not brought here, and not remembered: download it. Nor is one remembered over a restart
-    that refers to bytes elsewhere.
-
-    Parameters
-    ----------
-    reference : str
-        The alias, as ``dropout:champion``.
-    as_ : str
-        The deployment that this process belongs to, as ``edversion deployment add`` made it.
-        There may be any number of such processes.
-    poll : float, optional
-        Seconds between two looks; what the deployment says where left out.
-    store, catalog : str, optional
-        Where the repository is; found as by `init` where left out.
-    project : str, optional
-        Project of names that give none.
-
-    Returns
-    -------
-    Follower
-        For ``for`` or ``async for``, and for ``with`` or ``async with``. Nothing is looked up
-        before the first version is asked for.
-
-    Raises
-    ------
-    InvalidInputError
-        The reference names no alias.
-
-    Examples
-    --------
-    >>> import edversion, tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> with edversion.init("demo", store=folder.name) as run:
-    ...     _ = run.log_artifact(edversion.Artifact("dropout", type="model"), aliases=["champion"])
-    ...     _ = run.repository.add_deployment("grader-api", "dropout:champion")
-    >>> with follow("dropout:champion", as_="grader-api", store=folder.name) as versions:
-    ...     for version in versions:
-    ...         print(version)
-    ...         break
-    demo/dropout:v0
-    >>> folder.cleanup()
-    """
-    from edversion.deploy import start_following
-
-    return start_following(
-        reference, as_=as_, poll=poll, store=store, catalog=catalog, project=project
-    )
-
-
-def current(
-    reference: str,
-    *,
-    as_: str,
-    store: str | PathLike[str] | None = None,
-    catalog: str | None = None,
-    project: str | None = None,
-) -> Version:
-    """Give the version that an alias names now, for work that is done once.
-
-    Its files are on this machine, and verified. While the repository is away, or the version is
-    damaged, it is the one that this machine was given last, and the log ``edversion.follow``
-    says so.
-
-    Parameters
-    ----------
-    reference : str
-        The alias, as ``dropout:champion``.
-    as_ : str
-        The deployment that this process belongs to.
-    store, catalog : str, optional
-        Where the repository is; found as by `init` where left out.
-    project : str, optional
-        Project of names that give none.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such deployment, or the alias names nothing.
-    ConflictError
-        The deployment follows another alias.
-
-    Examples
-    --------
-    >>> import edversion, tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> with edversion.init("demo", store=folder.name) as run:
-    ...     _ = run.log_artifact(edversion.Artifact("dropout", type="model"), aliases=["champion"])
-    ...     _ = run.repository.add_deployment("nightly", "dropout:champion")
-    >>> print(current("dropout:champion", as_="nightly", store=folder.name))
-    demo/dropout:v0
-    >>> folder.cleanup()
-    """
-    from edversion.deploy import current_version
-
-    return current_version(reference, as_=as_, store=store, catalog=catalog, project=project)
-
-
 def __getattr__(name: str) -> Any:
     """Load what needs the store or the catalog when it is asked for: importing stays fast."""
     if name not in _LATER:
@@ -397,4 +287,7 @@ _LATER = {
     "Follower": "edversion.deploy",
     "Repository": "edversion.repository",
     "Run": "edversion.run",
+    "assign": "edversion.experiments",
+    "current": "edversion.deploy",
+    "follow": "edversion.deploy",
 }

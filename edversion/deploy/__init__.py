@@ -1,6 +1,6 @@
 """Follow an alias: consumers that get each version after its promotion, and say what they serve."""
 
 from edversion.deploy.follower import Follower
-from edversion.deploy.following import current_version, start_following
+from edversion.deploy.following import current, follow, start_following
 
-__all__ = ["Follower", "current_version", "start_following"]
+__all__ = ["Follower", "current", "follow", "start_following"]

@@ -19,7 +19,75 @@ from edversion.model import Version
 from edversion.pace import Pace
 from edversion.reference import check_name, parse_reference
 
-__all__ = ["current_version", "start_following"]
+__all__ = ["current", "follow", "start_following"]
+
+
+def follow(
+    reference: str,
+    *,
+    as_: str,
+    poll: float | None = None,
+    store: str | os.PathLike[str] | None = None,
+    catalog: str | None = None,
+    project: str | None = None,
+) -> Follower:
+    """Follow an alias: get the version that it names, and the next one after each move.
+
+    ::
+
+        for version in edversion.follow("dropout:champion", as_="grader-api"):
+            model = load(version.path("model.skops"))
+
+        async with edversion.follow("dropout:champion", as_="grader-api") as versions:
+            async for version in versions: ...
+
+    The loop ends when the follower is closed. `Follower` says what happens while the catalog is
+    away, or where a version cannot be served. A version of more than a thousand files is verified
+    but not brought here, and not remembered: download it. Nor is one remembered over a restart
+    that refers to bytes elsewhere.
+
+    Parameters
+    ----------
+    reference : str
+        The alias, as ``dropout:champion``.
+    as_ : str
+        The deployment that this process belongs to, as ``edversion deployment add`` made it.
+        There may be any number of such processes.
+    poll : float, optional
+        Seconds between two looks; what the deployment says where left out.
+    store, catalog : str, optional
+        Where the repository is; found as by `init` where left out.
+    project : str, optional
+        Project of names that give none.
+
+    Returns
+    -------
+    Follower
+        For ``for`` or ``async for``, and for ``with`` or ``async with``. Nothing is looked up
+        before the first version is asked for.
+
+    Raises
+    ------
+    InvalidInputError
+        The reference names no alias.
+
+    Examples
+    --------
+    >>> import edversion, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with edversion.init("demo", store=folder.name) as run:
+    ...     _ = run.log_artifact(edversion.Artifact("dropout", type="model"), aliases=["champion"])
+    ...     _ = run.repository.add_deployment("grader-api", "dropout:champion")
+    >>> with follow("dropout:champion", as_="grader-api", store=folder.name) as versions:
+    ...     for version in versions:
+    ...         print(version)
+    ...         break
+    demo/dropout:v0
+    >>> folder.cleanup()
+    """
+    return start_following(
+        reference, as_=as_, poll=poll, store=store, catalog=catalog, project=project
+    )
 
 
 def start_following(
@@ -32,13 +100,13 @@ def start_following(
     project: str | None = None,
     pace: Pace | None = None,
 ) -> Follower:
-    """Follow an alias; see `edversion.follow`."""
+    """Follow an alias, by a clock of one's own; see `follow`."""
     every = None if poll is None else check_seconds(poll, "poll")
     wish = _wish(reference, as_, store, catalog, project)
     return Follower(Link(wish), _memory(wish), poll=every, pace=pace or Pace())
 
 
-def current_version(
+def current(
     reference: str,
     *,
     as_: str,
@@ -46,7 +114,41 @@ def current_version(
     catalog: str | None = None,
     project: str | None = None,
 ) -> Version:
-    """Give what an alias names now; see `edversion.current`."""
+    """Give the version that an alias names now, for work that is done once.
+
+    Its files are on this machine, and verified. While the repository is away, or the version is
+    damaged, it is the one that this machine was given last, and the log ``edversion.follow``
+    says so.
+
+    Parameters
+    ----------
+    reference : str
+        The alias, as ``dropout:champion``.
+    as_ : str
+        The deployment that this process belongs to.
+    store, catalog : str, optional
+        Where the repository is; found as by `init` where left out.
+    project : str, optional
+        Project of names that give none.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such deployment, or the alias names nothing.
+    ConflictError
+        The deployment follows another alias.
+
+    Examples
+    --------
+    >>> import edversion, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with edversion.init("demo", store=folder.name) as run:
+    ...     _ = run.log_artifact(edversion.Artifact("dropout", type="model"), aliases=["champion"])
+    ...     _ = run.repository.add_deployment("nightly", "dropout:champion")
+    >>> print(current("dropout:champion", as_="nightly", store=folder.name))
+    demo/dropout:v0
+    >>> folder.cleanup()
+    """
     wish = _wish(reference, as_, store, catalog, project)
     link = Link(wish, id=_process(os.getpid(), wish))
     try:

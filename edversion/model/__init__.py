@@ -7,6 +7,14 @@ repository that made it, through the small protocol :class:`VersionSource`.
 from edversion.model.comparison import Cell, CellKind, Comparison, Section
 from edversion.model.deployment import Deployment, DeploymentInstance, InstanceState
 from edversion.model.distributed import DistributedDraft
+from edversion.model.experiment import (
+    Consistency,
+    ExperimentDefinition,
+    ExperimentState,
+    Namespace,
+    Pinned,
+    Served,
+)
 from edversion.model.lazy import LazyFacts
 from edversion.model.lineage import Direction, Lineage, LineageEdge
 from edversion.model.promotion import (
@@ -43,6 +51,7 @@ __all__ = [
     "CellKind",
     "CollectionInfo",
     "Comparison",
+    "Consistency",
     "Delivery",
     "DeliveryState",
     "Deployment",
@@ -50,6 +59,8 @@ __all__ = [
     "Direction",
     "DistributedDraft",
     "Event",
+    "ExperimentDefinition",
+    "ExperimentState",
     "ExternalReference",
     "FileEntry",
     "FilePart",
@@ -61,13 +72,16 @@ __all__ = [
     "Manifest",
     "Metric",
     "MoveKind",
+    "Namespace",
     "PendingPromotion",
+    "Pinned",
     "Policy",
     "Promotion",
     "PromotionReport",
     "RunInfo",
     "RunStatus",
     "Section",
+    "Served",
     "Verdict",
     "Version",
     "VersionSource",
