@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -38,8 +39,12 @@ def server(kind: str, factory: pytest.TempPathFactory) -> Server:
         pytest.skip(f"no {kind} server: {error}")
 
 
-def point(patch: pytest.MonkeyPatch, kind: str, url: str) -> None:
-    """Let the file system of a kind speak to a server, in this process and its children."""
+def point(patch: pytest.MonkeyPatch, kind: str, url: str, *, proxied: bool = False) -> None:
+    """Let the file system of a kind speak to a server, in this process and its children.
+
+    Through a proxy that changes headers, Azure's clients log in by the query of each URL: their
+    usual signature covers the headers too.
+    """
     for name, value in ENVIRONMENT.items():
         patch.setenv(name, value)
     if kind == "s3":
@@ -51,14 +56,29 @@ def point(patch: pytest.MonkeyPatch, kind: str, url: str) -> None:
         settings = {"endpoint_url": url, "token": "anon", "project": "test"}
         patch.setitem(fsspec.config.conf, "gcs", settings)
     elif kind == "azure":
-        patch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection(url))
-        patch.setitem(fsspec.config.conf, "abfs", {"connection_string": connection(url)})
+        told = connection(url, _token() if proxied else f"AccountKey={KEY_AZURE}")
+        patch.setenv("AZURE_STORAGE_CONNECTION_STRING", told)
+        patch.setitem(fsspec.config.conf, "abfs", {"connection_string": told})
 
 
-def connection(url: str) -> str:
+def connection(url: str, login: str = f"AccountKey={KEY_AZURE}") -> str:
     """Give what Azure's packages are told of a server."""
-    login = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY_AZURE}"
-    return f"{login};BlobEndpoint={url}/{ACCOUNT};"
+    account = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};{login}"
+    return f"{account};BlobEndpoint={url}/{ACCOUNT};"
+
+
+def _token() -> str:
+    """Give a login of Azure's that is a part of the URL, and signs nothing else."""
+    from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+    token = generate_account_sas(
+        ACCOUNT,
+        KEY_AZURE,
+        ResourceTypes(service=True, container=True, object=True),
+        AccountSasPermissions.from_string("rwdlac"),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+    return f"SharedAccessSignature={token}"
 
 
 def fresh_azure(patch: pytest.MonkeyPatch, url: str) -> str:

@@ -35,7 +35,7 @@ def proxy(
     kind: str, url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Proxy]:
     with Proxy(request.getfixturevalue(f"{kind}_server").port) as running:
-        point(monkeypatch, kind, running.url)
+        point(monkeypatch, kind, running.url, proxied=True)
         yield running
 
 

@@ -341,7 +341,7 @@ def test_damage_among_many_small_files_is_named(
     assert damaged in crowd
     assert damaged not in written
     assert all(crowd[path] == data for path, data in written.items())
-    assert threads() == before
+    assert threads() <= before
 
 
 def test_more_folders_than_descriptors(run: Run, root: Path) -> None:
