@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from edversion.errors import ConflictError, InvalidInputError
 
-__all__ = ["BackgroundFailure", "BackgroundWorker"]
+__all__ = ["BackgroundFailure", "BackgroundWorker", "at_exit"]
 
 _LIMIT = 16 << 30
 _log = logging.getLogger("edversion.background")
@@ -144,7 +144,7 @@ class BackgroundWorker:
                 target=self._work, name="edversion-background", daemon=True
             )
             self._thread.start()
-            _at_exit(_flush_late, weakref.ref(self))
+            at_exit(_flush_late, weakref.ref(self))
 
     def _work(self) -> None:
         while (taken := self._take()) is not None:
@@ -170,7 +170,7 @@ class BackgroundWorker:
             return self._jobs.popleft()
 
 
-def _at_exit(call: Callable[..., object], argument: object) -> None:
+def at_exit(call: Callable[..., object], argument: object) -> None:
     """Call it when Python exits, while thread pools still take work.
 
     `atexit` is too late: the pools of the standard library, which storage clients and the

@@ -111,6 +111,7 @@ def _lost_catalog(case: _Case) -> _Found:
         catalog.restore_retentions(store.records.retentions())
         catalog.restore_policies(store.records.policies())
         catalog.restore_deployments(store.records.deployments())
+        catalog.restore_experiments(store.records.experiments())
         manifests = {(digest, generation) for digest, generation, _ in store.manifests()}
         catalog.note_gone(manifests, {pack for pack, _ in store.packs()})
         catalog.set_setting(_STORE_ID, store.id)

@@ -10,6 +10,8 @@ from edversion.catalog.database import Outdated
 from edversion.catalog.deployments import NewDeployment
 from edversion.catalog.doomed import MANIFEST, PACK, Removal
 from edversion.catalog.erasing import Erasing
+from edversion.catalog.experiment_records import experiment_record
+from edversion.catalog.exposing import Assigned, Exposed, Outcome, ServedRows
 from edversion.catalog.instances import Followed, InstanceReport
 from edversion.catalog.moves import MoveRequest
 from edversion.catalog.outbox import Claim, message_body
@@ -38,6 +40,7 @@ __all__ = [
     "PACK",
     "Arrival",
     "Arrived",
+    "Assigned",
     "Catalog",
     "Claim",
     "Collected",
@@ -46,6 +49,7 @@ __all__ = [
     "Completion",
     "DeletedVersion",
     "Erasing",
+    "Exposed",
     "Followed",
     "InstanceReport",
     "Landing",
@@ -56,6 +60,7 @@ __all__ = [
     "NewRun",
     "NewWebhook",
     "Origin",
+    "Outcome",
     "Outdated",
     "PackRow",
     "PartRequest",
@@ -64,9 +69,11 @@ __all__ = [
     "Resumption",
     "RetentionRecord",
     "Revision",
+    "ServedRows",
     "Sharer",
     "Swap",
     "WornPack",
+    "experiment_record",
     "governing",
     "message_body",
 ]

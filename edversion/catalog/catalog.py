@@ -16,6 +16,8 @@ from edversion.catalog.distributing import Distributing
 from edversion.catalog.edges import Edges
 from edversion.catalog.editing import Editing
 from edversion.catalog.erasing import Erasures
+from edversion.catalog.experiments import Experiments
+from edversion.catalog.exposing import Exposing
 from edversion.catalog.instances import Instances
 from edversion.catalog.journal import Journal
 from edversion.catalog.metrics import Metrics
@@ -48,6 +50,8 @@ class Catalog(
     Promotions,
     Deployments,
     Instances,
+    Experiments,
+    Exposing,
     Editing,
     Edges,
     Origins,

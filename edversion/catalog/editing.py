@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from edversion.catalog.aliases import aliases_of, clear_alias, move_aliases
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction
+from edversion.catalog.experiment_rows import refuse_compared
 from edversion.catalog.finding import collection_place
 from edversion.catalog.instances import refuse_served
 from edversion.catalog.leaves import clear_leaves, write_leaves
@@ -102,8 +103,8 @@ class Editing(Area):
         Raises
         ------
         RefusedError
-            Another alias points at it (code ``aliased``), or a deployment serves or follows
-            it (code ``served``).
+            Another alias points at it (code ``aliased``), a deployment serves or follows it
+            (code ``served``), or a running experiment serves it (code ``in_experiment``).
         """
         with self._database.write() as transaction:
             row = located(transaction.connection, version)
@@ -116,7 +117,7 @@ def leave_live(transaction: Transaction, row: Row[Any], actor: str, reason: str 
     Raises
     ------
     RefusedError
-        Another alias points at it, or a deployment serves or follows it.
+        Another alias points at it, a deployment serves or follows it, or an experiment serves it.
     """
     place = collection_place(transaction.connection, row.project, row.collection)
     pointing = [
@@ -124,6 +125,7 @@ def leave_live(transaction: Transaction, row: Row[Any], actor: str, reason: str 
     ]
     _refuse_aliased(row, pointing)
     refuse_served(transaction.connection, row, transaction.at)
+    refuse_compared(transaction.connection, row)
     _mark_deleted(transaction, row, actor, reason)
     for alias in pointing:
         _leave(transaction, place, alias, actor, reason)

@@ -17,6 +17,7 @@ from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction, VersionKey
 from edversion.catalog.deployment_rows import missing_deployment
 from edversion.catalog.deployment_tables import FOLLOWS, FORGOTTEN, deployments, instances
+from edversion.catalog.experiment_rows import protected_by_experiments, why_protected
 from edversion.catalog.reading import keys_of, located, referenced, subject_of
 from edversion.catalog.tables import aliases, collections, projects, versions
 from edversion.errors import NotFoundError, RefusedError
@@ -199,19 +200,21 @@ class Instances(Area):
             _tell(transaction, subject(project, deployment), before, row, report)
 
     def kept_for(self, version: Version) -> tuple[str, ...]:
-        """Say which deployments serve or follow a version."""
+        """Say which deployments serve or follow a version, and which experiments compare it."""
         with self._database.read() as connection:
             row = located(connection, version, deleted=True)
-            return _reasons(connection, row.id, datetime.now(UTC))
+            served = _reasons(connection, row.id, datetime.now(UTC))
+            return served + why_protected(connection, row.id)
 
     def needed(self) -> dict[VersionKey, str]:
-        """Give every version that a deployment serves or follows, and one of the reasons."""
+        """Give every version that a deployment or an experiment needs, and one of the reasons."""
         since = {"since": datetime.now(UTC) - FORGOTTEN}
         with self._database.read() as connection:
             following = connection.execute(_FOLLOWING).all()
             serving = connection.execute(_SERVED, since).all()
             told = {row.version_id: _follows(row) for row in following}
             told |= {row.version_id: _serves(row) for row in serving}
+            told |= protected_by_experiments(connection)
             return {key: told[id] for id, key in keys_of(connection, told).items()}
 
 

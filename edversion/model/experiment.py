@@ -16,6 +16,7 @@ __all__ = [
     "Consistency",
     "ExperimentDefinition",
     "ExperimentState",
+    "Forgotten",
     "Namespace",
     "Pinned",
     "Served",
@@ -28,8 +29,8 @@ Consistency = Literal["individual", "group", "experiment"]
 """What a learner who changes class gets, where classes are assigned as a whole.
 
 ``individual``: the variant that she had first. ``group``: that of the class that she is in.
-``experiment``: as `individual`, but once her classes have different variants she leaves the
-experiment. The names are those of UpGrade.
+``experiment``: the variant that she had first, and only while she is in a class that has it; in
+any other she is not in the experiment. The names are those of UpGrade.
 """
 
 
@@ -116,6 +117,9 @@ class ExperimentDefinition:
         Who defined it.
     key_id : str or None
         Which key made its pseudonyms; None while it is a draft.
+    reweighed : bool
+        Whether its weights are other ones than at its start. edversion changes none of a running
+        experiment; whoever did, moves nobody who was assigned before.
     """
 
     name: str
@@ -144,6 +148,7 @@ class ExperimentDefinition:
     stopped_at: datetime | None = None
     archived_at: datetime | None = None
     key_id: str | None = None
+    reweighed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("weights", "variants", "outcomes", "guardrails", "margins", "asked"):
@@ -163,6 +168,25 @@ class ExperimentDefinition:
     def recorded(self) -> tuple[str, ...]:
         """The outcomes of which values are recorded: all but ratios."""
         return tuple(name for name, kind in self.outcomes.items() if not kind.startswith("ratio:"))
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was erased of a learner.
+
+    Attributes
+    ----------
+    assignments, exposures, outcomes : int
+        Rows that are gone from the catalog.
+    frozen : tuple of str
+        Versions that were frozen before and may still hold her rows; `Repository.erase` destroys
+        one of them, and the experiment can be frozen anew.
+    """
+
+    assignments: int
+    exposures: int
+    outcomes: int
+    frozen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

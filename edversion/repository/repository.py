@@ -15,10 +15,10 @@ from edversion.repository.changing import Changing
 from edversion.repository.checking import Checking
 from edversion.repository.comparing import Comparing
 from edversion.repository.deploying import Deploying
+from edversion.repository.experimenting import Experimenting
 from edversion.repository.moving import Moving
 from edversion.repository.notifying import Notifying
 from edversion.repository.promoting import Promoting
-from edversion.repository.recording import Recording
 from edversion.repository.removing import Removing
 from edversion.store import Store
 from edversion.urls import masked
@@ -29,7 +29,15 @@ _STORE_ID = "store_id"
 
 
 class Repository(
-    Comparing, Changing, Promoting, Deploying, Notifying, Removing, Checking, Moving, Recording
+    Comparing,
+    Changing,
+    Promoting,
+    Deploying,
+    Notifying,
+    Removing,
+    Checking,
+    Moving,
+    Experimenting,
 ):
     """Where versions are found, read, named and removed; open one with `edversion.open`.
 
@@ -53,7 +61,8 @@ class Repository(
         return f"Repository({self.location.store!r})"
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Let go of files and connections; what experiments hold is written first."""
+        self.close_experiments()
         self._courier.close()
         self.catalog.close()
         self.store.close()

@@ -133,6 +133,15 @@ class Records:
         """Give all deployments that can be read, in no order."""
         yield from self._all("deployments", "deployment")
 
+    def write_experiment(self, record: Mapping[str, Any]) -> None:
+        """Write an experiment: a lost catalog must not change who is assigned to what."""
+        place = f"{_folder(record['project'])}/{_folder(record['name'])}"
+        self._backend.replace(f"experiments/{place}.json", _encoded("experiment", record))
+
+    def experiments(self) -> Iterator[dict[str, Any]]:
+        """Give all experiments that can be read, in no order."""
+        yield from self._all("experiments", "experiment")
+
     def receipts(self) -> Iterator[dict[str, Any]]:
         """Give all receipts that can be read, in no order.
 

@@ -14,6 +14,7 @@ from edversion.catalog import Catalog
 
 from .contract_deployments import DeploymentContract
 from .contract_distributed import DistributedContract
+from .contract_experiments import ExperimentContract
 from .contract_facts import AliasContract, EditContract, MetricContract
 from .contract_history import JournalContract, ReceiptContract
 from .contract_lineage import LineageContract
@@ -39,6 +40,7 @@ class CatalogContract(
     PromotionContract,
     DeploymentContract,
     DistributedContract,
+    ExperimentContract,
     WebhookContract,
 ):
     @pytest.fixture

@@ -1,0 +1,291 @@
+"""Who was assigned, what was served, and what came of it: rows by the thousand, by pseudonym.
+
+Rows come in batches, each in one transaction. None of them is an event: the chain would be
+as long as the tables, and nothing could be erased from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, select
+
+from edversion.catalog.area import Area, batches
+from edversion.catalog.database import Transaction
+from edversion.catalog.experiment_rows import existing_experiment, experiment_subject
+from edversion.catalog.experiment_tables import assignments, exposures, outcomes, variants
+from edversion.model import Json
+
+__all__ = ["Assigned", "Exposed", "Exposing", "Outcome", "ServedRows"]
+
+
+class Assigned(NamedTuple):
+    """An assignment: pseudonyms, the place of the variant, seconds since the epoch, the rule."""
+
+    unit: str
+    cluster: str
+    variant: int
+    at: float
+    rule: str
+
+
+class Exposed(NamedTuple):
+    """An exposure: pseudonyms, the place of the variant, and what was served when, and why."""
+
+    unit: str
+    cluster: str
+    variant: int
+    digest: str
+    at: float
+    request: str | None
+    fallback: str | None
+
+
+class Outcome(NamedTuple):
+    """A value measured for a unit, at some seconds since the epoch."""
+
+    unit: str
+    name: str
+    value: float
+    at: float
+
+
+@dataclass(slots=True)
+class ServedRows:
+    """What is to be written together."""
+
+    assignments: list[Assigned] = field(default_factory=list)
+    exposures: list[Exposed] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.assignments) + len(self.exposures) + len(self.outcomes)
+
+
+_TABLES = (assignments, exposures, outcomes)
+_WRITE_ASSIGNMENTS, _WRITE_EXPOSURES, _WRITE_OUTCOMES = map(insert, _TABLES)
+_HERE = assignments.c.experiment_id == bindparam("experiment")
+_RECORDED = select(assignments.c.unit, assignments.c.cluster, assignments.c.variant).where(
+    _HERE, assignments.c.unit.in_(bindparam("units", expanding=True))
+)
+_OF_UNIT = (
+    select(assignments.c.cluster, assignments.c.variant)
+    .where(_HERE, assignments.c.unit == bindparam("unit"))
+    .order_by(assignments.c.at, assignments.c.cluster)
+    .limit(1)
+)
+_OF_CLUSTER = (
+    select(assignments.c.variant)
+    .where(_HERE, assignments.c.cluster == bindparam("cluster"), assignments.c.rule == "cluster")
+    .order_by(assignments.c.at, assignments.c.unit)
+    .limit(1)
+)
+_NAMES = (
+    select(variants.c.position, variants.c.name)
+    .where(variants.c.experiment_id == bindparam("experiment"))
+    .order_by(variants.c.position)
+)
+_EXPOSURES_OF = (
+    select(exposures)
+    .where(
+        exposures.c.experiment_id == bindparam("experiment"),
+        exposures.c.unit == bindparam("unit"),
+    )
+    .order_by(exposures.c.at.desc(), exposures.c.id.desc())
+)
+
+
+class Exposing(Area):
+    """Write and read what experiments do to learners."""
+
+    def write_served(
+        self, project: str, name: str, rows: ServedRows, *, each_cluster: bool = False
+    ) -> dict[str, int]:
+        """Write assignments, exposures and outcomes; of a unit's assignments the first one holds.
+
+        Parameters
+        ----------
+        each_cluster : bool
+            Whether a unit has an assignment in each cluster, and not one for good.
+
+        Returns
+        -------
+        dict of str to int
+            By unit, the variant that was recorded before, where it is another one.
+        """
+
+        def work(again: bool) -> dict[str, int]:
+            with self._database.write() as transaction:
+                id = existing_experiment(transaction.connection, project, name).id
+                if again and _is_written(transaction.connection, id, rows):
+                    return {}
+                others = _assign(transaction, id, rows.assignments, each_cluster=each_cluster)
+                _insert(transaction, _WRITE_EXPOSURES, id, rows.exposures)
+                _insert(transaction, _WRITE_OUTCOMES, id, rows.outcomes)
+                return others
+
+        return self._steadily(work)
+
+    def recorded_assignment(
+        self, project: str, name: str, unit: str, cluster: str
+    ) -> tuple[tuple[str, int] | None, int | None]:
+        """Give the first cluster and variant of a unit, and the variant of a cluster."""
+        with self._database.read() as connection:
+            key = {"experiment": existing_experiment(connection, project, name).id}
+            row = connection.execute(_OF_UNIT, key | {"unit": unit}).one_or_none()
+            of_cluster = connection.execute(_OF_CLUSTER, key | {"cluster": cluster}).scalar()
+            return None if row is None else (row.cluster, row.variant), of_cluster
+
+    def served_columns(self, project: str, name: str) -> dict[str, dict[str, list[Any]]]:
+        """Give assignments, exposures and outcomes as columns, all of one moment, oldest first."""
+        with self._database.read() as connection:
+            id = existing_experiment(connection, project, name).id
+            names = _pairs(connection, _NAMES, experiment=id)
+            return {table.name: _columns(connection, table, id, names) for table in _TABLES}
+
+    def served_counts(self, project: str, name: str) -> dict[str, dict[str, int]]:
+        """Count by variant its ``units`` and ``exposures``, and by outcome the ``values``."""
+        with self._database.read() as connection:
+            id = existing_experiment(connection, project, name).id
+            names = _pairs(connection, _NAMES, experiment=id)
+            units = _pairs(connection, _counted(assignments, id, "variant"))
+            shown = _pairs(connection, _counted(exposures, id, "variant"))
+            values = _pairs(connection, _counted(outcomes, id, "name"))
+            return {
+                "units": {one: units.get(at, 0) for at, one in names.items()},
+                "exposures": {one: shown.get(at, 0) for at, one in names.items()},
+                "values": values,
+            }
+
+    def exposures_of(self, project: str, name: str, unit: str) -> tuple[dict[str, Any], ...]:
+        """Give what a unit was served, the newest first."""
+        with self._database.read() as connection:
+            id = existing_experiment(connection, project, name).id
+            names = _pairs(connection, _NAMES, experiment=id)
+            rows = connection.execute(_EXPOSURES_OF, {"experiment": id, "unit": unit})
+            return tuple(
+                {
+                    "variant": names[row.variant],
+                    **{field: getattr(row, field) for field in _SHOWN},
+                }
+                for row in rows
+            )
+
+    def forget_unit(
+        self, project: str, name: str, unit: str, *, actor: str, reason: str | None
+    ) -> dict[str, int]:
+        """Erase all rows of a unit; the event counts them, and does not name it."""
+        with self._database.write() as transaction:
+            id = existing_experiment(transaction.connection, project, name).id
+            counts: dict[str, int] = {}
+            for table in _TABLES:
+                gone = delete(table).where(table.c.experiment_id == id, table.c.unit == unit)
+                counts[table.name] = transaction.execute(gone).rowcount
+            told: Json = dict(counts)
+            transaction.tell(
+                "experiment.forgot_one",
+                experiment_subject(project, name),
+                actor=actor,
+                after=told,
+                reason=reason,
+            )
+            return counts
+
+
+_SHOWN = ("digest", "at", "request", "fallback", "cluster")
+
+
+def _assign(
+    transaction: Transaction, id: int, rows: Sequence[Assigned], *, each_cluster: bool
+) -> dict[str, int]:
+    """Write the assignments that are new; give the variants of units that have another one."""
+    known: dict[tuple[str, str], int] = {}
+    for batch in batches(dict.fromkeys(row.unit for row in rows)):
+        found = transaction.execute(_RECORDED, {"experiment": id, "units": batch})
+        known |= {(row.unit, row.cluster if each_cluster else ""): row.variant for row in found}
+    new: list[Assigned] = []
+    others: dict[str, int] = {}
+    for row in rows:
+        key = (row.unit, row.cluster if each_cluster else "")
+        before = known.get(key)
+        if before is None:
+            known[key] = row.variant
+            new.append(row)
+        elif before != row.variant:
+            others[row.unit] = before
+    _insert(transaction, _WRITE_ASSIGNMENTS, id, new)
+    return others
+
+
+def _insert(transaction: Transaction, statement: Any, id: int, rows: Sequence[Any]) -> None:
+    """Write rows; times become what the catalog keeps."""
+    if rows:
+        fields = rows[0]._fields
+        transaction.execute(
+            statement,
+            [
+                dict(zip(fields, row, strict=True), experiment_id=id, at=_moment(row.at))
+                for row in rows
+            ],
+        )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _is_written(connection: Connection, id: int, rows: ServedRows) -> bool:
+    """Tell whether a batch was committed: its answer was lost, and it must not come twice.
+
+    Assignments need no asking, for they are never written twice.
+    """
+    for table, first in ((exposures, rows.exposures[:1]), (outcomes, rows.outcomes[:1])):
+        for row in first:
+            fields = {**row._asdict(), "at": _moment(row.at)}
+            same = [table.c[field] == value for field, value in fields.items() if value is not None]
+            found = select(table.c.id).where(table.c.experiment_id == id, *same).limit(1)
+            return connection.execute(found).first() is not None
+    return False
+
+
+def _columns(
+    connection: Connection, table: Table, id: int, names: dict[int, str]
+) -> dict[str, list[Any]]:
+    """Read one table: lists by the names that an analysis knows."""
+    wanted = _READ[table.name]
+    order = [table.c.at, table.c.id if "id" in table.c else table.c.unit]
+    query = select(*(table.c[column] for column in wanted.values()))
+    rows = connection.execute(query.where(table.c.experiment_id == id).order_by(*order)).all()
+    found = dict(zip(wanted, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+    columns: dict[str, list[Any]] = {name: found.get(name, []) for name in wanted}
+    if "variant" in columns:
+        columns["variant"] = [names[at] for at in columns["variant"]]
+    if "cluster" in columns:
+        columns["cluster"] = [one or None for one in columns["cluster"]]
+    return columns
+
+
+_READ: dict[str, dict[str, str]] = {
+    "assignments": {
+        "unit": "unit", "cluster": "cluster", "variant": "variant", "assigned_at": "at",
+        "rule": "rule",
+    },
+    "exposures": {
+        "unit": "unit", "cluster": "cluster", "variant": "variant", "digest": "digest",
+        "at": "at", "request": "request", "fallback": "fallback",
+    },
+    "outcomes": {"unit": "unit", "name": "name", "value": "value", "at": "at"},
+}  # fmt: skip
+
+
+def _pairs(connection: Connection, query: Select[Any], **values: int) -> dict[Any, Any]:
+    return dict(map(tuple, connection.execute(query, values)))
+
+
+def _counted(table: Table, id: int, by: str) -> Select[Any]:
+    column = table.c[by]
+    what = func.count(table.c.unit.distinct()) if table is assignments else func.count()
+    return select(column, what).where(table.c.experiment_id == id).group_by(column).order_by(column)

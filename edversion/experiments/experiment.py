@@ -1,0 +1,379 @@
+"""An experiment, as people hold it in their hands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from edversion.environment import actor
+from edversion.errors import ConflictError
+from edversion.experiments.assignment import check_id, check_share
+from edversion.experiments.freezing import freeze, frozen_versions
+from edversion.experiments.home import Home
+from edversion.experiments.outcomes import check_values, read_outcomes
+from edversion.experiments.serving import KEY_SETTING, Counter, own_key
+from edversion.metadata import check_text
+from edversion.model import ExperimentDefinition, ExperimentState, Forgotten, Served, Version
+
+__all__ = ["Experiment"]
+
+
+class Experiment:
+    """Variants, who is assigned to them, and what came of it; see `Repository.experiment`.
+
+    It may be shared by threads, and goes on in forks. What it records is written behind the
+    caller's back, a moment later; `flush` writes it now, `close` for the last time.
+
+    Parameters
+    ----------
+    home : Home
+        The repository.
+    definition : ExperimentDefinition
+        What it is.
+    durable : bool
+        Whether each exposure and outcome is written before the call returns.
+    """
+
+    def __init__(
+        self, home: Home, definition: ExperimentDefinition, *, durable: bool = False
+    ) -> None:
+        self._home, self._definition, self._durable = home, definition, durable
+        self._counter: Counter | None = None
+
+    def __repr__(self) -> str:
+        return f"Experiment({self.reference!r}, state={self.state!r})"
+
+    @property
+    def definition(self) -> ExperimentDefinition:
+        """What it is, as far as this process knows."""
+        return self._definition if self._counter is None else self._counter.definition
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._definition.name
+
+    @property
+    def project(self) -> str:
+        """Its project."""
+        return self._definition.project
+
+    @property
+    def reference(self) -> str:
+        """Its full name."""
+        return self._definition.reference
+
+    @property
+    def state(self) -> ExperimentState:
+        """Where it is in its life, as far as this process knows."""
+        return self.definition.state
+
+    @property
+    def home(self) -> Home:
+        """The repository that it is in."""
+        return self._home
+
+    def start(self, *, reason: str | None = None) -> Experiment:
+        """Let it run: from now on the versions of its variants are pinned and protected.
+
+        Parameters
+        ----------
+        reason : str, optional
+            Why; kept for ever.
+
+        Raises
+        ------
+        ConflictError
+            It is no draft, or a running experiment has learners of its slice of the namespace.
+        NotFoundError
+            A version is not there, or this machine has no key for pseudonyms (code ``no_key``).
+        """
+        key = own_key(self._home)
+        pins = {
+            variant: self._home.version(asked, project=self.project)
+            for variant, asked in self.refresh().asked.items()
+        }
+        if self._home.catalog.setting(KEY_SETTING) is None:
+            self._home.catalog.set_setting(KEY_SETTING, key.id)
+        self._take(
+            self._home.catalog.start_experiment(
+                self.project,
+                self.name,
+                pins,
+                key_id=key.id,
+                actor=actor(),
+                reason=check_text(reason, "reason"),
+            )
+        )
+        return self
+
+    def stop(self, *, reason: str | None = None) -> Experiment:
+        """Assign nobody any more; outcomes may still come.
+
+        Processes that serve it see that within seconds.
+        """
+        self.flush()
+        why = check_text(reason, "reason")
+        catalog = self._home.catalog
+        self._take(catalog.stop_experiment(self.project, self.name, actor=actor(), reason=why))
+        return self
+
+    def archive(self, *, reason: str | None = None) -> Experiment:
+        """Put it away: nothing is recorded any more."""
+        self.flush()
+        why = check_text(reason, "reason")
+        catalog = self._home.catalog
+        self._take(catalog.archive_experiment(self.project, self.name, actor=actor(), reason=why))
+        return self
+
+    def ramp_up(self, ramp: float, *, reason: str | None = None) -> Experiment:
+        """Let more learners take part; nobody who takes part leaves or changes variant."""
+        share, why = check_share(ramp, "ramp"), check_text(reason, "reason")
+        self._take(
+            self._home.catalog.ramp_experiment(
+                self.project, self.name, share, actor=actor(), reason=why
+            )
+        )
+        return self
+
+    def serve(
+        self,
+        unit: str | int,
+        *,
+        cluster: str | int | None = None,
+        request: str | None = None,
+    ) -> Served:
+        """Give what a learner is to be served, and record that she was.
+
+        Parameters
+        ----------
+        unit : str or int
+            Id of the learner; stored as a pseudonym.
+        cluster : str or int, optional
+            Id of her class, where the experiment declares clusters; stored likewise.
+        request : str, optional
+            What the exposure is found by in other logs. It is stored as it is: no ids of people.
+
+        Returns
+        -------
+        Served
+            Variant, version and path; `reason` where it is not what she is assigned to.
+
+        Raises
+        ------
+        ConflictError
+            It was not started (code ``experiment_draft``).
+        """
+        return (self._counter or self._open()).serve(unit, cluster, request)
+
+    def assign(self, unit: str | int, *, cluster: str | int | None = None) -> Served:
+        """Give what a learner is to be served, without recording that she was; see `expose`."""
+        return (self._counter or self._open()).assign(unit, cluster)
+
+    def expose(
+        self,
+        unit: str | int,
+        *,
+        cluster: str | int | None = None,
+        digest: str | None = None,
+        fallback: str | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Record what a learner was really served, after `assign`.
+
+        Parameters
+        ----------
+        unit, cluster
+            As in `serve`.
+        digest : str, optional
+            Of the version that was served; that of her variant where left out.
+        fallback : str, optional
+            Why it was another one.
+        request : str, optional
+            As in `serve`.
+        """
+        counter = self._counter or self._open()
+        why, id = check_text(fallback, "fallback"), check_text(request, "request")
+        counter.expose(unit, cluster, digest=digest, fallback=why, request=id)
+
+    def outcome(
+        self, unit: str | int, *, at: datetime | None = None, **values: float | bool
+    ) -> None:
+        """Record what came of it for a learner; of those who take no part nothing is stored.
+
+        Parameters
+        ----------
+        unit : str or int
+            Id of the learner.
+        at : datetime, optional
+            When it was measured; now where left out.
+        **values : float or bool
+            By outcome.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no such outcome, or a value cannot be one.
+        ConflictError
+            The experiment is a draft, or archived.
+        """
+        counter = self._written_to()
+        if not counter.takes_no_part(unit):
+            pseudonym = counter.pseudonym(unit)
+            counter.buffer.add_outcomes(check_values(self.definition, pseudonym, values, at))
+
+    def add_outcomes(
+        self, table: Any, *, unit: str = "unit", at: str = "at", raw: bool = False
+    ) -> int:
+        """Record outcomes that were measured elsewhere, joined by pseudonym.
+
+        Parameters
+        ----------
+        table : mapping, DataFrame, Table or path
+            Columns by name, or a file of CSV, JSON lines or Parquet. One row a learner with a
+            column for each outcome; or one a value, with columns ``name`` and ``value``.
+        unit, at : str
+            Columns of the learner, and of the time; now where there is none.
+        raw : bool
+            Whether learners are named by their ids, which are turned into pseudonyms here.
+
+        Returns
+        -------
+        int
+            Number of values.
+        """
+        counter = self._written_to()
+        found = read_outcomes(
+            self.definition, table, unit=unit, at=at, known=counter.pseudonym if raw else None
+        )
+        counter.buffer.add_outcomes(found)
+        self.flush()
+        return len(found)
+
+    def pseudonym(self, unit: str | int) -> str:
+        """Give the pseudonym of a learner in this experiment's project."""
+        return (self._counter or self._open()).pseudonym(unit)
+
+    def tables(self) -> dict[str, dict[str, list[Any]]]:
+        """Give ``assignments``, ``exposures`` and ``outcomes``, each as columns by name.
+
+        Returns
+        -------
+        dict
+            ``assignments``: ``unit``, ``cluster``, ``variant``, ``assigned_at``, ``rule``;
+            ``exposures``: ``unit``, ``cluster``, ``variant``, ``digest``, ``at``, ``request``,
+            ``fallback``; ``outcomes``: ``unit``, ``name``, ``value``, ``at``. Units and clusters
+            are pseudonyms, times are UTC.
+        """
+        self.flush()
+        return self._home.catalog.served_columns(self.project, self.name)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count by variant its ``units`` and ``exposures``, and by outcome the ``values``."""
+        self.flush()
+        return self._home.catalog.served_counts(self.project, self.name)
+
+    def forget(self, unit: str | int, *, reason: str | None = None) -> Forgotten:
+        """Erase all that is recorded of a learner; counts and tables are without her from then on.
+
+        Other processes may write for another second what they hold. Serve her nothing more: she
+        would be recorded again. What was frozen holds her rows still, and is named: erase it.
+
+        Parameters
+        ----------
+        unit : str or int
+            Her id.
+        reason : str, optional
+            Why; kept for ever, without her name.
+        """
+        why = check_text(reason, "reason")
+        text = check_id(unit, self.definition.unit)
+        key = own_key(self._home, self.definition.key_id)
+        pseudonym = key.pseudonym(self.project, self.definition.unit, text)
+        self.flush()
+        counts = self._home.catalog.forget_unit(
+            self.project, self.name, pseudonym, actor=actor(), reason=why
+        )
+        if self._counter is not None:
+            self._counter.forget(text, pseudonym)
+        frozen = frozen_versions(self._home, self._definition)
+        return Forgotten(**counts, frozen=tuple(one.reference for one in frozen))
+
+    def freeze(self) -> Version:
+        """Log all that is recorded as a dataset version, made from the versions that were served.
+
+        The same rows once more are the same version. It holds ``assignments``, ``exposures`` and
+        ``outcomes``, as Parquet where pyarrow is installed, else as JSON lines, and
+        ``definition.json``.
+
+        Returns
+        -------
+        Version
+            Of the collection ``<name>-data``.
+        """
+        tables = self.tables()
+        return freeze(self._home, self.refresh(), tables)
+
+    def refresh(self) -> ExperimentDefinition:
+        """See what others changed, and give the definition as it is now."""
+        self.take(self._home.catalog.experiment(self.project, self.name))
+        return self._definition
+
+    def take(self, definition: ExperimentDefinition) -> None:
+        """Take up what it is now."""
+        self._definition = definition
+        if self._counter is not None:
+            self._counter.take(definition)
+
+    def flush(self) -> None:
+        """Write all that is held.
+
+        Raises
+        ------
+        StorageError
+            It cannot be written; it is still held.
+        """
+        if self._counter is not None:
+            self._counter.buffer.flush()
+
+    def close(self) -> None:
+        """Write all that is held, and end the thread that does; to serve begins it again."""
+        if self._counter is not None:
+            self._counter.buffer.close()
+
+    def __enter__(self) -> Experiment:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _take(self, definition: ExperimentDefinition) -> None:
+        """Take up a change that was made here, and keep it in the store as well."""
+        self.take(definition)
+        self._home.keep_experiment(definition)
+
+    def _open(self) -> Counter:
+        """Begin to hand out variants in this process."""
+        definition = self._home.catalog.experiment(self.project, self.name)
+        if definition.state == "draft":
+            raise ConflictError(
+                f"experiment {self.reference} is a draft: what it serves is pinned when it starts. "
+                "Start it with experiment.start(), or 'edversion experiments start "
+                f"{self.name}'",
+                code="experiment_draft",
+                experiment=self.reference,
+            )
+        counter = Counter(self._home, definition, durable=self._durable)
+        self._counter = counter
+        return counter
+
+    def _written_to(self) -> Counter:
+        counter = self._counter or self._open()
+        if counter.definition.state == "archived":
+            raise ConflictError(
+                f"experiment {self.reference} is archived; nothing is recorded any more",
+                code="experiment_state",
+                experiment=self.reference,
+                state="archived",
+            )
+        return counter
