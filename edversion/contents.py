@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from edversion.digests import entry_rows
 from edversion.folders import FolderFiles
 from edversion.known import Digests, KnownDigests
-from edversion.model import FileEntry
+from edversion.model import FileEntry, Version
 from edversion.sources import (
     BytesSource,
     FileSource,
@@ -153,6 +153,8 @@ class Contents:
         self._tell(self.size - self.fresh)
         for files, columns in zip(self._folders, self._columns(), strict=True):
             self._take_folder(ingest, files, *columns)
+        for version, paths in self._of_versions().items():
+            self._take_again(ingest, version, paths)
         for path, source in self._others.items():
             if self._other_places[path] is None:
                 _, self._other_places[path] = _stored(ingest, path, source)
@@ -239,6 +241,28 @@ class Contents:
                 raise source_changed(f"{files.folder}/{files.names[at]}")
             digests[at], places[at] = digest, place
 
+    def _of_versions(self) -> dict[Version, dict[str, str]]:
+        """Give the small files of other versions whose bytes are to be stored once more.
+
+        By version: what each is called there, and its path here.
+        """
+        found: dict[Version, dict[str, str]] = {}
+        for path, source in self._others.items():
+            missing = self._other_places[path] is None
+            if missing and isinstance(source, StoredSource) and (source.size or 0) < LARGE:
+                found.setdefault(source.version, {})[source.file.path] = path
+        return found
+
+    def _take_again(self, ingest: Ingest, version: Version, paths: Mapping[str, str]) -> None:
+        """Store small files of another version: read as they lie there together, not one by one."""
+        for group in version.source.contents_of(version, list(paths)):
+            names = [name.rpartition("/")[2] for name, _ in group]
+            found = ingest.small_files([data for _, data in group], names)
+            for (name, _), digest, place in zip(group, *found, strict=True):
+                if digest != self._entries[paths[name]].digest:
+                    raise source_changed(paths[name])
+                self._other_places[paths[name]] = place
+
 
 def _first_path(files: FolderFiles) -> str:
     return files.paths[0]
@@ -287,10 +311,8 @@ def _stored_file(ingest: Ingest, source: FileSource, name: str) -> tuple[str, Se
 
 
 def _stored_again(ingest: Ingest, source: StoredSource) -> tuple[str, Segments]:
-    """Store a file of another version whose packs cannot be shared."""
+    """Store a large file of another version whose packs cannot be shared."""
     version, entry = source.version, source.file
-    if (entry.size or 0) < LARGE:
-        return ingest.small(version.read_bytes(entry.path), entry.path.rpartition("/")[2])
     path = version.path(entry.path)
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, NoReturn
 
@@ -52,6 +52,15 @@ class RememberedFiles:
     def open_file(self, version: Version, path: str) -> BinaryIO:  # noqa: ARG002
         """Open one file, after its bytes were proved."""
         return open(self._proved(path), "rb")
+
+    def contents_of(
+        self,
+        version: Version,  # noqa: ARG002
+        paths: Sequence[str],
+    ) -> Iterator[list[tuple[str, bytes]]]:
+        """Give files with their bytes, after these were proved."""
+        for path in paths:
+            yield [(path, self._proved(path).read_bytes())]
 
     def download_version(
         self,

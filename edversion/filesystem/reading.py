@@ -6,11 +6,12 @@ import io
 from typing import Any, BinaryIO, cast
 
 from edversion.model import Version
+from edversion.store import OpenFile
 
 __all__ = ["VersionFile", "bounds_of", "stretch"]
 
 
-class VersionFile(io.BufferedReader):
+class VersionFile(OpenFile):
     """A file of a version: seekable, verified, and not moved by its alias.
 
     Parameters

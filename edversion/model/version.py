@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,11 @@ class VersionSource(Protocol):
 
     def open_file(self, version: Version, path: str) -> BinaryIO:
         """Open one file for reading."""
+
+    def contents_of(
+        self, version: Version, paths: Sequence[str]
+    ) -> Iterator[list[tuple[str, bytes]]]:
+        """Give files with their bytes, as many together as are read together; in no order."""
 
     def parts_of(self, version: Version, path: str) -> tuple[FilePart, ...]:
         """Give the stretches in which one file is stored."""

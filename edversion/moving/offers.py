@@ -134,6 +134,16 @@ class Reading:
         file.seek(0)
         return file
 
+    def contents_of(
+        self,
+        version: Version,  # noqa: ARG002
+        paths: Sequence[str],
+    ) -> Iterator[list[tuple[str, bytes]]]:
+        """Give files with their bytes."""
+        for group in self._offered.source.contents_of(self._offered, paths):
+            self._sizes.update((path, len(data)) for path, data in group)
+            yield group
+
     def path_of(self, version: Version, path: str) -> Path:  # noqa: ARG002
         """Give a local path of one file."""
         found = self._offered.path(path)
@@ -178,6 +188,12 @@ class Folder:
     def open_file(self, version: Version, path: str) -> BinaryIO:
         """Open one file."""
         return checkout.open_file(self._store, self._stored(version), path, lambda: None)
+
+    def contents_of(
+        self, version: Version, paths: Sequence[str]
+    ) -> Iterator[list[tuple[str, bytes]]]:
+        """Give files with their bytes."""
+        return checkout.contents(self._store, self._stored(version), paths)
 
     def path_of(self, version: Version, path: str) -> Path:
         """Give a local path of one file."""

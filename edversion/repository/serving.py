@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
 
@@ -54,6 +54,24 @@ class Serving(Area):
         """Open one file."""
         stored, moved = self.stored(version), lambda: self._moved(version)
         return checkout.open_file(self.store, stored, path, moved)
+
+    def contents_of(
+        self, version: Version, paths: Sequence[str]
+    ) -> Iterator[list[tuple[str, bytes]]]:
+        """Give files with their bytes; go on elsewhere where these were moved meanwhile."""
+        left, stored = dict.fromkeys(paths), self.stored(version)
+        while True:
+            try:
+                for group in checkout.contents(self.store, stored, list(left)):
+                    for path, _ in group:
+                        del left[path]
+                    yield group
+                return
+            except IntegrityError as error:
+                moved = self._moved(version) if error.code == "pack_missing" else None
+                if moved is None:
+                    raise
+                stored = moved
 
     def parts_of(self, version: Version, path: str) -> tuple[FilePart, ...]:
         """Give the stretches in which one file is stored."""

@@ -37,10 +37,11 @@ from edversion.store.manifests import (
 )
 from edversion.store.marker import MARKER, find_or_make, write_anew
 from edversion.store.merging import merge_manifests
+from edversion.store.opening import OpenFile, StoredFile
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
 from edversion.store.probing import Check, check_place
 from edversion.store.ranges import RangeCache
-from edversion.store.reading import Reader, StoredFile
+from edversion.store.reading import Reader
 from edversion.store.records import Records, receipt_name
 from edversion.store.room import Room
 from edversion.store.sharing import Base
@@ -62,6 +63,7 @@ __all__ = [
     "Ingest",
     "Listing",
     "NewPack",
+    "OpenFile",
     "PackWriter",
     "Reader",
     "Segment",

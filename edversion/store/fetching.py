@@ -47,6 +47,8 @@ class Source(Protocol):
     """Where a reader gets bytes from."""
 
     url: str
+    window: int
+    """Bytes that one reading fetches at most, where so many are wanted in a row."""
 
     def get(self, span: Span) -> bytes:
         """Give the bytes of a stretch; shorter where the pack ends before.
@@ -60,8 +62,8 @@ class Source(Protocol):
     def again(self, span: Span) -> bytes:
         """Give them as the store has them now: those that came before were damaged."""
 
-    def ahead(self, span: Span) -> None:
-        """Take note that a stretch will be asked for, piece by piece."""
+    def ahead(self, spans: Sequence[Span]) -> None:
+        """Take note that stretches will be asked for, piece by piece."""
 
     def each(self, spans: Iterable[Span]) -> Iterator[tuple[Span, Callable[[], bytes]]]:
         """Give stretches in their order, each with what gives its bytes, as `get` does."""
@@ -76,6 +78,8 @@ class Packs:
         Where they lie.
     """
 
+    window = 4 << 20
+
     def __init__(self, backend: Backend) -> None:
         self.url = backend.url
         self._backend = backend
@@ -88,8 +92,8 @@ class Packs:
         """Give them as the store has them now."""
         return self.get(span)
 
-    def ahead(self, span: Span) -> None:
-        """Take note that a stretch will be asked for; here, the file system reads ahead."""
+    def ahead(self, spans: Sequence[Span]) -> None:
+        """Take note that stretches will be asked for; here, the file system reads ahead."""
 
     def each(self, spans: Iterable[Span]) -> Iterator[tuple[Span, Callable[[], bytes]]]:
         """Give stretches in their order, each with what gives its bytes."""
@@ -108,6 +112,8 @@ class CachedPacks(Packs):
         Where copies are kept.
     """
 
+    window = 12 << 20  # a pack of small files in six requests, several of which are under way
+
     def __init__(self, backend: Backend, ranges: RangeCache) -> None:
         super().__init__(backend)
         self._ranges = ranges
@@ -125,10 +131,15 @@ class CachedPacks(Packs):
         self._ranges.forget(span.pack, span.offset, span.length)
         return self.get(span)
 
-    def ahead(self, span: Span) -> None:
-        """Fetch a stretch of which single segments will be asked for."""
+    def ahead(self, spans: Sequence[Span]) -> None:
+        """Fetch stretches of which single segments will be asked for."""
+        far = [each for each in spans if not self._ranges.has(each.pack, each.offset, each.length)]
         with suppress(FileNotFoundError):  # told by whoever reads
-            self.get(span)
+            if len(far) == 1:
+                self.get(far[0])
+                return
+            for _, get in self.each(far):
+                get()
 
     def each(self, spans: Iterable[Span]) -> Iterator[tuple[Span, Callable[[], bytes]]]:
         """Give stretches in their order, fetched several at once, ahead of whoever asks."""
@@ -146,22 +157,32 @@ class CachedPacks(Packs):
 
     def _completed(self, span: Span) -> bytes:
         """Put a stretch together from copies and from what the store is asked for."""
+        held = self._ranges.read(span.pack, span.offset, span.length)
+        if held is not None:  # another process was faster
+            return held
+        places = [(segment.offset, segment.length) for segment in span.segments]
+        pieces = self._ranges.read_each(span.pack, places)
+        pairs = list(zip(span.segments, pieces, strict=True))
+        runs = list(_runs([segment for segment, piece in pairs if piece is None]))
+        if len(runs) == 1 and len(runs[0]) == len(span.segments):
+            return self._fetched(span)
         buffer = bytearray(span.length)
-        missing = []
-        for segment in span.segments:
-            data = self._ranges.read(span.pack, segment.offset, segment.length)
-            if data is None:
-                missing.append(segment)
-            else:
-                _put(buffer, segment.offset - span.offset, data)
-        for run in _runs(missing):
+        for segment, piece in pairs:
+            _put(buffer, segment.offset - span.offset, piece or b"")
+        for run in runs:
             offset, end = run[0].offset, run[-1].offset + run[-1].length
-            data = super().get(Span(span.pack, offset, end - offset, run))
+            data = self._fetched(Span(span.pack, offset, end - offset, run))
             _put(buffer, offset - span.offset, data)
             if len(data) < end - offset:
                 return bytes(buffer[: offset - span.offset + len(data)])
-            self._keep(span.pack, run, memoryview(data))
         return bytes(buffer)
+
+    def _fetched(self, span: Span) -> bytes:
+        """Ask the store for a stretch, and keep what came of it."""
+        data = super().get(span)
+        if len(data) == span.length:
+            self._keep(span.pack, span.segments, memoryview(data))
+        return data
 
     def _keep(self, pack: str, run: Sequence[Segment], data: memoryview) -> None:
         """Keep what was proved; what is damaged is told by whoever reads it."""

@@ -16,20 +16,16 @@ from typing import Any, TypeVar
 from edversion.errors import StorageError
 from edversion.store.retrying import Patience, already_exists, range_refused
 
-__all__ = ["ObjectBackend"]
+__all__ = ["ObjectBackend", "in_parts"]
 
 Result = TypeVar("Result")
 
-_PART = 16 << 20
+_PART = 32 << 20
+_MOST_PARTS = 10_000  # of S3
 _EXPERIMENT = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 _SLOWEST = 250_000  # bytes a second, below which a transfer is taken for one that hangs
-_PARTS_AT_ONCE = 8
-_ABFS = {"max_concurrency": _PARTS_AT_ONCE}
-_S3 = {"chunksize": _PART, "max_concurrency": _PARTS_AT_ONCE}
-_UPLOAD: dict[str, dict[str, Any]] = {
-    "s3": _S3, "s3a": _S3, "gs": {"chunksize": _PART}, "gcs": {"chunksize": _PART},
-    "abfs": _ABFS, "abfss": _ABFS, "az": _ABFS,
-}  # fmt: skip
+_IN_PARTS = {"s3", "s3a", "gs", "gcs"}  # whose packages are told how large a part is
+_AT_ONCE: dict[str, int] = {"s3": 4, "s3a": 4, "abfs": 8, "abfss": 8, "az": 8}  # parts of one pack
 _OPTIONS: dict[str, dict[str, Any]] = {
     # Three tries of each request by botocore, and none on top of them by s3fs: see `_opened`.
     "s3": {"config_kwargs": {"retries": {"mode": "standard", "max_attempts": 3}}},
@@ -105,7 +101,7 @@ class ObjectBackend:
         size = temporary.stat().st_size
 
         def put() -> None:
-            options = _UPLOAD.get(self._protocol, {}) | self._limit(size)
+            options = in_parts(self._protocol, size) | self._limit(size)
             if self.creates_only:
                 options["mode"] = "create"
             try:
@@ -197,7 +193,7 @@ class ObjectBackend:
             given |= fsspec.config.conf.get(name, {})  # a user's settings before ours
         # One for all stores of the process that have these settings: to make one takes a second.
         fs = cls(**given | {"use_listings_cache": False})
-        if self._protocol in _UPLOAD and _UPLOAD[self._protocol] is _S3:
+        if self._protocol in ("s3", "s3a"):
             fs.retries = 1  # they would multiply the tries of botocore
         return fs
 
@@ -243,6 +239,21 @@ class ObjectBackend:
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root
+
+
+def in_parts(protocol: str, size: int) -> dict[str, Any]:
+    """Say how a pack travels: in equal parts of 32 MiB or more, whole MiB each.
+
+    Requests cost as much as some megabytes do. So there is no small part at the end, and none
+    of a pack of small files, which is a little more than two parts.
+    """
+    options: dict[str, Any] = {}
+    if protocol in _IN_PARTS:
+        parts = min(max(1, size // _PART), _MOST_PARTS)
+        options["chunksize"] = max(_PART, -(-size // parts >> 20) << 20)
+    if protocol in _AT_ONCE:
+        options["max_concurrency"] = _AT_ONCE[protocol]
+    return options
 
 
 def _plain(cls: Any) -> Any:

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,13 +44,16 @@ class RangeCache:
 
     def read(self, name: str, offset: int, length: int) -> bytes | None:
         """Give the bytes of a stretch that lies in one copy; None where none has all of it."""
-        for start, end, path in self._held(name):
-            if start <= offset and offset + length <= end:
-                with suppress(OSError):
-                    data = _read(path, offset - start, length)
-                    if len(data) == length:
-                        return data
-        return None
+        return self.read_each(name, [(offset, length)])[0]
+
+    def read_each(self, name: str, stretches: Iterable[tuple[int, int]]) -> list[bytes | None]:
+        """Give the bytes of several stretches, each by its offset and length, as `read` does."""
+        held = self._held(name)
+        return [_in_one(held, offset, length) for offset, length in stretches]
+
+    def has(self, name: str, offset: int, length: int) -> bool:
+        """Tell whether one copy has all of a stretch."""
+        return any(start <= offset and offset + length <= end for start, end, _ in self._held(name))
 
     def read_all(self, name: str) -> bytes | None:
         """Give all bytes of an object that was kept with `write_all`."""
@@ -113,6 +116,16 @@ class RangeCache:
 
     def _place(self, name: str) -> Path:
         return self._folder / name[:2] / name
+
+
+def _in_one(held: Iterable[tuple[int, int, Path]], offset: int, length: int) -> bytes | None:
+    for start, end, path in held:
+        if start <= offset and offset + length <= end:
+            with suppress(OSError):
+                data = _read(path, offset - start, length)
+                if len(data) == length:
+                    return data
+    return None
 
 
 def _read(path: Path, offset: int, length: int) -> bytes:

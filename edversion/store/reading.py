@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import accumulate, groupby
-from typing import TypeVar
+from itertools import groupby
 
 from edversion.digests import Hasher, checksum, digests_of
 from edversion.errors import IntegrityError
@@ -20,13 +17,9 @@ from edversion.store.fetching import Source, Span
 from edversion.store.manifests import Segments, SmallFile
 from edversion.store.packs import INLINE, Segment
 
-__all__ = ["Reader", "StoredFile"]
+__all__ = ["Reader", "wrong_file"]
 
-T = TypeVar("T")
-
-_WINDOW = 4 << 20
 _GAP = 64 << 10
-_AHEAD = 16
 
 
 class Reader:
@@ -60,12 +53,11 @@ class Reader:
                 raise _damage(segment, path, "its bytes do not match their checksum")
         return self._decoded(stored, segment, path)
 
-    def ahead(self, segments: Segments) -> int:
-        """Take note that segments will be read one by one; give how many come at once."""
-        span = next(_stretches(segments))
-        if span.pack != INLINE and len(span.segments) > 1:
-            self._source.ahead(span)
-        return len(span.segments)
+    def ahead(self, segments: Segments) -> None:
+        """Take note that segments will be read, one by one: they come together."""
+        spans = [span for span in self._stretches(segments) if span.pack != INLINE]
+        if len(segments) > 1 and spans:
+            self._source.ahead(spans)
 
     def chunks(self, entry: FileEntry, segments: Segments) -> Iterator[bytes | memoryview]:
         """Give a file's bytes, segment by segment; neighbours are read together.
@@ -76,14 +68,14 @@ class Reader:
             A segment is damaged; or, after the last chunk, the whole is another file.
         """
         hasher, size = Hasher(), 0
-        for span, view in self._each(_stretches(segments), lambda: entry.path):
+        for span, view in self._each(self._stretches(segments), lambda: entry.path):
             for segment in span.segments:
                 data = self._checked(segment, view, span.offset, entry.path)
                 hasher.update(data)
                 size += len(data)
                 yield data
         if hasher.digest != entry.digest or size != entry.size:
-            raise _wrong_file(entry, segments)
+            raise wrong_file(entry, segments)
 
     def whole(self, entry: FileEntry, segments: Segments) -> bytes:
         """Give all bytes of a file, verified."""
@@ -104,13 +96,16 @@ class Reader:
         groups: deque[list[SmallFile]] = deque()
 
         def spans() -> Iterator[Span]:
-            for group in _neighbours(sorted(wanted, key=_place)):
+            for group in _neighbours(sorted(wanted, key=_place), self._source.window):
                 groups.append(group)
                 yield _span([file.segment for file in group])
 
         for span, view in self._each(spans(), lambda: groups[0][0].path):
             group = groups.popleft()
             yield list(zip(group, self._proved(view, span.offset, group), strict=True))
+
+    def _stretches(self, segments: Segments) -> Iterator[Span]:
+        return _stretches(segments, self._source.window)
 
     def _proved(
         self, view: memoryview, start: int, group: Sequence[SmallFile]
@@ -175,127 +170,6 @@ class Reader:
             raise _damage(segment, path, str(error)) from error
 
 
-class StoredFile(io.RawIOBase):
-    """A stored file, opened: seekable, and only the segments that are read are fetched.
-
-    Parameters
-    ----------
-    reader : Reader
-        Reads the version's segments.
-    entry : FileEntry
-        The file.
-    segments : tuple of Segment
-        Its bytes.
-    elsewhere : callable, optional
-        Asked where a pack is gone: says from where these bytes are read now, if they were
-        moved since the file was opened.
-    """
-
-    def __init__(
-        self,
-        reader: Reader,
-        entry: FileEntry,
-        segments: Segments,
-        elsewhere: Callable[[], tuple[Reader, Segments] | None] = lambda: None,
-    ) -> None:
-        super().__init__()
-        self.name = entry.path
-        self._reader, self._entry, self._segments = reader, entry, segments
-        self._elsewhere = elsewhere
-        self._starts = [0, *accumulate(segment.raw_length for segment in segments)]
-        self._position = 0
-        self._held: tuple[int, bytes] = (-1, b"")
-        self._together, self._ahead = 1, 0  # segments at once, and up to which they came
-        self._hasher, self._hashed = Hasher(), 0
-
-    def readable(self) -> bool:
-        """Tell that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Tell that it can be sought in."""
-        return True
-
-    def tell(self) -> int:
-        """Give the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position, and give it."""
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._starts[-1]}
-        position = origin[whence] + offset
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
-
-    def readall(self) -> bytes:
-        """Read to the end; from the start on, the whole file's digest is checked too."""
-        if self._position == 0:
-            data = self._following(lambda: self._reader.whole(self._entry, self._segments))
-            self._position = len(data)
-            return data
-        parts = []
-        while part := self._part(self._starts[-1] - self._position):
-            parts.append(bytes(part))
-        return b"".join(parts)
-
-    def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]
-        """Read up to the end of the present segment into a buffer."""
-        part = self._part(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)
-
-    def _part(self, length: int) -> memoryview:
-        """Give the next bytes, at most to the end of their segment."""
-        if self._position >= self._starts[-1] or length <= 0:
-            return memoryview(b"")
-        if self._held[0] != self._index():
-            self._held = self._following(self._fetched)
-            self._prove(*self._held)
-        start = self._position - self._starts[self._held[0]]
-        part = memoryview(self._held[1])[start : start + length]
-        self._position += len(part)
-        return part
-
-    def _index(self) -> int:
-        """Give the segment that the position is in."""
-        return bisect_right(self._starts, self._position) - 1
-
-    def _fetched(self) -> tuple[int, bytes]:
-        index = self._index()
-        in_a_row = index == self._held[0] + 1
-        if not (in_a_row and index < self._ahead):
-            self._together = min(2 * self._together, _AHEAD) if in_a_row else 1
-            self._ahead = index + self._reader.ahead(self._segments[index : index + self._together])
-        return index, self._reader.raw(self._segments[index], self.name)
-
-    def _following(self, read: Callable[[], T]) -> T:
-        """Read; once more where the bytes were moved since the file was opened."""
-        try:
-            return read()
-        except IntegrityError as error:
-            found = self._elsewhere() if error.code == "pack_missing" else None
-            if found is None:
-                raise
-        self._reader, self._segments = found
-        self._ahead = 0
-        self._held = (-1, b"")
-        starts = [0, *accumulate(segment.raw_length for segment in self._segments)]
-        if starts != self._starts:  # cut anew: the parts read so far are no beginning of these
-            self._starts, self._hashed = starts, -1
-        return read()
-
-    def _prove(self, index: int, data: bytes) -> None:
-        """Check the whole file's digest too, where all segments are read one after the other."""
-        if index != self._hashed:
-            return
-        self._hasher.update(data)
-        self._hashed += 1
-        if self._hashed == len(self._segments) and self._hasher.digest != self._entry.digest:
-            raise _wrong_file(self._entry, self._segments)
-
-
 def _place(file: SmallFile) -> tuple[str, int]:
     return file.segment.pack, file.segment.offset
 
@@ -307,14 +181,14 @@ def _span(segments: Sequence[Segment]) -> Span:
     return Span(first.pack, first.offset, length, segments)
 
 
-def _stretches(segments: Segments) -> Iterator[Span]:
+def _stretches(segments: Segments, window: int) -> Iterator[Span]:
     """Group a file's segments, in its order, as far as one read fetches them."""
     group: list[Segment] = []
     for segment in segments:
         if group and not (
             segment.pack == group[0].pack
             and 0 <= segment.offset - group[-1].offset - group[-1].length <= _GAP
-            and segment.offset + segment.length - group[0].offset <= _WINDOW
+            and segment.offset + segment.length - group[0].offset <= window
         ):
             yield _span(group)
             group = []
@@ -323,7 +197,7 @@ def _stretches(segments: Segments) -> Iterator[Span]:
         yield _span(group)
 
 
-def _neighbours(ordered: list[SmallFile]) -> Iterator[list[SmallFile]]:
+def _neighbours(ordered: list[SmallFile], window: int) -> Iterator[list[SmallFile]]:
     """Group files that one read fetches: same pack, small gaps, a window together.
 
     A window of stored bytes, and of decoded ones too, which may be a thousand times as many.
@@ -335,8 +209,8 @@ def _neighbours(ordered: list[SmallFile]) -> Iterator[list[SmallFile]]:
         if group and not (
             pack == open_pack
             and offset - end <= _GAP
-            and offset + length - start <= _WINDOW
-            and decoded + raw_length <= _WINDOW
+            and offset + length - start <= window
+            and decoded + raw_length <= window
         ):
             yield group
             group = []
@@ -369,7 +243,8 @@ def _damage(segment: Segment, path: str, why: str) -> IntegrityError:
     )
 
 
-def _wrong_file(entry: FileEntry, segments: Segments) -> IntegrityError:
+def wrong_file(entry: FileEntry, segments: Segments) -> IntegrityError:
+    """Say that a file is whole in each of its segments, and yet another file."""
     first = segments[0] if segments else None
     return IntegrityError(
         f"{entry.path!r} is damaged: its stored bytes do not match {entry.digest}. Restore the "

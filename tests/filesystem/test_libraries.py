@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy
 import pandas
 import pyarrow
 import pyarrow.dataset
@@ -121,6 +122,32 @@ def test_a_predicate_reads_some_groups_of_rows(
     assert from_packs(fetched) < len(data) / 4
     assert found.to_table().num_rows == ROWS
     assert len(data) <= from_packs(fetched) < len(data) * 1.02, "and nothing twice"
+
+
+@pytest.mark.parametrize("by", ["pyarrow", "pandas", "an open file"])
+def test_a_column_costs_little_more_than_its_bytes(
+    tmp_path: Path, fetched: list[tuple[str, int]], by: str
+) -> None:
+    """Each stretch of it comes with one request, and its neighbours do not come along."""
+    numbers, sink, groups = numpy.random.default_rng(0), io.BytesIO(), 3
+    rows = pyarrow.table({name: numbers.random(groups << 20) for name in ("a", "b", "c")})
+    pyarrow.parquet.write_table(rows, sink, row_group_size=1 << 20)
+    where = {"store": f"memory://{secrets.token_hex(4)}", "catalog": f"sqlite:///{tmp_path}/c.db"}
+    with edversion.init("test", **where) as run:
+        log(run, "big", {"marks.parquet": sink.getvalue()})
+    path, files = "big:latest/marks.parquet", EdversionFileSystem(**where)
+    fetched.clear()
+    if by == "pyarrow":
+        pyarrow.parquet.read_table(path, columns=["b"], filesystem=files)
+    elif by == "pandas":
+        pandas.read_parquet(f"edversion://{path}", columns=["b"], storage_options=where)
+    else:
+        with files.open(path) as file:
+            pyarrow.parquet.ParquetFile(file).read(columns=["b"])
+    footer = pyarrow.parquet.read_metadata(sink)
+    column = [footer.row_group(group).column(1).total_compressed_size for group in range(groups)]
+    assert sum(column) <= from_packs(fetched) <= 1.3 * sum(column)
+    assert sum(key.startswith("packs/") for key, _ in fetched) <= groups + 1, "and the footer"
 
 
 def test_a_footer_is_read_without_the_rest(

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from edversion.run import Run
+from edversion.store.objects import ObjectBackend
+from edversion.store.retrying import Patience
 from edversion.testing import object_keys
+from edversion.testing.proxy import Proxy
 from edversion.testing.serving import Server
-from tests.store.buckets import fresh_azure, fresh_gcs, fresh_s3, server
+from tests.store.buckets import fresh_azure, fresh_gcs, fresh_s3, point, server
 
 _CLIENTS = ("asyncio_", "fsspecIO")
 
@@ -61,6 +64,16 @@ def s3_url(s3_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """Give the URL of a store that does not exist yet, in a bucket of its own."""
     monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
     return fresh_s3(monkeypatch, s3_server.url)
+
+
+@pytest.fixture
+def proxy(s3_server: Server, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """Give a proxy before the server that speaks S3: it counts, and may let things go wrong."""
+    with Proxy(s3_server.port) as running:
+        point(monkeypatch, "s3", running.url)
+        patience = Patience(limit=30, sleep=lambda seconds: None)
+        monkeypatch.setattr(ObjectBackend, "patience", patience)
+        yield running
 
 
 @pytest.fixture(scope="session")
