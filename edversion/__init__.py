@@ -147,7 +147,8 @@ def init(
     Parameters
     ----------
     project : str, optional
-        Namespace of collections and runs; else that of ``edversion.toml``, else ``default``.
+        Namespace of collections and runs; else what ``EDVERSION_PROJECT`` or ``edversion.toml``
+        says, else the only one that there is, else ``default``.
     name : str, optional
         Name of the run for people.
     config : mapping, optional
@@ -157,8 +158,7 @@ def init(
     tags : sequence of str, optional
         Labels of the run.
     store, catalog : str, optional
-        Where the repository is; found by ``EDVERSION_STORE`` and ``EDVERSION_CATALOG``, by
-        ``edversion.toml`` or a folder ``.edversion`` upward where left out.
+        Where it is; else what ``EDVERSION_STORE``, ``EDVERSION_CATALOG`` or ``edversion.toml`` say.
     plugins : mapping, optional
         Plugins by name, besides the installed ones.
     resume : str, optional

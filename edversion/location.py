@@ -51,7 +51,8 @@ def locate(
 
     Each is taken from the first that names it: the argument, ``EDVERSION_STORE`` or
     ``EDVERSION_CATALOG``, the nearest ``edversion.toml`` upward, the nearest ``.edversion``
-    folder upward. A local store's catalog is ``catalog.db`` inside it.
+    folder upward. A local store's catalog is ``catalog.db`` inside it. The project of names that
+    give none is that of ``EDVERSION_PROJECT``, else that of ``edversion.toml``.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def locate(
         Nothing is found, and `create` is False.
     InvalidInputError
         The store is remote and no catalog is named, or its URL holds a password or a token;
-        or ``edversion.toml`` is broken.
+        ``edversion.toml`` is broken, or the project's name is illegal.
     """
     here = (start or Path.cwd()).absolute()
     config, folder = _config(here)
@@ -87,7 +88,10 @@ def locate(
     facts = catalog or os.environ.get("EDVERSION_CATALOG")
     if facts is None and named is None:
         facts = config.get("catalog")
-    return Location(place, facts or _default_catalog(where), config.get("project"))
+    project = os.environ.get("EDVERSION_PROJECT") or config.get("project")
+    if project is not None:
+        check_name(project, "project")
+    return Location(place, facts or _default_catalog(where), project)
 
 
 def named_store(store: str) -> str:
@@ -137,13 +141,20 @@ def _parsed(path: Path) -> Mapping[str, Any]:
             known = ", ".join(sorted(_KEYS))
             raise _bad(path, key, f"{key!r} is not a setting; known, each a text: {known}")
         if not isinstance(value, str):
-            raise _bad(path, key, f"{key!r} must be a text in quotes, not {value!r}")
+            raise _bad(path, key, f"{key!r} must be a text in quotes, and is a {_kind(value)}")
     if "project" in config:
         try:
             check_name(config["project"], "project")
         except InvalidInputError as error:
             raise _bad(path, "project", str(error)) from error
     return config
+
+
+def _kind(value: object) -> str:
+    """Say what a value is, without the value: there may be a password in it."""
+    return {"list": "list", "dict": "table", "bool": "truth value"}.get(
+        type(value).__name__, "number"
+    )
 
 
 def _bad(path: Path, key: str, why: str) -> InvalidInputError:

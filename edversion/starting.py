@@ -15,7 +15,7 @@ from edversion.reference import check_name
 from edversion.repository import Repository
 from edversion.run import Run
 
-__all__ = ["DEFAULT_PROJECT", "start_run"]
+__all__ = ["DEFAULT_PROJECT", "project_of", "start_run"]
 
 DEFAULT_PROJECT = "default"
 _NAME_LENGTH = 128
@@ -51,7 +51,7 @@ def start_run(
         return Run(repository, info, owns=owns)
     new = NewRun(
         id=identity,
-        project=check_name(project or repository.location.project or DEFAULT_PROJECT, "project"),
+        project=check_name(project or project_of(repository), "project"),
         name=_run_name(name, kind, identity),
         job_type=kind,
         config=settings,
@@ -60,6 +60,18 @@ def start_run(
         started_at=datetime.now(UTC),
     )
     return Run(repository, repository.begin_run(new), owns=owns)
+
+
+def project_of(repository: Repository) -> str:
+    """Give the project of a run that names none.
+
+    It is what ``EDVERSION_PROJECT`` or ``edversion.toml`` says; else the one project that there
+    is, since a second one beside it would be made unseen; else ``default``.
+    """
+    if repository.location.project is not None:
+        return repository.location.project
+    known = repository.projects()
+    return known[0] if len(known) == 1 else DEFAULT_PROJECT
 
 
 def _run_name(name: str | None, job_type: str | None, identity: str) -> str:

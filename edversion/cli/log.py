@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edversion.cli.output import note
 from edversion.cli.parameters import TEXT, merged, metadata_options
 from edversion.cli.progress import logging
 from edversion.cli.session import Command, Session, pass_session
@@ -16,6 +17,7 @@ from edversion.urls import masked
 
 if TYPE_CHECKING:
     from edversion.model import Version
+    from edversion.repository import Repository
     from edversion.run import Run
 
 __all__ = ["log"]
@@ -48,6 +50,8 @@ def log(
 
     Each PATH becomes a version of its own collection. Content that the collection has
     already makes no new version. A URL such as s3://bucket/file is logged as a reference.
+    Without --project it is the one that EDVERSION_PROJECT or edversion.toml names, else the
+    only one that there is, else 'default'.
     """
     if name is not None and len(paths) > 1:
         raise click.UsageError("--name names one collection; give one PATH with it.")
@@ -71,7 +75,7 @@ def _logged(
     answers: list[dict[str, Any]] = []
     with (
         session.repository() as repository,
-        start_run(repository, project=session.project, job_type=job_type) as run,
+        start_run(repository, project=_project(session, repository), job_type=job_type) as run,
     ):
         for path in paths:
             try:
@@ -85,6 +89,22 @@ def _logged(
             if not session.json:
                 click.echo(_line(answers[-1]))
         return {"run": run.id, "versions": answers}
+
+
+def _project(session: Session, repository: Repository) -> str:
+    """Give the project, and say which it is where several could have been meant."""
+    from edversion.starting import project_of
+
+    if session.project is not None:
+        return session.project
+    project, known = project_of(repository), repository.projects()
+    if repository.location.project is None and len({*known, project}) > 1:
+        others = ", ".join(name for name in known if name != project)
+        note(
+            f"logging into the project {project!r}, as none is named; there are also "
+            f"{others}. Name one with --project, EDVERSION_PROJECT or edversion.toml"
+        )
+    return project
 
 
 def _created(run: Run, version: Version) -> bool:

@@ -54,7 +54,7 @@ class EdVersionCallback(TrainerCallback, ExportableState):
         Collection of the model's versions. The name of a model on the Hub does as well:
         of ``google/bert-base`` the collection is ``google-bert-base``.
     project : str, optional
-        Project; else that of ``edversion.toml``, else ``default``.
+        Project; else as for `edversion.init`: what is set, the only one there is, ``default``.
     store, catalog : str, optional
         Where the repository is; found as by `edversion.init` where left out.
     fairness : Fairness or sequence of them, optional

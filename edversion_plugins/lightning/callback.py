@@ -33,7 +33,7 @@ class EdVersionCallback:
     name : str
         Collection of the model's versions.
     project : str, optional
-        Project; else that of ``edversion.toml``, else ``default``.
+        Project; else as for `edversion.init`: what is set, the only one there is, ``default``.
     store, catalog : str, optional
         Where the repository is; found as by `edversion.init` where left out.
     fairness : Fairness or sequence of Fairness, optional

@@ -55,7 +55,7 @@ class Settings:
     name : str
         Collection of the model's versions.
     project : str or None
-        Project; else that of ``edversion.toml``, else ``default``.
+        Project; else as for `edversion.init`: what is set, the only one there is, ``default``.
     store, catalog : str or None
         Where the repository is; found as by `edversion.init` where left out.
     fairness : tuple of Fairness

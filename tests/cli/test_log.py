@@ -40,12 +40,38 @@ def test_all_paths_are_logged_in_one_run(data, call):
     with edversion.open() as repository:
         run = repository.run(answer["run"])
         logged = repository.catalog.versions_of_run(run.id, "logged")
-    assert (run.status, run.job_type, run.project) == ("finished", "cli", "default")
-    assert [version.reference for version in logged] == ["default/data:v0", "default/model:v0"]
+    assert (run.status, run.job_type, run.project) == ("finished", "cli", "school")
+    assert [version.reference for version in logged] == ["school/data:v0", "school/model:v1"]
     assert [version["reference"] for version in answer["versions"]] == [
-        "default/data:v0",
-        "default/model:v0",
+        "school/data:v0",
+        "school/model:v1",
     ]
+
+
+def test_the_only_project_is_the_one_that_is_meant(data, call, monkeypatch):
+    call("log", "data.csv", "--project", "school")
+    answer = call("log", "model")
+    assert answer.lines == ["school/model:v1  new, 2 files, 1.5 kB, latest → v1"]
+    assert answer.err == ""
+    with edversion.init() as run:  # the same for a program
+        assert run.project == "school"
+
+    call("log", "data.csv", "--project", "lab")
+    answer = call("log", "data.csv")
+    assert answer.lines == ["default/data:v0  new, 1 file, 8 B, latest → v0"]
+    assert answer.err == (
+        "logging into the project 'default', as none is named; there are also lab, school. Name "
+        "one with --project, EDVERSION_PROJECT or edversion.toml\n"
+    )
+    answer = call("log", "data.csv", "--json")
+    assert answer.json["versions"][0]["reference"] == "default/data:v0"
+
+    monkeypatch.setenv("EDVERSION_PROJECT", "lab")
+    answer = call("log", "data.csv")
+    assert (answer.lines[0].split()[0], answer.err) == ("lab/data:v0", "")
+    assert call("log", "data.csv", "--project", "school").lines[0].startswith("school/data:v0")
+    monkeypatch.setenv("EDVERSION_PROJECT", "a b")
+    assert "illegal project" in call("log", "data.csv").err
 
 
 def test_json_says_whether_a_version_is_new_and_where_latest_points(data, call):
@@ -53,11 +79,11 @@ def test_json_says_whether_a_version_is_new_and_where_latest_points(data, call):
         version = call("log", "data.csv", "--json").json["versions"][0]
         return version["reference"], version["created"], version["latest"]
 
-    assert logged() == ("default/data:v0", True, "v0")
+    assert logged() == ("school/data:v0", True, "v0")
     (data / "data.csv").write_text("other")
-    assert logged() == ("default/data:v1", True, "v1")
+    assert logged() == ("school/data:v1", True, "v1")
     (data / "data.csv").write_text("a,b\n1,2\n")
-    assert logged() == ("default/data:v0", False, "v1")
+    assert logged() == ("school/data:v0", False, "v1")
 
 
 def test_the_same_path_twice_is_new_once(data, call):
@@ -105,7 +131,7 @@ def test_rehash_does_not_believe_the_stat_cache(data, call):
     believed = call("log", "data.csv", "--json").json["versions"][0]
     assert believed["digest"] == first["digest"]  # or this test would prove nothing
     read = call("log", "data.csv", "--rehash", "--json").json["versions"][0]
-    assert (read["reference"], read["created"]) == ("default/data:v1", False)
+    assert (read["reference"], read["created"]) == ("school/data:v1", False)
 
 
 def test_a_url_is_logged_as_a_reference(data, call):
@@ -118,10 +144,10 @@ def test_a_url_is_logged_as_a_reference(data, call):
 def test_what_was_logged_before_a_failure_is_told(data, call):
     answer = call("log", "data.csv", "nowhere.csv")
     assert answer.code == 1
-    assert answer.lines == ["default/data:v0  new, 1 file, 8 B, latest → v0"]
+    assert answer.lines == ["school/data:v0  new, 1 file, 8 B, latest → v0"]
     assert answer.err == "error: there is no file or folder nowhere.csv\n"
     failed = call("log", "data.csv", "nowhere.csv", "--json")
-    assert failed.json["error"]["logged"] == ["default/data:v0"]
+    assert failed.json["error"]["logged"] == ["school/data:v0"]
     assert [run["status"] for run in call("runs", "--json").json[:2]] == ["failed", "failed"]
 
 

@@ -126,7 +126,7 @@ def test_the_settings_work_end_to_end(empty_folder: Path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [("store = ", "cannot be read"), ("shop = 's'", "'shop' is not a setting"),
-     ("store = 3", "'store' must be a text in quotes, not 3"),
+     ("store = 3", "'store' must be a text in quotes, and is a number"),
      ("[store]\nx = 1", "'store' must be a text in quotes"), ("project = 'a b'", "illegal project"),
      ("\x80", "cannot be read")],
 )  # fmt: skip
