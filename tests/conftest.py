@@ -1,4 +1,4 @@
-"""What all tests share: the published fixtures, a clean environment, slow tests last."""
+"""What all tests share: the published fixtures, buckets, a clean environment, slow tests last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["edversion.testing.fixtures"]
+pytest_plugins = ["edversion.testing.fixtures", "tests.store.buckets"]
 
 settings.register_profile(
     "edversion",

@@ -108,3 +108,42 @@ def fresh_s3(patch: pytest.MonkeyPatch, url: str) -> str:
     name = f"b{secrets.token_hex(8)}"
     urlopen(Request(f"{url}/{name}", method="PUT")).close()
     return f"s3://{name}/team/store"
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Give a server that speaks S3."""
+    return server("s3", tmp_path_factory)
+
+
+@pytest.fixture
+def s3_url(s3_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Give the URL of a store that does not exist yet, in a bucket of its own."""
+    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
+    return fresh_s3(monkeypatch, s3_server.url)
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Give a server that speaks the protocol of Google Cloud Storage."""
+    return server("gcs", tmp_path_factory)
+
+
+@pytest.fixture
+def gcs_url(gcs_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Give the URL of a store that does not exist yet, in a bucket of its own."""
+    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
+    return fresh_gcs(monkeypatch, gcs_server.url)
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Give a server that speaks the protocol of Azure Blob Storage."""
+    return server("azure", tmp_path_factory)
+
+
+@pytest.fixture
+def azure_url(azure_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Give the URL of a store that does not exist yet, in a container of its own."""
+    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
+    return fresh_azure(monkeypatch, azure_server.url)

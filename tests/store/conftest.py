@@ -18,7 +18,7 @@ from edversion.store.retrying import Patience
 from edversion.testing import object_keys
 from edversion.testing.proxy import Proxy
 from edversion.testing.serving import Server
-from tests.store.buckets import fresh_azure, fresh_gcs, fresh_s3, point, server
+from tests.store.buckets import point
 
 _CLIENTS = ("asyncio_", "fsspecIO")
 
@@ -53,19 +53,6 @@ def nothing_stays(run: Run) -> Iterator[None]:
     assert run.repository.verify() == ()
 
 
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """Give a server that speaks S3."""
-    return server("s3", tmp_path_factory)
-
-
-@pytest.fixture
-def s3_url(s3_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Give the URL of a store that does not exist yet, in a bucket of its own."""
-    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
-    return fresh_s3(monkeypatch, s3_server.url)
-
-
 @pytest.fixture
 def proxy(s3_server: Server, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """Give a proxy before the server that speaks S3: it counts, and may let things go wrong."""
@@ -74,29 +61,3 @@ def proxy(s3_server: Server, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> It
         patience = Patience(limit=30, sleep=lambda seconds: None)
         monkeypatch.setattr(ObjectBackend, "patience", patience)
         yield running
-
-
-@pytest.fixture(scope="session")
-def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """Give a server that speaks the protocol of Google Cloud Storage."""
-    return server("gcs", tmp_path_factory)
-
-
-@pytest.fixture
-def gcs_url(gcs_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Give the URL of a store that does not exist yet, in a bucket of its own."""
-    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
-    return fresh_gcs(monkeypatch, gcs_server.url)
-
-
-@pytest.fixture(scope="session")
-def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """Give a server that speaks the protocol of Azure Blob Storage."""
-    return server("azure", tmp_path_factory)
-
-
-@pytest.fixture
-def azure_url(azure_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Give the URL of a store that does not exist yet, in a container of its own."""
-    monkeypatch.setenv("EDVERSION_CACHE", str(tmp_path / "cache"))
-    return fresh_azure(monkeypatch, azure_server.url)
