@@ -12,14 +12,13 @@ from pathlib import Path
 
 from edversion.catalog import Catalog
 from edversion.errors import EdversionError, IntegrityError
+from edversion.rebuild import REBUILT, STORE_ID, rebuild_catalog
 from edversion.store import Store, receipt_name
 
 __all__ = ["Finding", "examine", "leftovers", "unheard_of"]
 
-_STORE_ID = "store_id"
 _LEFTOVER_SECONDS = 60
 _LATE = timedelta(days=1)
-_REBUILT = "rebuilt_at"  # microseconds since the epoch, as the generations of manifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +101,15 @@ _Found = Iterator[tuple[Finding, _Repair | None]]
 def _lost_catalog(case: _Case) -> _Found:
     """A store with versions whose catalog never heard of it."""
     store, catalog = case.store, case.catalog
-    if catalog.setting(_STORE_ID) is not None:
+    if catalog.setting(STORE_ID) is not None:
         return
-    count = sum(1 for _ in store.records.receipts())
-
-    def rebuild() -> None:
-        catalog.restore(store.records.receipts(), store.records.runs(), actor=case.actor)
-        catalog.restore_retentions(store.records.retentions())
-        catalog.restore_policies(store.records.policies())
-        catalog.restore_deployments(store.records.deployments())
-        catalog.restore_experiments(store.records.experiments())
-        manifests = {(digest, generation) for digest, generation, _ in store.manifests()}
-        catalog.note_gone(manifests, {pack for pack, _ in store.packs()})
-        catalog.set_setting(_STORE_ID, store.id)
-        catalog.set_setting(_REBUILT, str(time.time_ns() // 1_000))
-
+    count = sum(1 for _ in store.records.receipt_names())
     if count:
         message = (
             f"the catalog is empty, but the store has {count} receipts; it is rebuilt from them"
         )
-        yield Finding("lost-catalog", catalog.url, message), rebuild
+        repair = partial(rebuild_catalog, store, catalog, actor=case.actor)
+        yield Finding("lost-catalog", catalog.url, message), repair
 
 
 def _crashed_runs(case: _Case) -> _Found:
@@ -159,10 +147,10 @@ def _unused(case: _Case, *, knows_all: bool = False) -> _Found:
     leftovers = list(store.leftovers())
     live = catalog.live_runs()
     known_whole = knows_all or not unheard_of(case.store, case.catalog)
-    if catalog.setting(_STORE_ID) is None or not known_whole:
+    if catalog.setting(STORE_ID) is None or not known_whole:
         return  # the catalog does not know all of this store, so nothing may be judged by it
     known, committed = catalog.pack_sizes(), catalog.named_manifests()
-    rebuilt = int(catalog.setting(_REBUILT) or 0)
+    rebuilt = int(catalog.setting(REBUILT) or 0)
     for pack, size in packs:
         if pack not in known and _writer(pack) not in live:
             if _began(catalog, _writer(pack)) < rebuilt:
@@ -263,7 +251,7 @@ def _old_catalog(case: _Case) -> _Found:
     One that cannot be read was of no use when the catalog was rebuilt. It is kept: it is all
     that tells of its version.
     """
-    if case.catalog.setting(_STORE_ID) is None:
+    if case.catalog.setting(STORE_ID) is None:
         return  # it was lost, and is told of as such
     for name, generation in unheard_of(case.store, case.catalog):
         if not case.store.records.is_readable(name, generation):

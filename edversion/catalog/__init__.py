@@ -13,6 +13,7 @@ from edversion.catalog.erasing import Erasing
 from edversion.catalog.experiment_records import experiment_record
 from edversion.catalog.exposing import Assigned, Exposed, Outcome, ServedRows
 from edversion.catalog.instances import Followed, InstanceReport
+from edversion.catalog.kept import Kept
 from edversion.catalog.moves import MoveRequest
 from edversion.catalog.outbox import Claim, message_body
 from edversion.catalog.policies import NewPolicy, governing
@@ -52,6 +53,7 @@ __all__ = [
     "Exposed",
     "Followed",
     "InstanceReport",
+    "Kept",
     "Landing",
     "LargeFile",
     "MoveRequest",

@@ -42,7 +42,7 @@ from edversion.catalog.tables import Instant, collections, packs, projects, vers
 from edversion.catalog.wear import WornPack, note_removed, note_worn, worn_by, worn_packs
 from edversion.model import Version
 
-__all__ = ["Collected", "Collecting"]
+__all__ = ["Collected", "Collecting", "write_gone"]
 
 _WAITS = versions.c.deleted_at.is_not(None) & HAS_BYTES
 
@@ -206,32 +206,36 @@ class Collecting(Area):
             with self._database.write() as transaction:
                 transaction.execute(_CROSS_OUT, rows)
 
-    def note_gone(self, manifests: Collection[tuple[str, int]], present: Collection[str]) -> None:
-        """Note which deleted versions have lost their bytes: what is rebuilt cannot know it.
 
-        Parameters
-        ----------
-        manifests : collection of (str, int)
-            Digests and generations of the manifests in the store.
-        present : collection of str
-            Ids of the packs in the store.
-        """
-        with self._database.write() as transaction:
-            at = transaction.at
-            deleted = select(versions.c.id, versions.c.digest, versions.c.generation).where(_WAITS)
-            gone = [
-                row.id
-                for row in transaction.execute(deleted)
-                if (row.digest, row.generation) not in manifests
-            ]
-            for batch in batches(gone):
-                here = update(versions).where(versions.c.id.in_(batch))
-                transaction.execute(here.values(condemned_at=at, purged_at=at))
-            free = transaction.execute(select(packs.c.id).where(PRESENT, ~IS_NEEDED)).scalars()
-            for batch in batches([pack for pack in free if pack not in present]):
-                lost = update(packs).where(packs.c.id.in_(batch))
-                transaction.execute(lost.values(condemned_at=at, removed_at=at))
-            note_worn(transaction, worn_by(transaction.connection))
+def write_gone(
+    transaction: Transaction, manifests: Collection[tuple[str, int]], present: Collection[str]
+) -> None:
+    """Note which deleted versions have lost their bytes: what is rebuilt cannot know it.
+
+    Parameters
+    ----------
+    transaction : Transaction
+        The one that rebuilds the catalog.
+    manifests : collection of (str, int)
+        Digests and generations of the manifests in the store.
+    present : collection of str
+        Ids of the packs in the store.
+    """
+    at = transaction.at
+    deleted = select(versions.c.id, versions.c.digest, versions.c.generation).where(_WAITS)
+    gone = [
+        row.id
+        for row in transaction.execute(deleted)
+        if (row.digest, row.generation) not in manifests
+    ]
+    for batch in batches(gone):
+        here = update(versions).where(versions.c.id.in_(batch))
+        transaction.execute(here.values(condemned_at=at, purged_at=at))
+    free = transaction.execute(select(packs.c.id).where(PRESENT, ~IS_NEEDED)).scalars()
+    for batch in batches([pack for pack in free if pack not in present]):
+        lost = update(packs).where(packs.c.id.in_(batch))
+        transaction.execute(lost.values(condemned_at=at, removed_at=at))
+    note_worn(transaction, worn_by(transaction.connection))
 
 
 def _collect(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,16 +24,14 @@ from edversion.catalog.tables import collections, dump_instant, projects
 from edversion.errors import ConflictError, InvalidInputError
 from edversion.model import Deployment, Json
 
-__all__ = ["Deployments", "NewDeployment"]
+__all__ = ["DEPLOYMENT_FIELDS", "Deployments", "NewDeployment"]
 
 _ONE = DEPLOYMENTS.where(
     projects.c.name == bindparam("project"), deployments.c.name == bindparam("name")
 )
 _FORGET = delete(instances).where(instances.c.id.in_(bindparam("ids", expanding=True)))
-_PLACES = select(
-    collections.c.id, collections.c.project_id, projects.c.name.label("project"), collections.c.name
-).join(projects)
-_KEPT = ("name", "alias", "poll", "silent_after", "created_by", "reason")
+DEPLOYMENT_FIELDS = ("name", "alias", "poll", "silent_after", "created_by", "reason")
+"""What the store keeps of a deployment, besides its collection and its times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,28 +180,12 @@ class Deployments(Area):
         with self._database.read() as connection:
             row = connection.execute(_ONE, {"project": project, "name": name}).one()
             removed = None if row.removed_at is None else dump_instant(row.removed_at)
-            return {field: getattr(row, field) for field in _KEPT} | {
+            return {field: getattr(row, field) for field in DEPLOYMENT_FIELDS} | {
                 "project": row.project,
                 "collection": row.collection,
                 "created_at": dump_instant(row.created_at),
                 "removed_at": removed,
             }
-
-    def restore_deployments(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write the deployments of a rebuilt catalog's collections, as the store keeps them."""
-        with self._database.write() as transaction:
-            known = {(row.project, row.name): row for row in transaction.execute(_PLACES)}
-            for record in records:
-                place = known.get((record["project"], record["collection"]))
-                if place is not None:
-                    removed = record["removed_at"]
-                    row = {field: record[field] for field in _KEPT} | {
-                        "project_id": place.project_id,
-                        "collection_id": place.id,
-                        "created_at": datetime.fromisoformat(record["created_at"]),
-                        "removed_at": removed and datetime.fromisoformat(removed),
-                    }
-                    transaction.execute(insert(deployments), row)
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, update
@@ -14,7 +14,6 @@ from edversion.catalog.experiment_records import (
     experiment_record,
     insert_experiment,
     insert_variants,
-    restore_experiment,
 )
 from edversion.catalog.experiment_rows import (
     EXPERIMENTS,
@@ -210,15 +209,6 @@ class Experiments(Area):
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(projects.c.name, experiments.c.name)).all()
             return to_definitions(connection, rows)
-
-    def restore_experiments(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write the experiments of a rebuilt catalog, as the store keeps them.
-
-        Who was assigned and served is not among it: that is in the catalog alone.
-        """
-        with self._database.write() as transaction:
-            for record in records:
-                restore_experiment(transaction, record)
 
 
 def _one(connection: Connection, project: str, name: str) -> ExperimentDefinition:

@@ -8,11 +8,11 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from edversion.catalog import chain
 from edversion.catalog.area import Area
-from edversion.catalog.database import Outdated, VersionKey
+from edversion.catalog.database import Outdated, Transaction, VersionKey
 from edversion.catalog.tables import settings
 from edversion.model import Event
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "write_setting"]
 
 _SETTING = select(settings.c.value).where(settings.c.key == bindparam("name"))
 _FORGET = delete(settings).where(settings.c.key == bindparam("name"))
@@ -29,8 +29,7 @@ class Journal(Area):
     def set_setting(self, key: str, value: str) -> None:
         """Write a setting."""
         with self._database.write() as transaction:
-            transaction.execute(_FORGET, {"name": key})
-            transaction.execute(insert(settings), {"key": key, "value": value})
+            write_setting(transaction, key, value)
 
     def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
         """Give events, newest first.
@@ -80,3 +79,9 @@ class Journal(Area):
     def take_announced(self) -> bool:
         """Tell, and forget, whether the calling thread moved what a webhook has to be told."""
         return self._database.take_announced()
+
+
+def write_setting(transaction: Transaction, key: str, value: str) -> None:
+    """Write a setting, over what it was."""
+    transaction.execute(_FORGET, {"name": key})
+    transaction.execute(insert(settings), {"key": key, "value": value})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -21,6 +20,7 @@ from edversion.model import Json, Policy
 from edversion.reference import LATEST
 
 __all__ = [
+    "POLICY_FIELDS",
     "NewPolicy",
     "Policies",
     "governing",
@@ -45,9 +45,6 @@ _NEWEST = (
     .order_by(policies.c.pattern)
 )
 
-_PLACES = select(collections.c.id, projects.c.name.label("project"), collections.c.name).join(
-    projects
-)
 _EVERY = (
     select(policies, projects.c.name.label("project"), collections.c.name)
     .select_from(policies)
@@ -55,7 +52,8 @@ _EVERY = (
     .join(projects)
     .order_by(policies.c.id)
 )
-_KEPT = ("pattern", "number", "text", "rules", "actor", "reason")
+POLICY_FIELDS = ("pattern", "number", "text", "rules", "actor", "reason")
+"""What the store keeps of a policy, besides its collection and its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +105,6 @@ class Policies(Area):
         """Give every policy that ever held as plain JSON, for the store to keep."""
         with self._database.read() as connection:
             return tuple(map(_record, connection.execute(_EVERY)))
-
-    def restore_policies(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write the policies of a rebuilt catalog's collections, as the store keeps them."""
-        with self._database.write() as transaction:
-            known = {(row.project, row.name): row.id for row in transaction.execute(_PLACES)}
-            for record in records:
-                place = known.get((record["project"], record["collection"]))
-                if place is not None:
-                    row = {name: record[name] for name in _KEPT} | {"collection_id": place}
-                    at = datetime.fromisoformat(record["at"])
-                    transaction.execute(insert(policies), row | {"at": at})
 
     def set_policy(self, project: str, name: str, new: NewPolicy) -> Policy:
         """Set the next policy for a pattern, or withdraw it; the earlier ones stay on record.
@@ -223,7 +210,7 @@ def refuse_strangers(found: Iterable[Policy], pattern: str, actor: str, act: str
 
 
 def _record(row: Row[Any]) -> dict[str, Json]:
-    kept = {name: getattr(row, name) for name in _KEPT}
+    kept = {name: getattr(row, name) for name in POLICY_FIELDS}
     return kept | {"project": row.project, "collection": row.name, "at": dump_instant(row.at)}
 
 

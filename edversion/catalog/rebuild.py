@@ -22,6 +22,7 @@ from edversion.catalog.tables import (
     collections,
     files,
     packs,
+    projects,
     revisions,
     run_versions,
     runs,
@@ -46,12 +47,15 @@ class AliasClaim:
     ----------
     key : tuple
         The version that the alias points at or, if not `points`, was removed from.
+    moved : tuple of str, optional
+        When it came there (UTC) and by whom, where a promotion tells.
     """
 
     name: str
     key: VersionKey
     revision: int
     points: bool
+    moved: tuple[str, str] | None = None
 
 
 def key_of_receipt(receipt: Receipt) -> VersionKey:
@@ -73,6 +77,7 @@ class Rebuild:
         self._versions: dict[VersionKey, int] = {}
         self._places: dict[tuple[str, str], int] = {}
         self._next: dict[int, int] = {}
+        self._begun: dict[int, str] = {}
         self._live: Counter[int] = Counter()
         self._runs: set[str] = set()
         self._packs: set[str] = set()
@@ -82,7 +87,7 @@ class Rebuild:
         if record["id"] in self._runs:
             return
         self._runs.add(record["id"])
-        place = {"project_id": project_id(self._transaction, record["project"])}
+        place = {"project_id": self._project(record["project"], record["started_at"])}
         self._transaction.execute(insert(runs), run_values(record) | place)
 
     def add_version(self, receipt: Receipt) -> None:
@@ -148,23 +153,27 @@ class Rebuild:
         """Point the aliases, and keep the revisions of those that were removed."""
         for claim in claims:
             version_id = self._versions[claim.key]
+            at, by = (None, actor) if claim.moved is None else claim.moved
             row = {
                 "collection_id": self._places[claim.key[:2]],
                 "name": claim.name,
                 "version_id": version_id if claim.points else None,
                 "left_id": None if claim.points else version_id,
                 "revision": claim.revision,
-                "moved_at": self._transaction.at,
-                "moved_by": actor,
+                "moved_at": _time(at) or self._transaction.at,
+                "moved_by": by,
             }
             self._transaction.execute(insert(aliases), row)
 
     def count_on(self) -> None:
-        """Count versions, and let numbers continue after the highest there was."""
+        """Count versions; let numbers go on after the highest, projects begin with the first."""
         for place, number in self._next.items():
             here = update(collections).where(collections.c.id == place)
             counts = {"next_number": number, "version_count": self._live[place]}
             self._transaction.execute(here.values(counts))
+        for place, at in self._begun.items():
+            first = update(projects).where(projects.c.id == place)
+            self._transaction.execute(first.values(created_at=_time(at)))
 
     def _insert_version(self, receipt: Receipt) -> int:
         place = self._place(receipt)
@@ -194,7 +203,7 @@ class Rebuild:
         name = (receipt["project"], receipt["collection"])
         if name not in self._places:
             row = {
-                "project_id": project_id(self._transaction, name[0]),
+                "project_id": self._project(name[0], receipt["created_at"]),
                 "name": name[1],
                 "type": receipt["type"],
                 "next_number": 0,
@@ -203,6 +212,12 @@ class Rebuild:
             }
             self._places[name] = self._id_of(insert(collections), row)
         return self._places[name]
+
+    def _project(self, name: str, at: str) -> int:
+        """Find or make a project, and note that something was there at that time."""
+        place = project_id(self._transaction, name)
+        self._begun[place] = min(at, self._begun.get(place, at))
+        return place
 
     def _add_pack(self, pack: str, size: int, at: datetime | None) -> None:
         if pack not in self._packs:

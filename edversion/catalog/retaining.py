@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ from edversion.catalog.finding import collection_place
 from edversion.catalog.retention_tables import retention_policies
 from edversion.catalog.tables import collections, projects
 
-__all__ = ["Retaining", "RetentionRecord"]
+__all__ = ["RETENTION_FIELDS", "Retaining", "RetentionRecord"]
 
 _RECORDS = (
     select(
@@ -43,9 +42,8 @@ _HOLDING = (
     .order_by(projects.c.name, collections.c.name)
 )
 
-_PLACES = select(
-    collections.c.id, projects.c.name.label("project"), collections.c.name.label("name")
-).join(projects)
+RETENTION_FIELDS = ("number", "text", "actor", "reason")
+"""What the store keeps of a policy, besides its collection and its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +114,6 @@ class Retaining(Area):
         """Give the policies that hold, by collection."""
         with self._database.read() as connection:
             return tuple(map(_record, connection.execute(_HOLDING)))
-
-    def restore_retentions(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write the policies of a rebuilt catalog's collections, as the store keeps them."""
-        with self._database.write() as transaction:
-            known = {(row.project, row.name): row.id for row in transaction.execute(_PLACES)}
-            for record in records:
-                place = known.get((record["project"], record["collection"]))
-                if place is not None:
-                    fields = ("number", "text", "actor", "reason")
-                    row = {name: record[name] for name in fields} | {"collection_id": place}
-                    at = datetime.fromisoformat(record["at"])
-                    transaction.execute(insert(retention_policies), row | {"at": at})
 
 
 def _record(row: Row[Any]) -> RetentionRecord:

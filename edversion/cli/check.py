@@ -18,6 +18,7 @@ from edversion.errors import IntegrityError
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.doctor import Finding
+    from edversion.rebuild import Rebuilt
     from edversion.repository import Repository
     from edversion.verify import Damage
 
@@ -125,8 +126,14 @@ def _show_verified(screen: Screen, found: dict[str, Any]) -> None:
 
 @click.command(cls=Command)
 @click.option("--mend", is_flag=True, help="Mend what is safe to mend; nothing of use is removed.")
+@click.option(
+    "--rebuild",
+    "lost",
+    metavar="STORE",
+    help="Bring the lost catalog of this folder or URL back, from what the store keeps.",
+)
 @click.pass_context
-def doctor(context: click.Context, mend: bool) -> None:
+def doctor(context: click.Context, mend: bool, lost: str | None) -> None:
     """Say what is wrong with the repository, and mend it.
 
     It does not read what is stored: whether every byte is whole says 'edversion verify'.
@@ -134,8 +141,17 @@ def doctor(context: click.Context, mend: bool) -> None:
     Works also where the catalog is lost: it is rebuilt from the store. With --mend, a catalog
     that is no database is moved aside first. The exit code is 1 while something is left that
     is not mended.
+
+    With --rebuild it does that alone, and says what no store keeps. The catalog is found as
+    always: by --catalog, EDVERSION_CATALOG or edversion.toml, or in the folder of the store. It
+    must be empty. The exit code is 1 where the store has records that are damaged.
     """
     session = context.ensure_object(Session)
+    if lost is not None:
+        if mend:
+            raise click.UsageError("--rebuild stands alone; run --mend afterwards.")
+        session.store = lost
+        _rebuild(context, session)
     opened = session.repository(lost_catalog=True, replace_catalog=mend)
     with opened as repository, busy("examining the repository"):
         findings = repository.doctor(mend=mend)
@@ -170,3 +186,20 @@ def _show_findings(screen: Screen, findings: Sequence[Finding], mend: bool) -> N
     )
     if not mend:
         note("'edversion doctor --mend' mends what is safe to mend")
+
+
+def _rebuild(context: click.Context, session: Session) -> None:
+    opened = session.repository(lost_catalog=True, replace_catalog=True)
+    with opened as repository, busy("rebuilding the catalog"):
+        rebuilt = repository.rebuild()
+    session.answer(plain(rebuilt), lambda screen: _show_rebuilt(screen, rebuilt))
+    context.exit(1 if rebuilt.unread else 0)
+
+
+def _show_rebuilt(screen: Screen, rebuilt: Rebuilt) -> None:
+    screen.line(f"{rebuilt.catalog} is rebuilt from {rebuilt.store}")
+    screen.facts({what: f"{count:,}" for what, count in rebuilt.counts.items() if count})
+    screen.table(("no store keeps",), ((words,) for words in rebuilt.gone.values()))
+    if rebuilt.unread:
+        screen.table(("damaged, not read",), ((key,) for key in rebuilt.unread))
+    note("'edversion doctor' looks for what is missing; 'edversion verify' reads every byte")

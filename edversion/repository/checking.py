@@ -10,6 +10,7 @@ from edversion.errors import IntegrityError, NotFoundError
 from edversion.model import (
     Version,
 )
+from edversion.rebuild import Rebuilt, rebuild_catalog
 from edversion.repository.parts import Area, Subject
 from edversion.verify import Damage, verify_versions
 
@@ -68,3 +69,13 @@ class Checking(Area):
     def doctor(self, *, mend: bool = False) -> tuple[doctor.Finding, ...]:
         """Say what is wrong with the repository; with `mend`, mend what is safe to mend."""
         return doctor.examine(self.store, self.catalog, actor=actor(), mend=mend)
+
+    def rebuild(self) -> Rebuilt:
+        """Bring an empty catalog back from what the store keeps; say what no store keeps.
+
+        Raises
+        ------
+        RefusedError
+            The catalog has versions or runs (code ``not_empty``).
+        """
+        return rebuild_catalog(self.store, self.catalog, actor=actor())

@@ -10,6 +10,7 @@ from edversion.catalog import Catalog
 from edversion.errors import EdversionWarning, IntegrityError, StorageError
 from edversion.location import Location, locate
 from edversion.plugins import Plugins
+from edversion.rebuild import STORE_ID
 from edversion.reference import check_name
 from edversion.repository.changing import Changing
 from edversion.repository.checking import Checking
@@ -24,8 +25,6 @@ from edversion.store import Store
 from edversion.urls import masked
 
 __all__ = ["Repository", "open_repository"]
-
-_STORE_ID = "store_id"
 
 
 class Repository(
@@ -121,7 +120,7 @@ def _remembered_id(url: str) -> str | None:
     """Give the id of the store that a catalog belongs to; None where it cannot tell."""
     try:
         with Catalog.open(url) as catalog:
-            return catalog.setting(_STORE_ID)
+            return catalog.setting(STORE_ID)
     except StorageError:
         return None
 
@@ -141,11 +140,11 @@ def _replaced(url: str, store: Store) -> Catalog:
 
 def _check_belongs(catalog: Catalog, store: Store, *, lost_catalog: bool) -> None:
     """Refuse a catalog of another store, and an empty one beside a full store."""
-    known = catalog.setting(_STORE_ID)
+    known = catalog.setting(STORE_ID)
     if known is None:
         if not lost_catalog:
             _refuse_lost(store, catalog.url)
-            catalog.set_setting(_STORE_ID, store.id)
+            catalog.set_setting(STORE_ID, store.id)
     elif known != store.id:
         raise StorageError(
             f"the catalog {catalog.url} belongs to another store than {store.url}; check "
@@ -160,7 +159,7 @@ def _refuse_lost(store: Store, catalog: str) -> None:
     if next(store.records.receipts(), None) is not None:
         raise StorageError(
             f"the store at {store.url} holds versions, but its catalog {masked(catalog)} is new or "
-            "was lost; 'edversion doctor --mend' rebuilds it from the store",
+            f"was lost; 'edversion doctor --rebuild {store.url}' brings back what the store keeps",
             code="catalog_lost",
             store=store.url,
         )

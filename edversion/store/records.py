@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import xxhash
@@ -13,10 +14,20 @@ from edversion.digests import canonical_json, checksum, digest_of_bytes
 from edversion.errors import CatalogVersionError, IntegrityError
 from edversion.reference import LATEST
 from edversion.store.backend import Backend
+from edversion.store.workers import several
 
 __all__ = ["Records", "receipt_name"]
 
 FORMAT = 1
+_KINDS = {
+    "receipts": "receipt",
+    "runs": "run",
+    "retention": "retention",
+    "policies": "policy",
+    "deployments": "deployment",
+    "experiments": "experiment",
+}
+"""What the records in each folder are called."""
 
 
 class Records:
@@ -106,10 +117,6 @@ class Records:
             f"retention/{place}/{record['number']}.json", _encoded("retention", plain)
         )
 
-    def retentions(self) -> Iterator[dict[str, Any]]:
-        """Give all policies of retention that can be read, in no order."""
-        yield from self._all("retention", "retention")
-
     def write_policy(self, record: Mapping[str, Any]) -> None:
         """Write a policy of promotion: a lost catalog must not open what was protected."""
         self._backend.replace(_policy_key(record), _encoded("policy", record))
@@ -120,27 +127,15 @@ class Records:
             return self._backend.read(_policy_key(record)) == _encoded("policy", record)
         return False
 
-    def policies(self) -> Iterator[dict[str, Any]]:
-        """Give all policies of promotion that can be read, in no order."""
-        yield from self._all("policies", "policy")
-
     def write_deployment(self, record: Mapping[str, Any]) -> None:
         """Write a deployment: a lost catalog must not keep its consumers from starting."""
         place = f"{_folder(record['project'])}/{_folder(record['name'])}"
         self._backend.replace(f"deployments/{place}.json", _encoded("deployment", record))
 
-    def deployments(self) -> Iterator[dict[str, Any]]:
-        """Give all deployments that can be read, in no order."""
-        yield from self._all("deployments", "deployment")
-
     def write_experiment(self, record: Mapping[str, Any]) -> None:
         """Write an experiment: a lost catalog must not change who is assigned to what."""
         place = f"{_folder(record['project'])}/{_folder(record['name'])}"
         self._backend.replace(f"experiments/{place}.json", _encoded("experiment", record))
-
-    def experiments(self) -> Iterator[dict[str, Any]]:
-        """Give all experiments that can be read, in no order."""
-        yield from self._all("experiments", "experiment")
 
     def receipts(self) -> Iterator[dict[str, Any]]:
         """Give all receipts that can be read, in no order.
@@ -156,12 +151,41 @@ class Records:
         """Give all run records that can be read, in no order."""
         yield from self._all("runs", "run")
 
+    def everything(self, threads: int) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+        """Read every record once, so many at a time.
+
+        Returns
+        -------
+        records : dict of str to list of dict
+            What can be read, by folder: ``receipts``, ``runs``, ``retention``, ``policies``,
+            ``deployments`` and ``experiments``, in no order.
+        unread : list of str
+            Keys of those that are damaged.
+
+        Raises
+        ------
+        CatalogVersionError
+            A newer edversion wrote one.
+        """
+        records, unread = {}, []
+        for prefix, kind in _KINDS.items():
+            keys = sorted(key for key, _ in self._backend.list(prefix))
+            found = several(partial(self._checked, kind=kind), keys, threads)
+            records[prefix] = [record for record in found if record is not None]
+            unread += [key for key, record in zip(keys, found, strict=True) if record is None]
+        return records, unread
+
     def _all(self, prefix: str, kind: str) -> Iterator[dict[str, Any]]:
         for key, _ in self._backend.list(prefix):
-            record = self._read(key, kind)
+            record = self._checked(key, kind)
             if record is not None:
-                _check_format(record, key)
                 yield record
+
+    def _checked(self, key: str, kind: str) -> dict[str, Any] | None:
+        record = self._read(key, kind)
+        if record is not None:
+            _check_format(record, key)
+        return record
 
     def _read(self, key: str, kind: str) -> dict[str, Any] | None:
         """Read a record; None where it is gone or damaged."""

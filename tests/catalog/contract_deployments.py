@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, update
 
-from edversion.catalog import Catalog, InstanceReport, NewDeployment
+from edversion.catalog import Catalog, InstanceReport, Kept, NewDeployment
 from edversion.catalog.deployment_tables import instances
+from edversion.catalog.kept import write_kept
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError
 from edversion.model import Deployment, DeploymentInstance
 
@@ -275,7 +276,7 @@ class DeploymentContract:
         strange = {**record, "collection": "none", "name": "x"}
         with catalog._database.write() as transaction:
             transaction.connection.exec_driver_sql("DELETE FROM deployments")
-        catalog.restore_deployments([record, gone, strange])
+            write_kept(transaction, Kept(deployments=[record, gone, strange]))
         assert catalog.deployments() == (made,)
         old = catalog.followed("dropout", "old-api")
         assert old is not None

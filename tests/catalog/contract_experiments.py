@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from edversion.catalog import Assigned, Catalog, Exposed, Outcome, ServedRows, experiment_record
+from edversion.catalog import (
+    Assigned,
+    Catalog,
+    Exposed,
+    Kept,
+    Outcome,
+    ServedRows,
+    experiment_record,
+)
 from edversion.catalog.experiment_tables import variants as variant_table
+from edversion.catalog.kept import write_kept
 from edversion.errors import (
     ConflictError,
     InvalidInputError,
@@ -305,7 +314,8 @@ class ExperimentContract:
         with Catalog.open("sqlite://") as other:
             for content in range(2):
                 commit(other, content)
-            other.restore_experiments([record])
+            with other._database.write() as transaction:
+                write_kept(transaction, Kept(experiments=[record]))
             assert other.experiment(*TEST) == made
             assert other.served_counts(*TEST)["units"] == {"control": 0, "new": 0}
             assert len(other.needed()) == 2

@@ -145,12 +145,44 @@ def test_doctor_rebuilds_a_lost_catalog(work, call):
         file.unlink()
     lost = call("ls")
     assert lost.code == 1
-    assert "edversion doctor --mend" in lost.err
+    assert "edversion doctor --rebuild" in lost.err
     assert call("doctor").code == 1
     mended = call("doctor", "--mend")
     assert (mended.code, "lost-catalog" in mended.text) == (0, True)
     assert call("show", "model", "--json").json["metadata"] == before["metadata"]
     assert call("show", "model:champion", "--json").json["digest"] == before["digest"]
+
+
+def test_doctor_rebuilds_by_name_and_says_what_cannot_come_back(work, call):
+    before = call("show", "model", "--json").json
+    held = call("doctor", "--rebuild", ".edversion")
+    assert held.code == 3
+    assert "has versions already" in held.err
+    assert "--catalog" in held.err
+    for file in (work / ".edversion").glob("catalog.db*"):
+        file.unlink()
+    rebuilt = call("doctor", "--rebuild", ".edversion")
+    assert rebuilt.code == 0
+    assert "versions" in rebuilt.text
+    assert "webhooks, and what they were told: add them again" in " ".join(rebuilt.text.split())
+    assert call("show", "model", "--json").json == before
+    found = call("doctor", "--rebuild", ".edversion", "--catalog", "sqlite:///new.db", "--json")
+    assert (found.code, found.json["counts"]["versions"], found.json["unread"]) == (0, 3, [])
+    assert {"events", "webhooks"} <= found.json["gone"].keys()
+    receipt = next((work / ".edversion" / "receipts").rglob("*.json"))
+    receipt.chmod(0o644)
+    receipt.write_text("{")
+    damaged = call("doctor", "--rebuild", ".edversion", "--catalog", "sqlite:///other.db")
+    assert damaged.code == 1
+    assert receipt.name in damaged.text
+
+
+def test_doctor_rebuild_wrong_usage(work, call):
+    assert call("doctor", "--rebuild", ".edversion", "--mend").code == 2
+    nowhere = call("doctor", "--rebuild", "nowhere", "--json")
+    assert (nowhere.code, nowhere.json["error"]["code"]) == (1, "no_store")
+    bucket = call("doctor", "--rebuild", "s3://bucket/team", "--json")
+    assert (bucket.code, bucket.json["error"]["code"]) == (1, "no_catalog")
 
 
 def test_doctor_says_what_cannot_be_mended(damaged, call):
