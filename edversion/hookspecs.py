@@ -16,6 +16,7 @@ from edversion.model import Json, Promotion, Section, Verdict, Version
 
 if TYPE_CHECKING:
     from edversion.artifact import Artifact
+    from edversion.experiments.experiment import Experiment
     from edversion.run import Run
 
 __all__ = ["hookimpl", "hookspec"]
@@ -75,6 +76,11 @@ def edversion_after_promote(promotion: Promotion) -> None:
 @hookspec
 def edversion_retain(version: Version) -> str | None:
     """Give a reason to keep a version that would be removed, or None."""
+
+
+@hookspec(firstresult=True)
+def edversion_analyze_experiment(experiment: Experiment) -> Any | None:
+    """Judge what an experiment recorded: give a report, or None."""
 
 
 @hookspec

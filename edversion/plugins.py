@@ -16,11 +16,18 @@ import pluggy
 
 from edversion import hookspecs
 from edversion.digests import canonical_json
-from edversion.errors import HookError, InvalidInputError, PluginWarning, RefusedError
+from edversion.errors import (
+    EdversionError,
+    HookError,
+    InvalidInputError,
+    PluginWarning,
+    RefusedError,
+)
 from edversion.model import Json, Promotion, Section, Verdict, Version
 
 if TYPE_CHECKING:
     from edversion.artifact import Artifact
+    from edversion.experiments.experiment import Experiment
     from edversion.run import Run
 
 __all__ = ["Plugins"]
@@ -224,6 +231,31 @@ class Plugins:
             if reason is not None:
                 reasons.append(f"{name}: {reason}")
         return tuple(reasons)
+
+    def analyze_experiment(self, experiment: Experiment) -> Any | None:
+        """Ask for a report on an experiment; None where nobody judges experiments.
+
+        Raises
+        ------
+        HookError
+            A plugin broke; half of an analysis is worse than none.
+        """
+        for name, ask in self._implementations(
+            "edversion_analyze_experiment", experiment=experiment
+        ):
+            try:
+                report = ask()
+            except EdversionError:
+                raise
+            except Exception as error:
+                raise HookError(
+                    f"plugin {name!r} failed in edversion_analyze_experiment: {error!r}",
+                    plugin=name,
+                    hook="edversion_analyze_experiment",
+                ) from error
+            if report is not None:
+                return report
+        return None
 
     def register_commands(self, cli: object) -> None:
         """Let every plugin add commands to the command line."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Pool, bindparam, update
+from sqlalchemy import Connection, Executable, Pool, Table, bindparam, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -75,10 +75,20 @@ class Transaction:
         Whether it wrote something that webhooks have to be told.
     """
 
-    __slots__ = ("_created", "_events", "_outdated", "_stale", "announced", "at", "connection")
+    __slots__ = (
+        "_created",
+        "_dialect",
+        "_events",
+        "_outdated",
+        "_stale",
+        "announced",
+        "at",
+        "connection",
+    )
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, dialect: CatalogDialect) -> None:
         self.connection = connection
+        self._dialect = dialect
         self.at = datetime.now(UTC)
         self.announced = False
         self._events: list[chain.Draft] = []
@@ -89,6 +99,11 @@ class Transaction:
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run a statement."""
         return self.connection.execute(statement, values)
+
+    def fill(self, table: Table, columns: Sequence[str], rows: Sequence[Any]) -> None:
+        """Add many rows at once; values are as the database keeps them."""
+        if rows:
+            self._dialect.fill(self.connection, table, columns, rows)
 
     def tell(
         self,
@@ -168,7 +183,7 @@ class Database:
             middle; where that was while it committed, the change may have been kept.
         """
         with self._at_work(self.dialect.begin_write) as connection:
-            transaction = Transaction(connection)
+            transaction = Transaction(connection, self.dialect)
             yield transaction
             outdated = transaction.finish()
             connection.commit()

@@ -6,11 +6,12 @@ database's failures and says where the liveness of runs is kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from edversion.catalog.liveness import Liveness
@@ -53,6 +54,11 @@ class CatalogDialect(Protocol):
 
     def begin_alter(self, connection: Connection) -> None:
         """Begin a transaction that may make and change tables, while nobody writes."""
+
+    def fill(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Any]
+    ) -> None:
+        """Add many rows as fast as the database takes them; values are as it keeps them."""
 
     def upgrading(self, engine: Engine) -> AbstractContextManager[None]:
         """Keep other processes from creating or upgrading the schema meanwhile."""

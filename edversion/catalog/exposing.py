@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, select
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.database import Transaction
 from edversion.catalog.experiment_rows import existing_experiment, experiment_subject
 from edversion.catalog.experiment_tables import assignments, exposures, outcomes, variants
+from edversion.catalog.tables import dump_instant
 from edversion.model import Json
 
 __all__ = ["Assigned", "Exposed", "Exposing", "Outcome", "ServedRows"]
@@ -66,7 +67,6 @@ class ServedRows:
 
 
 _TABLES = (assignments, exposures, outcomes)
-_WRITE_ASSIGNMENTS, _WRITE_EXPOSURES, _WRITE_OUTCOMES = map(insert, _TABLES)
 _HERE = assignments.c.experiment_id == bindparam("experiment")
 _RECORDED = select(assignments.c.unit, assignments.c.cluster, assignments.c.variant).where(
     _HERE, assignments.c.unit.in_(bindparam("units", expanding=True))
@@ -123,8 +123,8 @@ class Exposing(Area):
                 if again and _is_written(transaction.connection, id, rows):
                     return {}
                 others = _assign(transaction, id, rows.assignments, each_cluster=each_cluster)
-                _insert(transaction, _WRITE_EXPOSURES, id, rows.exposures)
-                _insert(transaction, _WRITE_OUTCOMES, id, rows.outcomes)
+                _fill(transaction, exposures, id, rows.exposures)
+                _fill(transaction, outcomes, id, rows.outcomes)
                 return others
 
         return self._steadily(work)
@@ -216,25 +216,40 @@ def _assign(
             new.append(row)
         elif before != row.variant:
             others[row.unit] = before
-    _insert(transaction, _WRITE_ASSIGNMENTS, id, new)
+    _fill(transaction, assignments, id, new)
     return others
 
 
-def _insert(transaction: Transaction, statement: Any, id: int, rows: Sequence[Any]) -> None:
-    """Write rows; times become what the catalog keeps."""
+def _fill(transaction: Transaction, table: Table, id: int, rows: Sequence[Any]) -> None:
+    """Write rows; seconds become what the catalog keeps as a time."""
     if rows:
         fields = rows[0]._fields
-        transaction.execute(
-            statement,
-            [
-                dict(zip(fields, row, strict=True), experiment_id=id, at=_moment(row.at))
-                for row in rows
-            ],
-        )
+        at = fields.index("at")
+        texts = _Texts()
+        filled = [(*row[:at], texts[row[at]], *row[at + 1 :], id) for row in rows]
+        transaction.fill(table, (*fields, "experiment_id"), filled)
+
+
+class _Texts(dict[float, str]):
+    """Times as the catalog keeps them; of one second all but the last digits are the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second, self._head = -1, ""
+
+    def __missing__(self, seconds: float) -> str:
+        micros = round(seconds * 1_000_000)
+        second, rest = divmod(micros, 1_000_000)
+        if second != self._second:
+            head = dump_instant(datetime.fromtimestamp(second, UTC))
+            self._second, self._head = second, head.partition(".")[0]
+        return f"{self._head}.{rest:06d}Z"
 
 
 def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    return datetime.fromtimestamp(round(seconds * 1_000_000) // 1_000_000, UTC).replace(
+        microsecond=round(seconds * 1_000_000) % 1_000_000
+    )
 
 
 def _is_written(connection: Connection, id: int, rows: ServedRows) -> bool:

@@ -6,11 +6,11 @@ nothing that a transaction relied on changes before it commits. Reads wait for n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Column, Connection, Engine, String, create_engine, event
+from sqlalchemy import URL, Column, Connection, Engine, String, Table, create_engine, event
 from sqlalchemy.dialects.postgresql.base import PGDDLCompiler
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.types import TypeDecorator
@@ -129,6 +129,24 @@ class Postgres:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         if connection.exec_driver_sql("SELECT to_regclass('chain')").scalar() is not None:
             self.begin_write(connection)
+
+    def fill(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Any]
+    ) -> None:
+        """Send the rows by COPY, which takes a third of the time of a statement for each."""
+        import psycopg
+
+        statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
+        driver: Any = connection.connection.driver_connection
+        try:
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as error:
+            lost = bool(driver.closed)
+            if lost:
+                connection.invalidate(error)
+            raise OperationalError(statement, None, error, connection_invalidated=lost) from error
 
     @contextmanager
     def upgrading(self, engine: Engine) -> Iterator[None]:

@@ -14,6 +14,7 @@ from edversion.cli.compare import compare, diff, leaderboard
 from edversion.cli.completion import PROGRAM, VARIABLE, register_bash
 from edversion.cli.deliveries import webhook
 from edversion.cli.deployment import deployment, deployments
+from edversion.cli.experiment import experiments, trace
 from edversion.cli.find import ls, search, show
 from edversion.cli.history import events, metrics, runs
 from edversion.cli.lineage import lineage
@@ -50,7 +51,7 @@ cli.add_section("Find", [ls, show, search, metrics])
 cli.add_section("Compare", [compare, diff, leaderboard, reproduce])
 cli.add_section("Change facts", [alias, tag, edit])
 cli.add_section("Promote", [promote, policy, approve, pending, rollback, history, webhook])
-cli.add_section("Serve", [deployment, deployments])
+cli.add_section("Serve", [deployment, deployments, experiments, trace])
 cli.add_section("Move", [push, pull, export, import_command])
 cli.add_section("Remove", [delete, restore, retain, erase, gc])
 cli.add_section("What happened", [runs, lineage, events])

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from edversion.model.promotion import AliasMove, Approval
 from edversion.model.readonly import read_only
 from edversion.model.values import Json
 from edversion.model.version import Version
@@ -16,6 +17,7 @@ __all__ = [
     "Consistency",
     "ExperimentDefinition",
     "ExperimentState",
+    "ExposureTrace",
     "Forgotten",
     "Namespace",
     "Pinned",
@@ -211,3 +213,52 @@ class Served:
     version: Version
     reason: str | None = None
     path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureTrace:
+    """What a learner was served, what it was made from, and who let it.
+
+    Attributes
+    ----------
+    experiment : str
+        In full.
+    unit, cluster : str or None
+        Pseudonyms.
+    variant : str
+        That she is assigned to.
+    at : datetime
+        When she was served (UTC).
+    request, fallback : str or None
+        What the caller named it by; why it was not what was pinned.
+    digest, pinned : str or None
+        Of what was served, and of what was pinned for the variant.
+    version : Version or None
+        What was served; None where no version with that digest is known.
+    datasets : tuple of Version
+        All data that it came from, nearest first.
+    approvals : tuple of Approval
+        Who approved it, and why.
+    moves : tuple of AliasMove
+        Who gave it the alias that the experiment asked for, before she was served.
+    """
+
+    experiment: str
+    unit: str
+    cluster: str | None
+    variant: str
+    at: datetime
+    request: str | None
+    fallback: str | None
+    digest: str
+    pinned: str | None
+    version: Version | None
+    datasets: tuple[Version, ...]
+    approvals: tuple[Approval, ...]
+    moves: tuple[AliasMove, ...]
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who answers for it: those who approved it, and those who moved the alias to it."""
+        names = [one.actor for one in self.approvals] + [one.actor for one in self.moves]
+        return tuple(dict.fromkeys(names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from edversion.catalog import experiment_record
@@ -143,7 +144,7 @@ class Experimenting(Recording):
             of another one, which has to be copied here (code ``key_known``).
         """
         known = self.catalog.setting(KEY_SETTING)
-        path = key_path(self.store.id)
+        path = self.experiment_key_path()
         if known is not None and not path.exists():
             raise ConflictError(
                 f"the pseudonyms of this repository were made with the key {known}: copy it from "
@@ -169,6 +170,10 @@ class Experimenting(Recording):
             Others may read it (code ``key_exposed``), or it is inside the store.
         """
         return own_key(self)
+
+    def experiment_key_path(self) -> Path:
+        """Give where this machine has the key, or would have it."""
+        return key_path(self.store.id)
 
     def keep_experiment(self, definition: ExperimentDefinition) -> None:
         """Write an experiment into the store: a lost catalog must not change who gets what."""

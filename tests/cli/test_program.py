@@ -33,6 +33,7 @@ COMMANDS = {
     "approve": ["model", "--for", "candidate", "--reason", "x", "--yes"],
     "rollback": ["model:champion"], "history": ["model:champion"], "webhook": ["list"],
     "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
+    "experiments": ["list"], "trace": ["--experiment", "rec-test", "--exposure", "0" * 32],
     "push": [".edversion"], "pull": [".edversion"], "export": ["b.tar"], "import": ["bundle.tar"],
     "runs": [], "lineage": ["model"], "events": [], "status": [], "verify": [], "doctor": [],
     "catalog": ["status"],
