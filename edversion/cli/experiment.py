@@ -187,7 +187,7 @@ def show_key(session: Session) -> None:
 def trace(
     session: Session, name: str, pseudonym: str | None, learner: bool, moment: str | None
 ) -> None:
-    r"""Say what a learner was served, from which data it was made, and who let it.
+    r"""Say what a learner was served, and what is behind it.
 
     \b
     edversion trace --experiment rec-test --exposure 5f0c… --at 2026-05-04T09:00
