@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Self
 
 from edversion.environment import actor
@@ -33,6 +34,7 @@ class Lifecycle:
     ) -> None:
         self._home, self._definition, self._durable = home, definition, durable
         self._counter: Counter | None = None
+        self._opening = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Experiment({self.reference!r}, state={self.state!r})"
@@ -169,13 +171,14 @@ class Lifecycle:
         self._home.keep_experiment(definition)
 
     def _open(self) -> Counter:
-        """Begin to hand out variants in this process."""
-        definition = self._home.catalog.experiment(self.project, self.name)
-        if definition.state == "draft":
-            raise self._is_draft()
-        counter = Counter(self._home, definition, durable=self._durable)
-        self._counter = counter
-        return counter
+        """Begin to hand out variants in this process; two threads at once begin it once."""
+        with self._opening:
+            if self._counter is None:
+                definition = self._home.catalog.experiment(self.project, self.name)
+                if definition.state == "draft":
+                    raise self._is_draft()
+                self._counter = Counter(self._home, definition, durable=self._durable)
+            return self._counter
 
     def _is_draft(self) -> ConflictError:
         return ConflictError(

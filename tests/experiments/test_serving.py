@@ -286,7 +286,11 @@ def test_an_experiment_is_found_again_and_listed(running: Experiment, school: Re
 
 
 def test_threads_share_an_experiment(running: Experiment) -> None:
+    """Also the first moment, in which each of them finds that nobody has begun."""
+    together = threading.Barrier(4)
+
     def work(start: int) -> None:
+        together.wait(30)
         for number in range(start, start + 200):
             running.serve(f"learner-{number}")
 
