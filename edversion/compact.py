@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from edversion.catalog import Catalog, Removal, Sharer, WornPack
 from edversion.errors import ConflictError, IntegrityError
-from edversion.repack import Extents, discard, manifests_of, needed_extents, rewrite, size_of
+from edversion.extents import Base, Extents, look, naming, size_of
+from edversion.repack import discard, rewrite
 from edversion.store import Store
 
 __all__ = ["Compactor", "Step"]
@@ -49,11 +50,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is worth writing anew, and who needs what of it."""
+    """What is worth writing anew, and who needs what of it.
+
+    Bases go with those who move: what they say of where bytes are is no longer true.
+    """
 
     sizes: dict[str, int]
     needed: dict[str, Extents]
     sharers: frozenset[Sharer]
+    bases: dict[str, int]
 
     @property
     def freed(self) -> int:
@@ -87,6 +92,8 @@ class Compactor:
 
         def look(part: Sequence[WornPack]) -> Step:
             plan = self._plan(part, gone)
+            if plan is None:
+                return Step()
             return Step(len(plan.sizes), sum(plan.sizes.values()), plan.freed)
 
         return [step for batch in _batches(worn) for step in _each(batch, look)]
@@ -103,6 +110,8 @@ class Compactor:
 
             def work(part: Sequence[WornPack]) -> Step:
                 plan = self._plan(part, ())
+                if plan is None:
+                    return Step()
                 self.catalog.accept_wear(pack for pack in part if pack.id not in plan.sizes)
                 if plan.sizes and not runs:
                     runs.append(stack.enter_context(self.working(_project(plan))))
@@ -114,37 +123,50 @@ class Compactor:
                     steps.append(step)
         return steps
 
-    def _plan(self, batch: Sequence[WornPack], gone: Collection[str]) -> _Plan:
+    def _plan(self, batch: Sequence[WornPack], gone: Collection[str]) -> _Plan | None:
+        """Find what is worth it; None where others came in between."""
         sizes = {pack.id: pack.size for pack in batch}
         found = self.catalog.sharers(sizes)
         sharers = [one for one in found if one.reference not in gone]
-        extents = needed_extents(sizes, manifests_of(self.store, sharers))
-        costs = self._costs(sharers)
+        needs = look(self.store, sizes, sharers)
+        costs = self._costs(sharers, needs.bases)
         worth = {
             pack: found
-            for pack, found in extents.items()
+            for pack, found in needs.extents.items()
             if sizes[pack] - size_of(found) >= size_of(found) + costs.get(pack, 0) + _WORTH
         }
-        return _Plan({pack: sizes[pack] for pack in worth}, worth, _naming(worth, sharers))
+        going = needs.of_movers(worth)
+        all = [one for one in self.catalog.sharers({*worth, *going}) if one.reference not in gone]
+        if naming(worth, all) != naming(worth, sharers):  # the next gc looks at them again
+            return None
+        return _Plan({pack: sizes[pack] for pack in worth}, worth, frozenset(all), going)
 
-    def _costs(self, sharers: Iterable[Sharer]) -> dict[str, int]:
-        """Give the bytes of the manifests that would have to be written with each pack."""
+    def _costs(self, sharers: Iterable[Sharer], bases: Mapping[Sharer, Base]) -> dict[str, int]:
+        """Give the bytes of the manifests that would have to be written with each pack.
+
+        A base is among them once, and so is never worth writing anew for itself.
+        """
         costs: dict[str, int] = {}
+        counted: set[tuple[str, Base]] = set()
         for one in sharers:
-            size = self.store.manifest_size(one.digest, one.generation)
+            size, base = self.store.manifest_size(one.digest, one.generation), bases.get(one)
             for pack in one.packs:
                 costs[pack] = costs.get(pack, 0) + size
+                if base is not None and (pack, base) not in counted:
+                    counted.add((pack, base))
+                    costs[pack] += base.size
         return costs
 
     def _replaced(self, plan: _Plan, run: str) -> Step:
         """Replace packs; where others came in between, the next gc looks at them again."""
-        swap = rewrite(self.store, run, plan.sizes, plan.needed, plan.sharers)
+        sizes, needed, bases = plan.sizes, plan.needed, plan.bases
+        swap = rewrite(self.store, run, sizes, needed, plan.sharers, bases=bases)
         try:
             doomed = self.catalog.replace_packs(swap, grace=self.grace, actor=self.actor)
         except ConflictError:
             discard(self.store, swap)
             return Step()
-        return Step(len(swap.packs), sum(swap.sizes.values()), swap.size, doomed)
+        return Step(len(sizes), sum(sizes.values()), swap.size, doomed)
 
 
 def _each(batch: Sequence[WornPack], work: Callable[[Sequence[WornPack]], Step]) -> Iterator[Step]:
@@ -157,11 +179,6 @@ def _each(batch: Sequence[WornPack], work: Callable[[Sequence[WornPack]], Step])
             return
         for pack in batch:
             yield from _each([pack], work)
-
-
-def _naming(packs: Collection[str], sharers: Iterable[Sharer]) -> frozenset[Sharer]:
-    theirs = (replace(one, packs=one.packs.intersection(packs)) for one in sharers)
-    return frozenset(one for one in theirs if one.packs)
 
 
 def _project(plan: _Plan) -> str:

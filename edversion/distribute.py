@@ -110,7 +110,7 @@ def _send(
     found = works.catalog.draft(options.project, draft.name, part.key) if share else None
     known = None if found is None else _known(found, part, works)
     former = () if known is None else ((known.digest, known.generation),)
-    storing = Storing(draft, options, works, share=share, inline=False, former=former)
+    storing = Storing(draft, options, works, share=share, alone=True, former=former)
 
     def request(content: CommitRequest) -> PartRequest:
         return PartRequest(content, part.key, part.part, part.parts, part.lease)

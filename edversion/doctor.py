@@ -18,6 +18,7 @@ from edversion.store import Store, receipt_name
 __all__ = ["Finding", "examine", "leftovers", "unheard_of"]
 
 _LEFTOVER_SECONDS = 60
+_TOLD = 5  # versions that a message names
 _LATE = timedelta(days=1)
 
 
@@ -284,8 +285,8 @@ def _damage(case: _Case) -> _Found:
         if present.get(pack) != sizes[pack]:
             kind = "short-pack" if pack in present else "missing-pack"
             message = (
-                "versions need it; restore it from a backup, or log their content again with "
-                "rehash ('edversion verify' names them)"
+                f"{_needing(case, pack)} need it; restore it from a backup, or log their content "
+                "again with rehash ('edversion verify' names them all)"
             )
             yield Finding(kind, pack, message, sizes[pack]), None
     live = case.catalog.live_manifests()  # before they are listed: a new one is in the list then
@@ -296,6 +297,13 @@ def _damage(case: _Case) -> _Found:
             "('edversion verify' names it)"
         )
         yield Finding("missing-manifest", f"{digest}.{generation}", message), None
+
+
+def _needing(case: _Case, pack: str) -> str:
+    """Name the versions that need a pack, of many the first."""
+    names = sorted(one.reference for one in case.catalog.sharers([pack]))
+    rest = len(names) - _TOLD
+    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:_TOLD])} and {rest:,} more"
 
 
 def _events(case: _Case) -> _Found:

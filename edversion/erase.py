@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edversion.catalog import MANIFEST, Catalog, Erasing, Removal, Swap
+from edversion.catalog import MANIFEST, Catalog, Erasing, Removal, Sharer, Swap, repack_raced
 from edversion.digests import canonical_entries, digest_of_bytes
 from edversion.errors import (
     ConflictError,
@@ -20,11 +20,12 @@ from edversion.errors import (
     NotFoundError,
     RefusedError,
 )
+from edversion.extents import Extents, look, naming, size_of
 from edversion.model import FileEntry, Version
 from edversion.reference import LATEST
-from edversion.repack import discard, manifests_of, needed_extents, rewrite, size_of
+from edversion.repack import discard, rewrite
 from edversion.retain import hold_of
-from edversion.store import Store, StoredManifest
+from edversion.store import Store, StoredManifest, are_many
 from edversion.storing import Works
 
 __all__ = ["Erasure", "erase_version", "foresee"]
@@ -86,14 +87,7 @@ def foresee(version: Version, works: Works) -> Erasure:
     """
     _check_allowed(version, works)
     stored = _manifest(version, works.store)
-    packs = works.catalog.held_packs(version)
-    sharers = works.catalog.sharers(packs, without=works.catalog.version_id(version))
-    extents = needed_extents(packs, manifests_of(works.store, sharers))
-    needed = {pack: size_of(found) for pack, found in extents.items()}
-    removed = [pack for pack in packs if not needed[pack]]
-    rewritten = [pack for pack in packs if 0 < needed[pack] < packs[pack]]
-    freed = sum(packs[pack] - needed[pack] for pack in packs)
-    return _report(version, stored, works, freed, len(removed), len(rewritten), dry_run=True)
+    return _report(version, stored, works, _plan(version, stored, works), dry_run=True)
 
 
 def erase_version(
@@ -122,21 +116,34 @@ def erase_version(
     stored = _manifest(version, store)
     descendants = _descendants(version, catalog)
     for attempt in range(_ATTEMPTS):
-        swap = _rewritten(version, works, run)
         try:
-            doomed = catalog.erase(version, swap, how, descendants)
+            plan = _plan(version, stored, works)
+            doomed = _erased(version, plan, works, how, descendants, run)
             break
-        except (ConflictError, NotFoundError, RefusedError) as error:  # nothing was committed
-            discard(store, swap)
+        except ConflictError as error:
             if error.code != "repack_raced" or attempt == _ATTEMPTS - 1:
                 raise
-    removed = sum(pack is None for pack in swap.packs.values())
-    report = _report(
-        version, stored, works, swap.size, removed, len(swap.packs) - removed, dry_run=False
-    )
+    report = _report(version, stored, works, plan, dry_run=False)
     if stored is not None:
         store.files.forget(_cache_key(entry) for entry in stored.manifest.entries)
     return report, (*doomed, *_former_manifests(version, works, run))
+
+
+def _erased(
+    version: Version,
+    plan: _Plan,
+    works: Works,
+    how: Erasing,
+    descendants: tuple[str, ...],
+    run: str,
+) -> tuple[Removal, ...]:
+    """Write anew what others need, and let the catalog decide."""
+    swap = _rewritten(plan, works, run)
+    try:
+        return works.catalog.erase(version, swap, how, descendants)
+    except (ConflictError, NotFoundError, RefusedError):  # nothing was committed
+        discard(works.store, swap)
+        raise
 
 
 def _former_manifests(version: Version, works: Works, run: str) -> list[Removal]:
@@ -154,14 +161,93 @@ def _former_manifests(version: Version, works: Works, run: str) -> list[Removal]
     ]
 
 
-def _rewritten(version: Version, works: Works, run: str) -> Swap:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an erasure takes.
+
+    Attributes
+    ----------
+    id : int
+        Of the version.
+    sizes : mapping of str to int
+        Packs that may hold bytes of it.
+    needed : mapping of str to list of (int, int)
+        Those that go, and which stretches of them others need.
+    bases : mapping of str to int
+        Bases of manifests that go, and their bytes.
+    sharers : frozenset of Sharer
+        The others who name any of these.
+    """
+
+    id: int
+    sizes: Mapping[str, int]
+    needed: Mapping[str, Extents]
+    bases: Mapping[str, int]
+    sharers: frozenset[Sharer]
+
+    @property
+    def freed(self) -> int:
+        return sum(self.sizes[pack] - size_of(found) for pack, found in self.needed.items())
+
+    @property
+    def removed(self) -> int:
+        return sum(not found for found in self.needed.values())
+
+
+def _plan(version: Version, stored: StoredManifest | None, works: Works) -> _Plan:
+    """Look at who needs what of the packs in which a version's bytes are."""
+    store, catalog, id = works.store, works.catalog, works.catalog.version_id(version)
+    sizes = {**catalog.held_packs(version), **_bases_made_of(version, works)}
+    sharers = catalog.sharers(sizes, without=id)
+    needs = look(store, sizes, sharers)
+    theirs = {base.pack: base for base in needs.bases.values() if base.pack in sizes}
+    # What is in the manifest of a version that stays may be read, if its packs stay.
+    stay = {(base.pack) for one, base in needs.bases.items() if one.digest == base.digest}
+    bases = {pack: sizes[pack] for pack in theirs if pack not in stay}
+    own = None if stored is None else stored.base
+    if own is not None and own.pack in sizes and own.pack not in theirs:
+        bases[own.pack] = own.size
+    needed = {
+        pack: found
+        for pack, found in needs.extents.items()
+        if pack not in theirs and pack not in bases and size_of(found) < sizes[pack]
+    }
+    bases |= needs.of_movers(needed)
+    named = catalog.sharers({*sizes, *bases}, without=id)
+    if naming(sizes, named) != sharers:
+        raise repack_raced()
+    return _Plan(id, sizes, needed, bases, named)
+
+
+def _bases_made_of(version: Version, works: Works) -> dict[str, int]:
+    """Give the bases that hold a version's manifest though it does not name them any more.
+
+    That is where it was mended, and others are changes to what it was before.
+    """
+    if not are_many(version.file_count):
+        return {}
+    found = {}
+    for other in works.catalog.all_sharers():
+        with suppress(EdversionError):  # a damaged one is told by `verify`
+            base = works.store.read_manifest(other.digest, other.generation).base
+            if base is not None and base.stored.digest == version.digest:
+                found[base.pack] = base.size
+    return found
+
+
+def _rewritten(plan: _Plan, works: Works, run: str) -> Swap:
     """Write the packs that a version shares anew for the others."""
-    packs, id = works.catalog.held_packs(version), works.catalog.version_id(version)
-    sharers = works.catalog.sharers(packs, without=id)
-    extents = needed_extents(packs, manifests_of(works.store, sharers))
-    partly = {pack: found for pack, found in extents.items() if size_of(found) < packs[pack]}
     # Damage that others have does not keep anything from being erased, and is told when it is read.
-    return rewrite(works.store, run, packs, partly, sharers, without=id, proved=False)
+    return rewrite(
+        works.store,
+        run,
+        plan.sizes,
+        plan.needed,
+        plan.sharers,
+        without=plan.id,
+        proved=False,
+        bases=plan.bases,
+    )
 
 
 def _check_allowed(version: Version, works: Works) -> None:
@@ -205,9 +291,7 @@ def _report(
     version: Version,
     stored: StoredManifest | None,
     works: Works,
-    freed: int,
-    removed: int,
-    rewritten: int,
+    plan: _Plan,
     *,
     dry_run: bool,
 ) -> Erasure:
@@ -219,9 +303,9 @@ def _report(
         dry_run=dry_run,
         files=version.file_count,
         size=version.size,
-        freed=freed,
-        packs_removed=removed,
-        packs_rewritten=rewritten,
+        freed=plan.freed,
+        packs_removed=plan.removed,
+        packs_rewritten=len(plan.needed) - plan.removed,
         held_by=_holders(version, entries, works),
         references=tuple(urls),
         descendants=_descendants(version, works.catalog),

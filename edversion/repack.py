@@ -10,33 +10,37 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
+from types import MappingProxyType
 
 from edversion.catalog import PACK, Catalog, PackRow, Removal, Sharer, Swap
 from edversion.digests import checksum
 from edversion.errors import EdversionError, IntegrityError
-from edversion.store import PACK_SIZE, PackWriter, Segments, Store, StoredManifest, several
+from edversion.extents import Extents, Marks, checksums_in, manifests_of, size_of
+from edversion.store import (
+    PACK_SIZE,
+    BaseManifest,
+    Changes,
+    PackWriter,
+    Segments,
+    Store,
+    StoredManifest,
+    changes_to,
+    encode_manifest,
+    may_be_base,
+    several,
+)
 
 __all__ = [
-    "Extents",
     "destroy",
     "discard",
-    "manifests_of",
-    "needed_extents",
     "rewrite",
-    "size_of",
 ]
 
 _BATCH = 10_000
 _CHUNK = 1 << 20
-
-Marks = Mapping[str, Mapping[tuple[int, int], str]]
-"""Of packs, the checksums of their stretches by begin and end."""
-
-Extents = list[tuple[int, int]]
-"""Stretches of a pack, as begin and end, in order and without overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,57 +68,6 @@ class _Place:
         return self.starts[index] + old - self.extents[index][0]
 
 
-def needed_extents(packs: Iterable[str], manifests: Iterable[StoredManifest]) -> dict[str, Extents]:
-    """Give the stretches of some packs that some manifests name."""
-    ranges: dict[str, set[tuple[int, int]]] = {pack: set() for pack in packs}
-    for stored in manifests:
-        if ranges.keys().isdisjoint(stored.packs):
-            continue
-        for segments in stored.placement:
-            for segment in segments:
-                if segment.pack in ranges:
-                    end = segment.offset + segment.length
-                    ranges[segment.pack].add((segment.offset, end))
-    return {pack: _merged(found) for pack, found in ranges.items()}
-
-
-def _marks(packs: Iterable[str], manifests: Iterable[StoredManifest]) -> Marks:
-    """Give the checksums of the segments of some packs that some manifests name."""
-    marks: dict[str, dict[tuple[int, int], str]] = {pack: {} for pack in packs}
-    for stored in manifests:
-        for segment in chain.from_iterable(stored.placement):
-            if segment.pack in marks:
-                place = segment.offset, segment.offset + segment.length
-                marks[segment.pack][place] = segment.checksum
-    return marks
-
-
-def _merged(ranges: Iterable[tuple[int, int]]) -> Extents:
-    merged: Extents = []
-    for begin, end in sorted(ranges):
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((begin, end))
-    return merged
-
-
-def size_of(extents: Extents) -> int:
-    """Give the bytes of some stretches."""
-    return sum(end - begin for begin, end in extents)
-
-
-def manifests_of(store: Store, sharers: Iterable[Sharer]) -> Iterator[StoredManifest]:
-    """Read the manifests of some versions, one after the other.
-
-    Raises
-    ------
-    IntegrityError
-        One is missing or damaged: nobody can say what it needs.
-    """
-    return (store.read_manifest(one.digest, one.generation) for one in sharers)
-
-
 def rewrite(
     store: Store,
     run: str,
@@ -124,10 +77,12 @@ def rewrite(
     *,
     without: int | None = None,
     proved: bool = True,
+    bases: Mapping[str, int] = MappingProxyType({}),
 ) -> Swap:
     """Write new packs and manifests in place of some packs; commit nothing.
 
-    Only one manifest is held in memory at a time, and no more than a window of a pack.
+    Only one manifest is held in memory at a time, beside the bases that were just written, and
+    no more than a window of a pack.
 
     Parameters
     ----------
@@ -144,6 +99,9 @@ def rewrite(
     proved : bool
         Whether to refuse bytes that do not match their checksums. The old pack goes, and what
         was read amiss only once would be lost.
+    bases : mapping of str to int
+        Bases that go, too, and their bytes. Manifests that were written as changes to one are
+        then changes to a new one.
 
     Returns
     -------
@@ -155,19 +113,62 @@ def rewrite(
     IntegrityError
         A pack or a manifest is not what it was; what was written is removed again.
     """
-    packs: dict[str, PackRow | None] = dict.fromkeys(needed)
+    packs: dict[str, PackRow | None] = dict.fromkeys([*needed, *bases])
     # Filled as things are written, so that all of them can be removed again.
-    swap = Swap(packs, {}, sizes=sizes, sharers=frozenset(sharers), without=without)
+    swap = Swap(
+        packs,
+        {},
+        sizes={**sizes, **bases},
+        sharers=frozenset(sharers),
+        without=without,
+        bases=frozenset(bases),
+    )
     try:
-        marks = _marks(needed, manifests_of(store, swap.movers)) if proved else {}
-        moved = _copied(store, run, needed, packs, marks)
+        marks = checksums_in(needed, manifests_of(store, swap.movers)) if proved else {}
+        moved = _copied(store, run, needed, packs, marks) | dict.fromkeys(bases)
+        rebasing = _Rebasing(store, run, swap)
         for one in swap.movers:
             stored = store.read_manifest(one.digest, one.generation)
-            swap.generations[one] = store.write_manifest(_placed_anew(stored, moved))
+            anew = rebasing.based(one, _placed_anew(stored, moved), stored.base)
+            swap.generations[one] = store.write_manifest(anew)
     except BaseException:
         discard(store, swap)
         raise
     return swap
+
+
+class _Rebasing:
+    """Manifests that are changes to bases that go, as changes to new ones."""
+
+    def __init__(self, store: Store, run: str, swap: Swap) -> None:
+        self._store, self._run, self._swap = store, run, swap
+        self._next: dict[str, BaseManifest] = {}
+
+    def based(
+        self, one: Sharer, anew: StoredManifest, former: BaseManifest | None
+    ) -> StoredManifest:
+        """Give a manifest as changes to what its base has become, or as the next base itself."""
+        if former is None:
+            return anew
+        known = self._next.get(former.pack)
+        changes = None if known is None else changes_to(known, anew)
+        if changes is None and not may_be_base(anew):
+            return anew
+        if changes is None:
+            changes = Changes(self._write(anew), [], [])
+            self._next[former.pack] = changes.base
+        self._swap.placed[one] = PackRow(changes.base.pack, changes.base.size)
+        return anew.written_as(changes)
+
+    def _write(self, anew: StoredManifest) -> BaseManifest:
+        writer = PackWriter(self._store.backend, self._store.scratch, self._run)
+        try:
+            writer.add_plain([encode_manifest(anew)])
+            writer.close()
+        except BaseException:
+            writer.discard()
+            raise
+        return BaseManifest(writer.id, writer.size, anew)
 
 
 def discard(store: Store, swap: Swap) -> None:
@@ -295,7 +296,7 @@ def _placed_anew(stored: StoredManifest, moved: Mapping[str, _Moved | None]) -> 
         found = moved.get(pack)
         if found is not None:
             sizes[found.pack.id] = found.pack.size
-    return replace(stored, placement=placement, packs=sizes)
+    return stored.placed_anew(placement, sizes)
 
 
 def _segments(segments: Segments, moved: Mapping[str, _Moved | None]) -> Segments:

@@ -24,10 +24,13 @@ from edversion.store import (
     INLINE_LIMIT,
     LARGE,
     Base,
+    Changes,
     Ingest,
     Store,
     StoredManifest,
     Worker,
+    changes_to,
+    may_be_base,
 )
 
 __all__ = ["DESCRIBED", "CommitOptions", "Stored", "Storing", "Works"]
@@ -115,8 +118,8 @@ class Storing:
         Where.
     share : bool
         Whether to share bytes that are stored already.
-    inline : bool
-        Whether a few bytes may lie in the manifest object.
+    alone : bool
+        Whether the manifest has to stand by itself, and all bytes have to lie in packs.
     former : sequence of (str, int)
         Manifests, by digest and generation, to share with before all others.
 
@@ -133,12 +136,12 @@ class Storing:
         works: Works,
         *,
         share: bool,
-        inline: bool = True,
+        alone: bool = False,
         former: Sequence[tuple[str, int]] = (),
     ) -> None:
         self._draft, self._options = draft, options
         self._store, self._catalog, self._plugins = works.store, works.catalog, works.plugins
-        self._share, self._inline, self._former = share, inline, former
+        self._share, self._alone, self._former = share, alone, former
         self._done = 0
         self._tenure = works.catalog.tenure(options.run)
         self._known = KnownDigests(works.store, rehash=options.rehash)
@@ -169,13 +172,15 @@ class Storing:
             run=self._options.run,
             base=base,
             split=self._plugins.split,
-            inline=self._inline and self._contents.fresh <= INLINE_LIMIT,
+            inline=not self._alone and self._contents.fresh <= INLINE_LIMIT,
             progress=self._tell,
         )
         try:
             stored = self._contents.take_in(ingest)
             reused = base.pack_sizes(stored.placement)
             stored = stored.placed_in({**reused, **ingest.written}, ingest.inline)
+            if not self._alone:
+                stored = _on_base(stored, base, ingest, reused)
             generation = self._put_on_disk(ingest, stored)
         except BaseException:
             ingest.discard()
@@ -284,7 +289,7 @@ class Storing:
 
     def _fits_inline(self) -> bool:
         """Tell whether the version is so small that it keeps all its bytes by itself."""
-        small = self._inline and self._contents.size <= INLINE_LIMIT
+        small = not self._alone and self._contents.size <= INLINE_LIMIT
         return small and not self._draft.derived_from
 
     def _elsewhere(self, digest: str) -> StoredManifest | None:
@@ -315,3 +320,17 @@ class Storing:
             if answer:
                 facts[path] = answer
         return facts
+
+
+def _on_base(
+    stored: StoredManifest, base: Base, ingest: Ingest, reused: dict[str, int]
+) -> StoredManifest:
+    """Write a large manifest as changes to that of an older version, or make it a base itself."""
+    if not may_be_base(stored) and base.manifest is None:
+        return stored
+    changes = None if base.manifest is None else changes_to(base.manifest, stored)
+    if changes is not None:
+        reused[changes.base.pack] = changes.base.size
+    elif may_be_base(stored):
+        changes = Changes(ingest.base(stored), [], [])
+    return stored if changes is None else stored.written_as(changes)

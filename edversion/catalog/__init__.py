@@ -18,7 +18,7 @@ from edversion.catalog.moves import MoveRequest
 from edversion.catalog.outbox import Claim, message_body
 from edversion.catalog.policies import NewPolicy, governing
 from edversion.catalog.promotions import Proposal
-from edversion.catalog.repacking import Sharer, Swap
+from edversion.catalog.repacking import Sharer, Swap, repack_raced
 from edversion.catalog.requests import (
     CommitRequest,
     CommitResult,
@@ -78,4 +78,5 @@ __all__ = [
     "experiment_record",
     "governing",
     "message_body",
+    "repack_raced",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from edversion.catalog.wear import note_removed
 from edversion.errors import ConflictError
 from edversion.model import Json, Version
 
-__all__ = ["Repacking", "Sharer", "Swap", "check_same", "swap_packs"]
+__all__ = ["Repacking", "Sharer", "Swap", "check_same", "repack_raced", "swap_packs"]
 
 _FEW: Select[Any] = select(
     versions.c.id,
@@ -100,6 +100,11 @@ class Swap:
         Everybody who named one of those when they were looked at.
     without : int or None
         Id of a version that was not counted.
+    bases : frozenset of str
+        Those of the packs that hold whole manifests to which others were written as changes;
+        they go, and everybody who named one is written anew.
+    placed : mapping of Sharer to PackRow
+        The next base of each version that has one.
     """
 
     packs: dict[str, PackRow | None]
@@ -107,22 +112,29 @@ class Swap:
     sizes: Mapping[str, int]
     sharers: frozenset[Sharer]
     without: int | None = None
+    bases: frozenset[str] = frozenset()
+    placed: dict[Sharer, PackRow] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Bytes that come free."""
-        return sum(self.sizes[pack] for pack in self.packs) - sum(one.size for one in self.fresh)
+        """Bytes that come free; manifests, and so their bases, are not counted."""
+        old = sum(self.sizes[pack] for pack in self.packs if pack not in self.bases)
+        return old - sum(pack.size for pack in _distinct(self.packs.values()))
 
     @property
     def fresh(self) -> tuple[PackRow, ...]:
         """The new packs; what is left of several old ones may lie in one."""
-        return tuple({pack.id: pack for pack in self.packs.values() if pack is not None}.values())
+        return _distinct([*self.packs.values(), *self.placed.values()])
 
     @property
     def movers(self) -> tuple[Sharer, ...]:
         """The versions whose bytes lie elsewhere afterwards."""
         moving = (one for one in self.sharers if not one.packs.isdisjoint(self.packs))
         return tuple(sorted(moving, key=lambda one: one.id))
+
+
+def _distinct(packs: Iterable[PackRow | None]) -> tuple[PackRow, ...]:
+    return tuple({pack.id: pack for pack in packs if pack is not None}.values())
 
 
 class Repacking(Area):
@@ -175,7 +187,7 @@ class Repacking(Area):
             if not grace:
                 note_removed(transaction)
             done: Json = {
-                "packs": len(swap.packs),
+                "packs": len(swap.packs) - len(swap.bases),
                 "versions": len(swap.movers),
                 "size": swap.size,
             }
@@ -205,9 +217,13 @@ def check_same(transaction: Transaction, swap: Swap) -> None:
     """
     now = _sharers(transaction.connection, swap.sizes, swap.without)
     if now != swap.sharers:
-        raise ConflictError(
-            "versions that share packs have changed meanwhile; try again", code="repack_raced"
-        )
+        raise repack_raced()
+
+
+def repack_raced() -> ConflictError:
+    """Say that somebody came, went or moved since packs were looked at."""
+    message = "versions that share packs have changed meanwhile; try again"
+    return ConflictError(message, code="repack_raced")
 
 
 def swap_packs(
@@ -236,6 +252,8 @@ def _place_anew(transaction: Transaction, swap: Swap) -> None:
         moved.append({"version": sharer.id, "next": swap.generations[sharer]})
         unnamed += [{"version": sharer.id, "pack": pack} for pack in its]
         found = {new.id for pack in its if (new := swap.packs[pack]) is not None}
+        if sharer in swap.placed:
+            found.add(swap.placed[sharer].id)
         named += [{"version_id": sharer.id, "pack_id": pack} for pack in found]
         transaction.changed(sharer.id, sharer.key)
     for statement, rows in (

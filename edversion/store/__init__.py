@@ -13,6 +13,8 @@ from edversion.location import local_folder
 from edversion.store.backend import Backend, LocalBackend, open_backend, read_exactly, write_fully
 from edversion.store.bulk import collector_paused
 from edversion.store.cache import FileCache
+from edversion.store.changing import are_many, changes_to, may_be_base
+from edversion.store.coding import FORMAT, encode_manifest
 from edversion.store.external import (
     check_reference,
     digest_of_external,
@@ -25,13 +27,13 @@ from edversion.store.failures import storage_errors
 from edversion.store.fetching import CachedPacks, Packs
 from edversion.store.ingest import INLINE_LIMIT, Ingest
 from edversion.store.local_state import Listing, LocalState
+from edversion.store.manifest_reader import ManifestReader
 from edversion.store.manifests import (
-    FORMAT,
+    BaseManifest,
+    Changes,
     Segments,
     SmallFile,
     StoredManifest,
-    decode_manifest,
-    encode_manifest,
     manifest_key,
     reference_facts,
 )
@@ -58,6 +60,8 @@ __all__ = [
     "MARKER",
     "PACK_SIZE",
     "Base",
+    "BaseManifest",
+    "Changes",
     "Check",
     "HashAhead",
     "Ingest",
@@ -74,13 +78,17 @@ __all__ = [
     "StoredFile",
     "StoredManifest",
     "Worker",
+    "are_many",
+    "changes_to",
     "check_place",
     "check_reference",
     "coarse_now",
     "collector_paused",
     "copying",
     "digest_of_external",
+    "encode_manifest",
     "inquire",
+    "may_be_base",
     "merge_manifests",
     "open_external",
     "pack_key",
@@ -127,6 +135,7 @@ class Store:
         self.room = Room(self.state, self.cache / "files", self.cache / "ranges")
         self.files = FileCache(self.cache / "files", self.state, self.room)
         self._ranges = RangeCache(self.cache / "ranges", self.room.make)
+        self._manifests = ManifestReader(backend, None if self.local else self._ranges)
         self.records = Records(backend)
         self._written: tuple[str, int, StoredManifest] | None = None
 
@@ -240,7 +249,7 @@ class Store:
         """Remove a manifest that no version names, and this machine's copy of it."""
         key = manifest_key(digest, generation)
         self.backend.delete(key)
-        self._ranges.forget(_name(key))
+        self._ranges.forget(key.rpartition("/")[2])
 
     def read_manifest(
         self, digest: str, generation: int, *, cached: bool = False
@@ -259,33 +268,7 @@ class Store:
         IntegrityError
             It is missing or damaged.
         """
-        key = manifest_key(digest, generation)
-        near = cached and not self.local
-        data = self._ranges.read_all(_name(key)) if near else None
-        if data is not None:
-            with suppress(IntegrityError), collector_paused():
-                return decode_manifest(data, key, digest)
-            self._ranges.forget(_name(key))
-        data = self._manifest_bytes(key)
-        with collector_paused():
-            stored = decode_manifest(data, key, digest)
-        if near:
-            self._ranges.write(_name(key), 0, data)
-        return stored
-
-    def _manifest_bytes(self, key: str) -> bytes:
-        try:
-            with storage_errors(f"reading {key}", expected=FileNotFoundError):
-                return self.backend.read(key)
-        except FileNotFoundError as error:
-            raise IntegrityError(
-                f"manifest {key} is missing from the store at {self.url}; restore it from a "
-                "backup, or log the content again with rehash",
-                code="manifest_missing",
-                path=key,
-                pack=None,
-                offset=None,
-            ) from error
+        return self._manifests.read(digest, generation, cached=cached)
 
     def reader(self, stored: StoredManifest, *, cached: bool = False) -> Reader:
         """Give what reads a version's segments.
@@ -369,10 +352,6 @@ class Store:
 def _proof(path: Path, digest: str) -> str:
     """Name what was proved: a manifest may lead to the wrong file, whole as that file is."""
     return f"{digest} {path}"
-
-
-def _name(key: str) -> str:
-    return key.rpartition("/")[2]
 
 
 def _cache_folder(backend: Backend, id: str) -> Path:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from edversion.digests import Hasher, checksum, digest_of_bytes, digests_of
 from edversion.store.backend import read_exactly
+from edversion.store.coding import encode_manifest
 from edversion.store.compression import pays
 from edversion.store.failures import storage_errors
 from edversion.store.finding import Finder, fine_units
-from edversion.store.manifests import Segments
+from edversion.store.manifests import BaseManifest, Segments, StoredManifest
 from edversion.store.packs import INLINE, PACK_SIZE, NewPack, PackWriter, Segment, pack_key
 from edversion.store.sending import Sending
 from edversion.store.sharing import Base
@@ -158,6 +159,13 @@ class Ingest:
         stored = self._store_large(descriptor, path, size, name)
         self._fresh[stored[0]] = stored[1]
         return stored
+
+    def base(self, stored: StoredManifest) -> BaseManifest:
+        """Store a whole manifest as a pack, so that others can be written as changes to it."""
+        writer = PackWriter(self._store.backend, self._store.scratch, self._run)
+        self._open.append(writer)
+        writer.add_plain([encode_manifest(stored)])
+        return BaseManifest(writer.id, writer.size, stored)
 
     @property
     def written(self) -> dict[str, int]:

@@ -1,52 +1,35 @@
-"""The manifest object: three lines of JSON that say what a version is and where its bytes lie.
+"""What a version holds and where its bytes lie, as the engine works with it.
 
-Line 1 is a header. Line 2 is the canonical entries: its BLAKE3 is the version's digest.
-Line 3 is the placement, which a repack may change. FORMAT.md describes all fields.
+`coding` writes it as an object and reads it back; FORMAT.md describes that.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import accumulate, pairwise, repeat
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-import zstandard
 
-from edversion.digests import (
-    canonical_json,
-    canonical_rows,
-    checksum,
-    entries_digest,
-    entry_rows,
-)
-from edversion.errors import CatalogVersionError, IntegrityError
+from edversion.digests import canonical_rows, entries_digest, entry_rows
 from edversion.model import ExternalReference, FileEntry, Manifest
-from edversion.store.packs import INLINE, Segment
+from edversion.store.packs import Segment
 from edversion.store.splitting import LARGE
 
 __all__ = [
-    "FORMAT",
+    "BaseManifest",
+    "Changes",
+    "Segments",
     "SmallFile",
     "StoredManifest",
-    "decode_manifest",
-    "encode_manifest",
     "manifest_key",
     "reference_facts",
 ]
 
-FORMAT = 1
-"""Format number of manifest objects, receipts and packs."""
-
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ROW_SIZE = itemgetter(1)
-_LARGE = 64 << 10
-_MAX_BYTES = 16 << 30
 
 Segments = tuple[Segment, ...]
 
@@ -71,6 +54,42 @@ class SmallFile(NamedTuple):
 
 
 @dataclass(frozen=True)
+class BaseManifest:
+    """A whole manifest that lies in a pack, so that others can be written as changes to it.
+
+    Attributes
+    ----------
+    pack, size : str, int
+        The pack, and its bytes: it holds nothing else.
+    stored : StoredManifest
+        What it says.
+    """
+
+    pack: str
+    size: int
+    stored: StoredManifest = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What makes another manifest out of a base.
+
+    Attributes
+    ----------
+    base : BaseManifest
+        The base.
+    removed : list of int
+        Indexes of its entries that are not in the other, or not just so.
+    added : list of int
+        Indexes, in the other one, of the entries that stand in their place or are new.
+    """
+
+    base: BaseManifest
+    removed: list[int] = field(repr=False)
+    added: list[int] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class StoredManifest:
     """A manifest together with the place of every file's bytes.
 
@@ -88,6 +107,9 @@ class StoredManifest:
         The bytes of segments whose pack is `INLINE`.
     attributes : mapping
         What is known of entries besides their identity: ``executable`` and ``references``.
+    changes : Changes or None
+        The base to which it is written as changes, whose pack is among `packs`; None where it
+        stands by itself.
     """
 
     digest: str
@@ -96,6 +118,7 @@ class StoredManifest:
     packs: Mapping[str, int] = field(default_factory=dict)
     inline: bytes = field(default=b"", repr=False)
     attributes: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    changes: Changes | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def rows(self) -> list[list[Any]]:
@@ -127,11 +150,31 @@ class StoredManifest:
             return None
         return self.manifest.entries[index], self.placement[index]
 
+    @property
+    def base(self) -> BaseManifest | None:
+        """The manifest to which this one is written as changes, if it is."""
+        return None if self.changes is None else self.changes.base
+
     def placed_in(self, packs: Mapping[str, int], inline: bytes) -> StoredManifest:
         """Give the same with the packs, by size, and the inline bytes that its segments name."""
-        placed = replace(self, packs=packs, inline=inline)
-        placed.__dict__["rows"] = self.rows
-        return placed
+        return self._but(packs=packs, inline=inline)
+
+    def placed_anew(
+        self, placement: Sequence[Segments], packs: Mapping[str, int]
+    ) -> StoredManifest:
+        """Give the same where its bytes lie elsewhere; it stands by itself."""
+        return self._but(placement=placement, packs=packs, changes=None)
+
+    def written_as(self, changes: Changes) -> StoredManifest:
+        """Give the same, to be written as changes to a base."""
+        packs = {**self.packs, changes.base.pack: changes.base.size}
+        return self._but(changes=changes, packs=packs)
+
+    def _but(self, **values: Any) -> StoredManifest:
+        """Replace some fields; what was read out of the entries holds on."""
+        other = replace(self, **values)
+        other.__dict__["rows"] = self.rows
+        return other
 
     def large_rows(self) -> list[list[Any]]:
         """Give the rows of stored files that are large; mostly there are none."""
@@ -190,99 +233,6 @@ def manifest_key(digest: str, generation: int) -> str:
     return f"manifests/{hexadecimal[:2]}/{hexadecimal}.{generation}"
 
 
-def encode_manifest(stored: StoredManifest) -> bytes:
-    """Write a manifest object; compressed where it is large."""
-    packs = {pack: index for index, pack in enumerate(stored.packs)}
-    placement: dict[str, Any] = {
-        "packs": [[pack, stored.packs[pack]] for pack in packs],
-        "segments": [len(segments) for segments in stored.placement],
-        **_columns([segment for segments in stored.placement for segment in segments], packs),
-        **stored.attributes,
-    }
-    if stored.inline:
-        placement["inline"] = base64.b64encode(stored.inline).decode()
-    third = orjson.dumps(placement)
-    header = {
-        "edversion": "manifest",
-        "format": FORMAT,
-        "digest": stored.digest,
-        "placement_checksum": checksum(third),
-    }
-    text = b"\n".join((canonical_json(header), stored.canonical, third, b""))
-    return text if len(text) < _LARGE else zstandard.ZstdCompressor(level=1).compress(text)
-
-
-def decode_manifest(data: bytes, key: str, digest: str) -> StoredManifest:
-    """Read a manifest object and prove that it is the one asked for.
-
-    Raises
-    ------
-    IntegrityError
-        It is damaged, or another version's.
-    CatalogVersionError
-        A newer edversion wrote it.
-    """
-    try:
-        header, entries, placement, rest = _decompressed(data).split(b"\n")
-        head = json.loads(header)
-        _check_format(head, key)
-        if rest:
-            raise _damaged(key, "something follows its last line")
-        if entries_digest(entries) != digest or checksum(placement) != head["placement_checksum"]:
-            raise _damaged(key, "its content does not match its digest")
-        return _assembled(entries, orjson.loads(placement), digest)
-    except (ValueError, KeyError, TypeError, IndexError, zstandard.ZstdError) as error:
-        if isinstance(error, CatalogVersionError | IntegrityError):
-            raise
-        raise _damaged(key, f"it cannot be read ({error})") from error
-
-
-def _columns(segments: list[Segment], packs: Mapping[str, int]) -> dict[str, list[Any]]:
-    """Write segments as columns: a third of the time of an object each, either way.
-
-    What follows from other columns is left out: bytes that are stored as they are have no
-    codec, and the raw length and checksum of the stored ones.
-    """
-    indexes = {**packs, INLINE: -1}
-    columns: list[Sequence[Any]] = list(zip(*segments, strict=True)) or [()] * len(Segment._fields)
-    pack, offset, length, checksums, codecs, *_ = columns
-    named = {
-        "pack": [indexes[name] for name in pack],
-        "offset": list(offset),
-        "length": list(length),
-        "checksum": list(checksums),
-    }
-    if any(codecs):
-        named["encoded"] = [[*segment[4:]] if segment[4] else None for segment in segments]
-    return named
-
-
-def _segments(placement: dict[str, Any]) -> list[Segments]:
-    """Read the columns back, and give each file its own."""
-    names = [pack for pack, _ in placement["packs"]]
-    names.append(INLINE)  # index -1
-    packs = [names[index] for index in placement["pack"]]
-    lengths, checksums = placement["length"], placement["checksum"]
-    plain = zip(
-        packs,
-        placement["offset"],
-        lengths,
-        checksums,
-        repeat(None),
-        lengths,
-        checksums,
-        strict=False,
-    )
-    segments = list(map(tuple.__new__, repeat(Segment), plain))
-    for index, encoded in enumerate(placement.get("encoded", ())):
-        if encoded is not None:
-            segments[index] = Segment(*segments[index][:4], *encoded)
-    ends = list(accumulate(placement["segments"], initial=0))
-    if ends[-1] != len(segments):
-        raise ValueError("the columns of the placement differ in length")
-    return [tuple(segments[a:b]) for a, b in pairwise(ends)]
-
-
 def reference_facts(entries: Iterable[tuple[int, FileEntry]]) -> dict[str, dict[str, str]]:
     """Keep what a reference's store said, also where a digest makes it no part of the identity."""
     facts: dict[str, dict[str, str]] = {}
@@ -296,45 +246,7 @@ def reference_facts(entries: Iterable[tuple[int, FileEntry]]) -> dict[str, dict[
 _REFERENCE_FIELDS = ("etag", "version_id", "mtime")
 
 
-def _assembled(canonical: bytes, placement: dict[str, Any], digest: str) -> StoredManifest:
-    attributes = {key: placement[key] for key in ("executable", "references")}
-    return StoredManifest(
-        digest,
-        canonical,
-        _segments(placement),
-        {pack: size for pack, size in placement["packs"]},  # noqa: C416 - checks that there are two
-        base64.b64decode(placement.get("inline", "")),
-        attributes,
-    )
-
-
 def _entry(row: list[Any]) -> FileEntry:
     if len(row) == 3:
         return FileEntry(row[0], row[1], row[2])
     return FileEntry(row[0], row[1], row[2], ExternalReference(**row[3]))
-
-
-def _decompressed(data: bytes) -> bytes:
-    if not data.startswith(_ZSTD_MAGIC):
-        return data
-    return zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_BYTES)
-
-
-def _check_format(head: dict[str, Any], key: str) -> None:
-    if head["format"] > FORMAT:
-        raise CatalogVersionError(
-            f"{key} has format {head['format']}; this edversion reads formats up to {FORMAT}. "
-            "Upgrade edversion",
-            found=head["format"],
-            known=FORMAT,
-        )
-
-
-def _damaged(key: str, why: str) -> IntegrityError:
-    return IntegrityError(
-        f"manifest {key} is damaged: {why}. Restore it from a backup, or log the content again "
-        "with rehash",
-        path=key,
-        pack=None,
-        offset=None,
-    )

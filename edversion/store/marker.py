@@ -17,8 +17,8 @@ from edversion.errors import (
     StorageError,
 )
 from edversion.store.backend import Backend
+from edversion.store.coding import FORMAT
 from edversion.store.failures import storage_errors
-from edversion.store.manifests import FORMAT
 from edversion.store.probing import creates_only
 
 __all__ = ["MARKER", "find_or_make", "write_anew"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from itertools import chain
 from operator import itemgetter
 
-from edversion.store.manifests import Segments, StoredManifest
+from edversion.store.manifests import BaseManifest, Segments, StoredManifest
 from edversion.store.packs import INLINE, Segment
 from edversion.store.splitting import LARGE, WINDOW
 
@@ -31,6 +31,8 @@ class Base:
         Paths of the files whose units are offered.
     coarse : mapping of str to Segments
         By path, files whose units are windows of one size; see `Ingest`.
+    manifest : BaseManifest or None
+        What the first of those versions that have a base has been written as changes to.
 
     Parameters
     ----------
@@ -50,12 +52,14 @@ class Base:
         self.large: set[str] = set()
         self.coarse: dict[str, Segments] = {}
         self.places: dict[str, Segments] = {}
+        self.manifest: BaseManifest | None = None
         self._sizes_known = sizes_known
         self._elsewhere = elsewhere
 
     def add(self, stored: StoredManifest) -> None:
         """Offer a version's files; what was offered before goes first."""
         self.packs = {**stored.packs, **self.packs}
+        self.manifest = self.manifest or stored.base
         self.places = {**_files(stored), **self.places} if self.places else _files(stored)
         if max(map(len, stored.placement), default=0) <= 1 and not _has_large(stored):
             return

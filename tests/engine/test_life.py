@@ -36,8 +36,8 @@ from edversion.errors import NotFoundError, RefusedError
 from edversion.model import Version
 from edversion.repository import Repository, open_repository
 from edversion.run import Run
-from edversion.store import Store, StoredManifest
-from edversion.store.manifests import encode_manifest
+from edversion.store import Store, StoredManifest, changing
+from edversion.store.coding import encode_manifest
 from edversion.testing import object_keys
 
 from .hazards import Crash, Fuse, Meanwhile, one_engine
@@ -69,8 +69,9 @@ class Life(RuleBasedStateMachine):
     taken = 0
     folder: Path
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(many=st.sampled_from([2, 2, changing.MANY]))
+    def begin(self, many: int) -> None:
+        changing.MANY = many  # `live` puts it back
         self.held: list[tuple[Key, Version, str, BinaryIO]] = []
         self.live: dict[Key, Files] = {}
         self.deleted: dict[Key, Files] = {}
@@ -254,6 +255,7 @@ class Life(RuleBasedStateMachine):
             self._see_who_is_gone()
         if lived:
             self._destroyed(self.deleted[key])
+            self._no_base_is_of(key)
         self._verify()
 
     def _destroyed(self, erased: Files) -> None:
@@ -264,6 +266,19 @@ class Life(RuleBasedStateMachine):
         for pack, size in store.packs() if proofs else ():
             data = store.read_pack(pack, 0, size)
             assert pack not in known or not any(proof in data for proof in proofs)
+
+    def _no_base_is_of(self, key: Key) -> None:
+        """What it was called can be read in no manifest but of those who hold the same."""
+        found = self.repository
+        digest = next(
+            item.version.digest
+            for item in found.deleted()
+            if (item.version.name, item.version.number) == key
+        )
+        there = list(found.catalog.all_sharers())
+        bases = [found.store.read_manifest(one.digest, one.generation).base for one in there]
+        made_of = {base.stored.digest for base in bases if base is not None}
+        assert digest not in made_of or digest in {one.digest for one in there}
 
     def _holding(self) -> list[Files]:
         """All that still has its bytes."""
@@ -368,12 +383,15 @@ class Life(RuleBasedStateMachine):
     def _hardly_worn(self, pack: str, size: int, sharers: list[StoredManifest]) -> None:
         """No more of a pack is dead than would have to be written with what is needed."""
         places = {segment for one in sharers for its in one.placement for segment in its}
+        if any(one.base is not None and one.base.pack == pack for one in sharers):
+            return  # all of it is needed
         needed = bytearray(size)
         for segment in places:
             if segment.pack == pack:
                 end = segment.offset + segment.length
                 needed[segment.offset : end] = b"\1" * segment.length
-        manifests = sum(len(encode_manifest(one)) for one in sharers)
+        bases = {one.base.pack: one.base.size for one in sharers if one.base is not None}
+        manifests = sum(len(encode_manifest(one)) for one in sharers) + sum(bases.values())
         assert size - sum(needed) < sum(needed) + manifests + WORTH
 
     # Looking
@@ -402,6 +420,8 @@ def live(machine: type[Life], steps: int, patch: pytest.MonkeyPatch) -> None:
     Life.taken = 0
     one_engine(patch)
     patch.setattr(compact, "_WORTH", WORTH)
+    patch.setattr(changing, "MANY", changing.MANY)  # lives set it
+    patch.setattr(changing, "_PART", 1)
     place = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="edversion-life-", dir=place) as folder:
         Life.folder = Path(folder)

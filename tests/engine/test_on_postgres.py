@@ -6,6 +6,11 @@ import pytest
 
 from edversion.repository import Repository
 
+from .test_bases import (
+    few,
+    test_an_erased_manifest_is_in_no_base,
+    test_who_is_moved_by_a_repack_gets_another_base,
+)
 from .test_erase import (
     test_all_that_came_of_it_is_listed_and_flagged,
     test_shared_packs_are_written_anew_for_the_others,
@@ -39,6 +44,7 @@ from .test_retain import (
 
 __all__ = [
     "act",
+    "few",
     "school",
     "test_a_condemned_pack_is_rescued_by_whoever_needs_it",
     "test_a_crash_while_objects_go_is_made_good_by_the_next",
@@ -49,12 +55,14 @@ __all__ = [
     "test_a_protected_alias_moves_through_promotion_alone",
     "test_a_run_whose_process_was_killed",
     "test_all_that_came_of_it_is_listed_and_flagged",
+    "test_an_erased_manifest_is_in_no_base",
     "test_an_open_runs_unfinished_work_is_left_alone",
     "test_gc_frees_to_the_byte_what_retain_said",
     "test_shared_packs_are_written_anew_for_the_others",
     "test_shared_packs_come_free_only_where_all_go",
     "test_the_best_are_told_by_the_newest_value_of_all_learners",
     "test_what_waits_for_approval_is_listed",
+    "test_who_is_moved_by_a_repack_gets_another_base",
     "test_who_reuses_a_removed_pack_stores_it_again",
     "test_who_reuses_meanwhile_stores_it_again",
     "test_who_reuses_the_old_pack_rescues_it",

@@ -12,8 +12,8 @@ import pytest
 import edversion
 from edversion.digests import digest_of_bytes
 from edversion.errors import IntegrityError, NotFoundError
+from edversion.extents import needed_extents
 from edversion.model import FileEntry
-from edversion.repack import needed_extents
 from edversion.repository import Repository, open_repository
 from edversion.run import Run
 from edversion.starting import start_run

@@ -16,7 +16,7 @@ import pytest
 import edversion
 from edversion.digests import canonical_json, digest_of_bytes
 from edversion.repository import Repository, open_repository
-from edversion.store.manifests import encode_manifest
+from edversion.store.coding import encode_manifest
 from tests.moving.conftest import facts, log
 
 Members = list[tuple[tarfile.TarInfo, bytes]]

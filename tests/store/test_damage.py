@@ -23,7 +23,7 @@ from edversion.errors import EdversionError, IntegrityError
 from edversion.model import FileEntry, Version
 from edversion.repository import Repository
 from edversion.store import Segment, Store, StoredManifest, pack_key
-from edversion.store.manifests import decode_manifest, encode_manifest
+from edversion.store.coding import decode_manifest, encode_manifest
 from edversion.testing import flip_bit, object_keys, remove, rewrite, swap, truncate
 
 SMALL, PACKED, LARGE = 100, 50_000, 3 << 20

@@ -19,7 +19,8 @@ from edversion.model import FileEntry, Version
 from edversion.repository import Repository
 from edversion.run import Run
 from edversion.store import Segment, StoredManifest
-from edversion.store.manifests import encode_manifest, manifest_key
+from edversion.store.coding import encode_manifest
+from edversion.store.manifests import manifest_key
 from edversion.testing import flip_bit, limit_file_size, object_keys, read_tree
 from edversion.testing.strategies import hostile_paths, trees
 from tests.store.conftest import threads
