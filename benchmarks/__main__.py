@@ -16,6 +16,7 @@ from benchmarks.followers import followers
 from benchmarks.garbage import collect_half
 from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
+from benchmarks.million import million_files
 from benchmarks.promotions import promotions
 from benchmarks.transfer import transfer
 from benchmarks.versions import many_versions, start_up
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "compare-checkpoints": compare_checkpoints,
     "gc": collect_half,
     "transfer": transfer,
+    "million": million_files,
 }
 HERE = Path(__file__).parent
 
