@@ -8,6 +8,12 @@
                        of classes that were assigned as a whole
     sequences          intervals that hold at every look
     balance            whether variants got as many units as their weights say
+    plan               what was registered, as the analysis reads it
+    outliers, observing                    tables, made one row a learner
+    estimating         which estimator an outcome gets
+    results            the answer: a Report
+    checks, grouped, guarding, wording     what must hold; effects by group; harm; sentences
+    analysing          the way from tables to the report
 """
 
 from __future__ import annotations

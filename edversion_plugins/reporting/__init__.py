@@ -2,7 +2,8 @@
 
 `html_report` writes it; `find_evaluations` gives the evaluations of what is compared, for the
 curves. Everything that is read stands in the file as text, tables and drawn pictures; where
-JavaScript runs, the same pictures answer to the pointer.
+JavaScript runs, the same pictures answer to the pointer. The words and numbers of the page are
+used by others, who need nothing that draws: what does is imported when it is asked for.
 
 ::
 
@@ -20,16 +21,27 @@ JavaScript runs, the same pictures answer to the pointer.
 
 from __future__ import annotations
 
-try:
-    import jinja2 as _jinja2  # noqa: F401
-    import vl_convert as _vl_convert  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        "edversion_plugins.reporting needs Jinja2 and vl-convert; install them with: "
-        "pip install 'edversion[report]'"
-    ) from error
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from edversion_plugins.reporting.evaluations import find_evaluations
-from edversion_plugins.reporting.page import html_report
+if TYPE_CHECKING:
+    from edversion_plugins.reporting.evaluations import find_evaluations
+    from edversion_plugins.reporting.page import html_report
 
 __all__ = ["find_evaluations", "html_report"]
+
+_HOME = {"find_evaluations": "evaluations", "html_report": "page"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import jinja2 as _jinja2  # noqa: F401
+        import vl_convert as _vl_convert  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "edversion_plugins.reporting needs Jinja2 and vl-convert; install them with: "
+            "pip install 'edversion[report]'"
+        ) from error
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,7 +1,9 @@
 """Experiments in which nothing differs: how often that is taken for an effect.
 
 Seeds are fixed; over the seeds 0 to 4 a thousand experiments gave .040 to .053 (Welch), .043 to
-.062 (two proportions), .042 to .062 (ratio), .046 to .054 (CUPED), .046 to .056 (Lin).
+.062 (two proportions), .042 to .062 (ratio), .046 to .054 (CUPED), .046 to .056 (Lin). Over the
+seeds 0 to 2, classes by class .043 to .063, by learner .41 to .45; watched at every hundredth
+learner, seeds 0 to 4, .017 to .023 ever excluded zero, and .37 to .39 ever had p below .05.
 """
 
 from __future__ import annotations

@@ -251,4 +251,14 @@ def test_equal_values_have_no_p() -> None:
 def test_reference_values_of_welch_are_scipys() -> None:
     rng = np.random.default_rng(16)
     a, b = rng.normal(size=30), rng.normal(0.5, 3, 25)
-    assert welch(a, b).p == stats.ttest_ind(b, a, equal_var=False).pvalue
+    scipys = stats.ttest_ind(b, a, equal_var=False)
+    found = welch(a, b)
+    assert (found.p, found.df) == pytest.approx((scipys.pvalue, scipys.df))
+    assert (found.low, found.high) == pytest.approx(tuple(scipys.confidence_interval()))
+
+
+def test_noise_of_rounding_is_no_variance() -> None:
+    assert welch(np.full(9, 0.1) + np.arange(9) * 1e-17, np.full(7, 0.3)).p is None
+    one_sided = welch(np.ones(9), np.array([1.0, 2, 3, 2, 1, 2]))
+    assert one_sided.p is not None
+    assert one_sided.low < 5 / 6 < one_sided.high
