@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from edversion.errors import StorageError
 from edversion.store.retrying import Patience, already_exists, range_refused
 
-__all__ = ["ObjectBackend", "in_parts"]
+__all__ = ["PART", "ObjectBackend", "in_parts"]
 
 Result = TypeVar("Result")
 
-_PART = 32 << 20
+PART = 32 << 20
 _MOST_PARTS = 10_000  # of S3
 _EXPERIMENT = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 _SLOWEST = 250_000  # bytes a second, below which a transfer is taken for one that hangs
@@ -48,10 +48,13 @@ class ObjectBackend:
         How long a request is tried again.
     creates_only : bool
         Whether the place refuses to write over an object where it is asked to; see `probe`.
+    part : int
+        Bytes of the smallest part in which a pack travels.
     """
 
     patience = Patience()
     creates_only = True
+    part = PART
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -101,7 +104,7 @@ class ObjectBackend:
         size = temporary.stat().st_size
 
         def put() -> None:
-            options = in_parts(self._protocol, size) | self._limit(size)
+            options = in_parts(self._protocol, size, self.part) | self._limit(size)
             if self.creates_only:
                 options["mode"] = "create"
             try:
@@ -241,16 +244,16 @@ class ObjectBackend:
         return f"{self._root}/{key}" if key else self._root
 
 
-def in_parts(protocol: str, size: int) -> dict[str, Any]:
-    """Say how a pack travels: in equal parts of 32 MiB or more, whole MiB each.
+def in_parts(protocol: str, size: int, part: int = PART) -> dict[str, Any]:
+    """Say how a pack travels: in equal parts of `part` bytes or more, whole MiB each.
 
     Requests cost as much as some megabytes do. So there is no small part at the end, and none
     of a pack of small files, which is a little more than two parts.
     """
     options: dict[str, Any] = {}
     if protocol in _IN_PARTS:
-        parts = min(max(1, size // _PART), _MOST_PARTS)
-        options["chunksize"] = max(_PART, -(-size // parts >> 20) << 20)
+        parts = min(max(1, size // part), _MOST_PARTS)
+        options["chunksize"] = max(part, -(-size // parts >> 20) << 20)
     if protocol in _AT_ONCE:
         options["max_concurrency"] = _AT_ONCE[protocol]
     return options

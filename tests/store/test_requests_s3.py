@@ -11,7 +11,8 @@ import pytest
 import edversion
 from edversion.repository import Repository, open_repository
 from edversion.starting import start_run
-from edversion.store import objects
+from edversion.store import check_place
+from edversion.store.objects import ObjectBackend, in_parts
 from edversion.testing import run_python, settle
 from edversion.testing.proxy import Proxy
 
@@ -70,17 +71,22 @@ def gets_for(size: int) -> int:
 @pytest.mark.parametrize("protocol", ["s3", "gs"])
 def test_parts_are_equal_and_large(size: int, protocol: str) -> None:
     """One put for each 32 MiB, whatever the size; S3 takes ten thousand parts at most."""
-    part = objects.in_parts(protocol, size)["chunksize"]
+    part = in_parts(protocol, size)["chunksize"]
     parts = 1 if size < 2 * part else -(-size // part)  # as s3fs cuts
     assert parts <= max(1, size // (32 << 20))
     assert parts <= 10_000
     assert part % (256 << 10) == 0, "Google takes no others"
 
 
+def test_a_place_is_asked_whether_it_takes_parts(s3_url: str, proxy: Proxy) -> None:
+    assert all(check.held for check in check_place(s3_url))
+    assert proxy.count("PUT", "partNumber") >= 2
+
+
 def test_packs_travel_in_few_puts(
     far: Repository, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "_PART", 8 << 20)
+    monkeypatch.setattr(ObjectBackend, "part", 8 << 20)
     source = tree(tmp_path / "source")
     (source / "large.bin").write_bytes(random.Random(1).randbytes(41 << 20))
     settle(source)
