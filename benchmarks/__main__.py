@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.adapters import adapters
+from benchmarks.bucket_files import bucket_files, bucket_log, bucket_moves
 from benchmarks.catalogs import catalogs
+from benchmarks.columns import columns
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
 from benchmarks.files import big_file, checkpoints, small_files
@@ -38,6 +40,10 @@ BENCHMARKS = {
     "gc": collect_half,
     "transfer": transfer,
     "million": million_files,
+    "bucket-log": bucket_log,
+    "bucket-files": bucket_files,
+    "bucket-moves": bucket_moves,
+    "bucket-columns": columns,
 }
 HERE = Path(__file__).parent
 

@@ -21,6 +21,7 @@ BIG = 2 * GIB
 FILES, FOLDERS = 20_000, 200
 TENSORS, TENSOR = 100, 2_000_000
 CHECKPOINTS, CHANGED = 10, 10
+CHANGED_PART = 100  # one small file of so many
 
 
 def big_file(work: Path, rounds: int) -> list[Result]:
@@ -54,7 +55,7 @@ def big_file(work: Path, rounds: int) -> list[Result]:
 
 def small_files(work: Path, rounds: int) -> list[Result]:
     """20,000 files of 1–8 kB against ``cp -r``."""
-    source = _small_tree(work / "source")
+    source = small_tree(work / "source")
     calm(source)
     theirs: list[float] = []
     beside: list[float] = []  # read back is compared with a copy just before it: files add up
@@ -79,7 +80,7 @@ def small_files(work: Path, rounds: int) -> list[Result]:
 
             ours["first log"].append(timed(log))
             ours["unchanged"].append(timed(log))
-            _change(source, turn)
+            change(source, turn)
             ours["1 % changed"].append(timed(log))
             version = log()
             again = work / f"again-{turn}"
@@ -98,7 +99,8 @@ def small_files(work: Path, rounds: int) -> list[Result]:
     ]
 
 
-def _small_tree(root: Path) -> Path:
+def small_tree(root: Path) -> Path:
+    """Write 20,000 files of 1 to 8 kB that do not compress."""
     numbers = random.Random(1)
     for folder in range(FOLDERS):
         place = root / f"{folder:03}"
@@ -109,10 +111,11 @@ def _small_tree(root: Path) -> Path:
     return root
 
 
-def _change(root: Path, turn: int) -> None:
+def change(root: Path, turn: int) -> None:
+    """Give one of a hundred of them other bytes, as many as it had."""
     numbers = random.Random(turn)
     paths = [path for folder in root.iterdir() for path in folder.iterdir()]
-    for path in numbers.sample(sorted(paths), FILES // 100):
+    for path in numbers.sample(sorted(paths), FILES // CHANGED_PART):
         path.write_bytes(numbers.randbytes(path.stat().st_size))
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
-import secrets
 from collections.abc import Callable
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import edversion
+from benchmarks.bucket import counted, new_bucket, served
 from benchmarks.measure import Result, result
 from edversion.repository import Repository, open_repository
 from edversion.starting import start_run
 from edversion.testing import settle
 from edversion.testing.proxy import Proxy
-from edversion.testing.serving import serve
 
 FILES, CHANGED = 1_000, 10
 # Requests, and bytes for each byte of what is new to the side that gets it.
@@ -31,11 +28,10 @@ TARGETS = {
 def transfer(work: Path, rounds: int) -> list[Result]:
     """1,000 files of 1–8 kB: what travels to log them, again and changed, and to read them."""
     found: dict[str, list[tuple[int, float]]] = {name: [] for name in TARGETS}
-    server = serve("s3", work)
+    port = served(work)
     for turn in range(rounds):
-        with Proxy(server.port) as proxy:
-            _reach(proxy.url, work / f"cache-{turn}")
-            url = f"s3://{_bucket(proxy.url)}/store"
+        with counted(port, work / f"cache-{turn}") as proxy:
+            url = f"s3://{new_bucket(proxy.url)}/store"
             for name, counts in _counted(proxy, url, work / f"round-{turn}").items():
                 found[name].append(counts)
     results = []
@@ -48,23 +44,6 @@ def transfer(work: Path, rounds: int) -> list[Result]:
             result(f"{title}: bytes / content", [size for _, size in values], "×", share),
         ]
     return results
-
-
-def _reach(url: str, cache: Path) -> None:
-    os.environ |= {
-        "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
-        "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
-        "EDVERSION_CACHE": str(cache),
-    }  # fmt: skip
-    import fsspec
-
-    fsspec.config.conf["s3"] = {"endpoint_url": url}
-
-
-def _bucket(url: str) -> str:
-    name = f"b{secrets.token_hex(8)}"
-    urlopen(Request(f"{url}/{name}", method="PUT")).close()
-    return name
 
 
 def _counted(proxy: Proxy, url: str, place: Path) -> dict[str, tuple[int, float]]:
