@@ -75,6 +75,13 @@ class Estimate:
     df: float | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
 
+    def metric(self) -> dict[str, Any]:
+        """Give it as `Run.log_metrics` takes it."""
+        known = {"value": self.value, "n": sum(self.n)}
+        if self.low is None or self.high is None:
+            return known
+        return {**known, "low": self.low, "high": self.high}
+
     def as_json(self) -> dict[str, Any]:
         """Give all that is known; numbers that are not finite are None."""
         return {

@@ -9,11 +9,10 @@ from typing import Any
 
 from edversion_plugins.experiments.checks import Check
 from edversion_plugins.experiments.estimates import Estimate, Level
+from edversion_plugins.experiments.finding import FORMAT
 from edversion_plugins.experiments.plan import Plan
 
 __all__ = ["Comparison", "GroupEffect", "Guardrail", "Interaction", "OutcomeReport", "Report"]
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)

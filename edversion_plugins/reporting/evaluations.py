@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import edversion
+from edversion_plugins.evaluation.reading import is_evaluation
 
 if TYPE_CHECKING:
     from edversion_plugins.evaluation import Evaluation
@@ -44,7 +45,8 @@ def _of(
     repository: edversion.Repository, version: edversion.Version
 ) -> Iterator[edversion.Version]:
     if version.type == _TYPE:
-        yield version
+        if is_evaluation(version):  # analyses of experiments have the type too
+            yield version
         return
     edges = repository.lineage(version, "down", depth=1)
     # a run that made several versions and evaluated them is upstream of all; metadata is exact

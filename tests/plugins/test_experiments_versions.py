@@ -1,0 +1,259 @@
+"""Analyses as versions: metrics of what was served, comparisons, and the gate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edversion
+from edversion import InvalidInputError, RefusedError
+from edversion.testing import GateContract
+from edversion_plugins.experiments import Plan, analyze, analyze_tables, plugin
+from edversion_plugins.experiments.recording import frozen_tables
+
+DEFINITION: dict[str, Any] = {
+    "variants": {"control": "rec:v0", "new": "rec:v1"},
+    "outcomes": {"completed": "proportion", "minutes": "mean"},
+    "primary": "completed",
+    "guardrails": {"minutes": 0.5},
+    "salt": "exp-1",
+}
+
+
+def serve(experiment: Any, effect: float, *, learners: int = 400, seed: int = 0) -> None:
+    """Serve learners, of whom a share completes, more of them with the new version."""
+    rng = np.random.default_rng(seed)
+    for place in range(learners):
+        served = experiment.serve(f"learner-{place}")
+        is_new = served.variant == "new"
+        experiment.outcome(
+            f"learner-{place}",
+            completed=bool(rng.random() < 0.5 + effect * is_new),
+            minutes=float(rng.normal(30, 1)),
+        )
+    experiment.flush()
+
+
+@pytest.fixture
+def school(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("EDVERSION_DISABLE_PLUGINS", "experiments")  # that of the installation
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    where = {"store": tmp_path / "store", "plugins": {"analysis": plugin}}
+    with edversion.init("school", **where) as run:
+        for content in (b"old", b"new"):
+            draft = edversion.Artifact("rec", type="model")
+            draft.add_bytes(content, "model.bin")
+            run.log_artifact(draft)
+    with edversion.open(tmp_path / "store", project="school", plugins=where["plugins"]) as opened:
+        opened.create_experiment_key()
+        yield opened
+
+
+@pytest.fixture
+def won(school: Any) -> Any:
+    experiment = school.experiment("rec-test", **DEFINITION).start()
+    serve(experiment, 0.25)
+    experiment.stop()
+    return experiment
+
+
+def test_the_report_is_a_version_on_frozen_data(school: Any, won: Any) -> None:
+    report = won.analyze()
+    assert report.trusted
+    (found,) = report.outcome("completed").comparisons
+    assert found.registered.low > 0
+    version = school.version(report.version)
+    assert (version.reference, version.type) == ("school/rec-test-analysis:v0", "evaluation")
+    assert version.metadata["experiment"] == "school/rec-test"
+    sources = {(edge.source.reference, edge.relation) for edge in school.lineage(version, depth=1)}
+    assert {
+        ("school/rec:v0", "evaluates"), ("school/rec:v1", "evaluates"),
+        ("school/rec-test-data:v0", "evaluated_on"),
+    } <= sources  # fmt: skip
+    content = json.loads(version.read_bytes("experiment.json"))
+    assert content == json.loads(json.dumps(report.as_json()))
+
+
+def test_it_can_be_repeated(school: Any, won: Any) -> None:
+    report = won.analyze()
+    assert won.analyze().version == report.version  # equal data and equal code: one version
+    tables = frozen_tables(school.version(report.dataset))
+    again = analyze_tables(Plan.of(won.definition), tables)
+    assert [each.comparisons for each in again.outcomes] == [
+        each.comparisons for each in report.outcomes
+    ]
+
+
+def test_metrics_of_the_versions_that_were_served(school: Any, won: Any) -> None:
+    report = won.analyze()
+    levels = report.outcome("completed").levels
+    for variant, reference in (("control", "rec:v0"), ("new", "rec:v1")):
+        known = {each.key: each for each in school.metrics(reference)}
+        metric = known["engagement/completed"]
+        assert metric.value == levels[variant].value
+        assert (metric.low, metric.high, metric.n) == (
+            levels[variant].low, levels[variant].high, levels[variant].n,
+        )  # fmt: skip
+        assert (metric.dataset, metric.split) == ("school/rec-test-data:v0", "rec-test")
+        assert ("engagement/completed_effect" in known) == (variant == "new")
+    section = school.compare("rec:v0", "rec:v1").section("engagement")
+    assert "completed" in {row[0] for row in section.rows}
+
+
+def test_by_group_too(school: Any) -> None:
+    experiment = school.experiment("rec-test", **DEFINITION, groups=["gender"]).start()
+    serve(experiment, 0.25)
+    experiment.stop()
+    ids = [f"learner-{place}" for place in range(400)]
+    learners = {"unit": ids, "gender": ["f", "m"] * 200}
+    report = analyze(experiment, learners=learners, raw=True)
+    assert set(report.outcome("completed").slices) == {"gender=f", "gender=m"}
+    metrics = school.metrics("rec:v1")
+    slices = {each.slice for each in metrics if each.key == "engagement/completed"}
+    assert slices == {None, "gender=f", "gender=m"}
+    with pytest.raises(InvalidInputError, match="give learners="):
+        experiment.analyze()
+
+
+def test_a_comparison_shows_the_difference(school: Any, won: Any) -> None:
+    assert school.compare("rec:v0", "rec:v1").section("experiments") is None
+    report = won.analyze()
+    section = school.compare("rec:v0", "rec:v1").section("experiments")
+    (first, second) = section.rows
+    assert first[:3] == ("school/rec-test", "completed (primary)", "new less control")
+    assert first[3] == report.outcome("completed").comparisons[0].registered.value
+    assert second[1] == "minutes (secondary)"
+    assert "chance hardly explains it" in section.note
+
+
+def test_where_a_check_failed_no_number_is_kept(school: Any) -> None:
+    experiment = school.experiment("rec-test", **DEFINITION).start()
+    serve(experiment, 0.25)
+    for place in range(400, 420):
+        experiment.expose(f"learner-{place}", digest="blake3:" + "0" * 64)
+    experiment.stop()
+    report = experiment.analyze()
+    assert not report.trusted
+    assert school.metrics("rec:v1") == ()
+    section = school.compare("rec:v0", "rec:v1").section("experiments")
+    assert "no effect is shown" in section.rows[0][2]
+    verdicts = plugin.edversion_check_promotion(school.version("rec:v1"), _policy(want="win"))
+    assert [each.passed for each in verdicts] == [False]
+    assert "tells nothing" in verdicts[0].message
+
+
+def test_an_experiment_of_one_version_keeps_both_numbers(school: Any) -> None:
+    same = {**DEFINITION, "variants": {"a": "rec:v0", "b": "rec:v0"}}
+    experiment = school.experiment("a-a", **same).start()
+    serve(experiment, 0.0)
+    experiment.stop().analyze()
+    splits = {each.split for each in school.metrics("rec:v0") if each.key == "engagement/minutes"}
+    assert splits == {"a-a:a", "a-a:b"}
+
+
+# -- the gate
+
+
+def _policy(**rule: Any) -> dict[str, Any]:
+    return {"gates": {"experiment": [{"name": "rec-test", **rule}]}}
+
+
+def _verdicts(school: Any, reference: str = "rec:v1", **rule: Any) -> list[Any]:
+    return plugin.edversion_check_promotion(school.version(reference), _policy(**rule))
+
+
+def test_a_win_lets_a_version_be_promoted(school: Any, won: Any) -> None:
+    school.set_policy("rec:champion", '[[gates.experiment]]\nname = "rec-test"\nwant = "win"')
+    with pytest.raises(RefusedError, match="no analysis of school/rec-test"):
+        school.promote("rec:v1", "champion")
+    report = won.analyze()
+    made = school.promote("rec:v1", "champion")
+    (verdict,) = (each for each in made.report.verdicts if each.gate == "experiment")
+    found = report.outcome("completed").comparisons[0].registered
+    assert verdict.evidence["value"] == found.value
+    assert verdict.evidence["low"] == found.low
+    assert verdict.evidence["evaluation"] == report.version
+    with pytest.raises(RefusedError, match="was the control"):
+        school.promote("rec:v0", "champion")
+
+
+def test_no_win_may_still_be_harmless(school: Any) -> None:
+    experiment = school.experiment("rec-test", **DEFINITION).start()
+    serve(experiment, 0.0, seed=3)
+    experiment.stop().analyze()
+    (win,) = _verdicts(school, want="win")
+    assert not win.passed
+    completed, minutes = _verdicts(school, margin=0.3)
+    assert (completed.passed, minutes.passed) == (True, True)
+    tight, _ = _verdicts(school, margin=0.0001)
+    assert not tight.passed
+    bare, _ = _verdicts(school)
+    assert (bare.passed, "no margin was registered" in bare.message) == (False, True)
+    assert not _verdicts(school, want="win", min_n=10_000)[0].passed
+
+
+def test_a_win_that_harms_a_guardrail_is_no_harmless_one(school: Any) -> None:
+    strict = {**DEFINITION, "guardrails": {"minutes": 0.01}}
+    experiment = school.experiment("rec-test", **strict).start()
+    serve(experiment, 0.25)
+    experiment.stop().analyze()
+    completed, minutes = _verdicts(school)
+    assert (completed.passed, minutes.passed) == (True, False)
+
+
+def test_while_it_runs_only_the_interval_for_every_look_decides(school: Any) -> None:
+    experiment = school.experiment("rec-test", **DEFINITION).start()
+    serve(experiment, 0.16)
+    report = experiment.analyze()
+    found = report.outcome("completed").comparisons[0]
+    assert found.registered.low > 0 > found.sequence[0]
+    (early,) = _verdicts(school, want="win")
+    assert (early.passed, early.evidence["method"]) == (False, "always valid")
+    experiment.stop().analyze()
+    (late,) = _verdicts(school, want="win")
+    assert late.passed
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{"want": "luck"}, {"margin": -1}, {"margin": "a"}, {"level": 1}, {"name": ""}, {"name": 3}],
+)
+def test_rules_that_mean_nothing_are_refused(rule: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match=r"gates\.experiment"):
+        plugin.edversion_gates(_policy(**rule))
+    with pytest.raises(InvalidInputError, match="must be written as"):
+        plugin.edversion_gates({"gates": {"experiment": {"name": "x"}}})
+    assert plugin.edversion_gates({}) == ("experiment",)
+
+
+class TestExperimentGate(GateContract):
+    name, gate = "experiment", plugin
+    settings = ({"name": "rec-test", "want": "win"},)
+
+    @pytest.fixture(autouse=True)
+    def _home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EDVERSION_DISABLE_PLUGINS", "experiments")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def make(self, run: Any, *, good: bool) -> Any:
+        repository = run.repository
+        draft = edversion.Artifact("rec", type="model")
+        draft.add_bytes(b"old", "model.bin")
+        old = run.log_artifact(draft)
+        draft = edversion.Artifact("rec", type="model")
+        draft.add_bytes(b"good" if good else b"bad", "model.bin")
+        version = run.log_artifact(draft)
+        if good and not any(each.name == "rec-test" for each in repository.experiments()):
+            repository.create_experiment_key()
+            experiment = repository.experiment(
+                "rec-test",
+                **{**DEFINITION, "variants": {"control": old.reference, "new": version.reference}},
+            ).start()
+            serve(experiment, 0.25)
+            experiment.stop().analyze()
+        return version
