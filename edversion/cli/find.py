@@ -182,7 +182,7 @@ def show(session: Session, reference: str, files: bool) -> None:
         erased = [origin.reference for origin in repository.erased_origins(version)]
     answer = document(
         version,
-        files=entries,
+        files=entries if session.json else (),  # a million of them take a while
         logged_by=[run_summary(run) for run in logged],
         used_by=[{**run_summary(run), "relation": relation} for run, relation in uses],
         made_from=[

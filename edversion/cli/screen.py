@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Literal
 
 import click
@@ -24,6 +25,7 @@ __all__ = ["Screen"]
 
 _DIGEST = re.compile(r"\b(blake3:[0-9a-f]{12})[0-9a-f]{52}\b")
 _GAP = 2
+_BLOCK = 1_000
 _NARROW = 10  # what a column keeps of its width as long as others can give
 _ENDLESS = 1 << 20  # a pipe has no edge at which lines would have to break
 
@@ -49,6 +51,12 @@ class Screen:
     def line(self, text: str = "", style: str = "") -> None:
         """Print a line."""
         self._print(Text(visible(text), style))
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Print very many lines, as they are and a thousand at once."""
+        rest = iter(texts)
+        while block := [visible(text) for text in islice(rest, _BLOCK)]:
+            click.echo("\n".join(block))
 
     def table(
         self,

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["show_section", "show_sections", "show_summary"]
 
 _ROWS = 50
-"""Rows of one section that a terminal shows; a pipe gets them all."""
+"""Rows of one section that a terminal shows."""
+
+_ROWS_PIPED = 10_000
+"""Rows that a pipe gets: all but where versions of very many files differ in most of them."""
 
 _LONGEST = 200  # characters of a cell on a terminal
 
@@ -36,7 +39,7 @@ def show_sections(screen: Screen, sections: Iterable[Section], labels: Sequence[
 
 def show_section(screen: Screen, section: Section, labels: Sequence[str] = ()) -> None:
     """Show one section as a table with its note below."""
-    limit = _ROWS if screen.terminal else None
+    limit = _ROWS if screen.terminal else _ROWS_PIPED
     kinds = kinds_of(section)
     rows = [
         [

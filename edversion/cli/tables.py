@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edversion.cli.output import note
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["say_cut", "show_files", "show_metrics", "show_runs", "tags_text", "took"]
 
+_TABLE = 1_000  # rows from which on lines are written as they are
 _ALIKE = 3  # tags of one family that a terminal still lists
 
 
@@ -40,10 +42,17 @@ def tags_text(screen: Screen, tags: Sequence[str]) -> str:
 
 def show_files(screen: Screen, entries: Sequence[FileEntry], limit: int | None) -> None:
     """Show files, at most `limit` of them."""
-    rows = [_file(screen, entry) for entry in entries[:limit]]
-    screen.table(("path", "size", "digest"), rows, right=("size",), title="Files")
-    if len(rows) < len(entries):
-        note(f"{len(entries) - len(rows):,} more files; --files lists them all")
+    shown = entries[:limit]
+    if len(shown) <= _TABLE:
+        rows = [_file(screen, entry) for entry in shown]
+        screen.table(("path", "size", "digest"), rows, right=("size",), title="Files")
+    else:  # a table of a million rows takes minutes, and gigabytes
+        screen.line("\nFiles", "bold")
+        width = max(len(entry.path) for entry in shown)
+        rows_of = map(partial(_file, screen), shown)
+        screen.lines(f"{path:{width}}  {bytes:>8}  {digest}" for path, bytes, digest in rows_of)
+    if len(shown) < len(entries):
+        note(f"{len(entries) - len(shown):,} more files; --files lists them all")
 
 
 def _file(screen: Screen, entry: FileEntry) -> tuple[str, str, str]:

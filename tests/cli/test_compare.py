@@ -29,6 +29,14 @@ def test_diff_of_different_versions(work, call):
     ]
 
 
+def test_a_pipe_gets_no_million_rows(work, call, monkeypatch):
+    monkeypatch.setattr("edversion.cli.sections._ROWS_PIPED", 1)
+    answer = call("diff", "scores:v0", "scores:v1")
+    assert ("notes/größe.txt" in answer.text, "scores.csv" in answer.text) == (True, False)
+    assert "1 more row under Files; --json lists all of them\n" in answer.err
+    assert len(call("diff", "scores:v0", "scores:v1", "--json").json["sections"][2]["rows"]) == 2
+
+
 def test_diff_of_a_version_with_itself(work, call):
     answer = call("diff", "scores:v1", "scores:latest")
     assert (answer.code, "The content is identical." in answer.text) == (0, True)

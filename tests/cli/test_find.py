@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import edversion
+from edversion.cli import find
 
 
 def test_ls_lists_collections(work, call):
@@ -140,6 +141,35 @@ def test_show_lists_the_first_files_and_all_on_demand(work, call):
     assert some.err == "5 more files; --files lists them all\n"
     assert "24.txt" in call("show", "many", "--files").text
     assert len(call("show", "many", "--json").json["files"]) == 25
+
+
+def test_show_lists_very_many_files_as_plain_lines(work, call, monkeypatch):
+    monkeypatch.setattr("edversion.cli.tables._TABLE", 20)
+    (work / "many").mkdir()
+    for number in range(25):
+        (work / "many" / f"{number:02}{'x' * (number % 3)}.txt").write_text(str(number))
+    (work / "many" / "\u202e.txt").write_text("odd")
+    call("log", "many")
+    answer = call("show", "many", "--files")
+    start = answer.lines.index("Files") + 1
+    lines = [line.split() for line in answer.lines[start : start + 26]]
+    expected = call("show", "many", "--json").json["files"]
+    assert [line[-1] for line in lines] == [file["digest"] for file in expected]
+    assert [line[:3] for line in lines[:2]] == [["00.txt", "1", "B"], ["01x.txt", "1", "B"]]
+    assert lines[-1][0] == "\\u202e.txt"
+    assert answer.err == ""
+
+
+def test_show_makes_no_document_that_nobody_asked_for(work, call, monkeypatch):
+    """Of a million files that takes longer than all the rest."""
+    asked = []
+    document = find.document
+    monkeypatch.setattr(
+        find, "document", lambda value, **more: (asked.append(more), document(value, **more))[1]
+    )
+    call("show", "scores")
+    call("show", "scores", "--json")
+    assert [bool(more["files"]) for more in asked if "files" in more] == [False, True]
 
 
 def test_show_of_a_version_without_files(work, call):
