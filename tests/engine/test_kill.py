@@ -31,6 +31,15 @@ def large(run, sources, seed):
     (sources / "large.bin").write_bytes(random.Random(seed).randbytes(3 << 20))
     return run.log_artifact(sources / "large.bin", name="large", type="model")
 
+def many(run, sources, seed):
+    # Manifests as changes; every tenth version differs in more, and is a base.
+    from edversion.store import changing
+    changing.MANY = 20
+    for i in range(25):
+        if not (sources / f"{i}.txt").exists() or seed % 10 == 0 or i == 7:
+            (sources / f"{i}.txt").write_bytes(random.Random(seed * 100 + i).randbytes(1000))
+    return run.log_artifact(sources, name="many", type="dataset")
+
 def again(run, sources, seed):
     (sources / "a.txt").write_bytes(bytes(20_000))
     (sources / "b.txt").write_bytes(random.Random(seed).randbytes(30_000))
@@ -64,7 +73,7 @@ def main(kind, store, sources, journal, seed):
                 file.write(json.dumps(line).encode() + b"\\n")
 """
 
-KINDS = ["small", "large", "again", "aliases"]
+KINDS = ["small", "large", "many", "again", "aliases"]
 # What happens on the way to a version, and after it.
 STEPS = [
     "_write_temporary", "_link", "_sync_folder", "write_manifest", "commit", "finish",

@@ -15,6 +15,7 @@ import edversion
 from edversion.errors import IntegrityError
 from edversion.repository import Repository, open_repository
 from edversion.starting import start_run
+from edversion.store import changing
 from edversion.store.objects import ObjectBackend
 from edversion.store.retrying import Patience
 from edversion.testing import flip_bit, object_keys, run_python, settle, write_file
@@ -74,6 +75,34 @@ def test_bytes_come_once_whatever_way_they_are_read(
         file.seek(LARGE // 2)
         assert file.read(100) == content[LARGE // 2 :][:100]
     assert proxy.count() == 0
+
+
+def test_the_base_of_a_manifest_comes_once(
+    repository: Repository, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all versions that are changes to it; a damaged copy of it is fetched anew."""
+    monkeypatch.setattr(changing, "MANY", 20)
+    files = {f"{number:02}": secrets.token_bytes(1_000) for number in range(40)}
+    versions = [log(repository, "many", files)]
+    versions.append(log(repository, "many", files | {"more": secrets.token_bytes(1_000)}))
+    proxy.forget()
+    bases = [repository.stored(version).base for version in versions]
+    pack = bases[0].pack
+    assert bases[0] is bases[1]  # which a process holds once, as long as anybody needs it
+    del bases
+    for version in versions:
+        repository.forget_manifests()
+        assert version.read_bytes("39") == files["39"]
+    assert proxy.count("GET", f"/{pack}") == 1
+    held = (repository.store.cache / "ranges").rglob(f"{pack}/*")
+    (copy,) = (path for path in held if path.is_file() and path.stat().st_size)
+    damaged = bytearray(copy.read_bytes())
+    damaged[200] ^= 1
+    copy.unlink()
+    copy.write_bytes(damaged)
+    repository.forget_manifests()
+    assert versions[1].read_bytes("39") == files["39"]
+    assert proxy.count("GET", f"/{pack}") == 2
 
 
 def test_a_part_of_a_file_costs_its_segments_alone(
