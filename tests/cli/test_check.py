@@ -77,7 +77,7 @@ def test_verify_lists_each_damage(damaged, call):
     answer = call("verify")
     assert answer.code == 1
     assert "1 damaged" in answer.text
-    (row,) = [line for line in answer.lines if line.startswith("default/large:v0")]
+    (row,) = [line for line in answer.lines if line.startswith("school/large:v0")]
     assert "large.bin" in row
     found = call("verify", "--json")
     assert (found.code, found.json["damages"][0]["path"]) == (1, "large.bin")

@@ -233,7 +233,7 @@ def test_colours_only_where_they_are_wanted(work):
 
 
 def test_get_shows_a_bar_on_a_terminal_and_only_there(large, process):
-    assert "getting default/large:v0" in on_terminal("get", "large", "-o", "one", columns=100)
+    assert "getting school/large:v0" in on_terminal("get", "large", "-o", "one", columns=100)
     assert process("get", "large", "-o", "two").err == ""
     assert (large / "one" / "large.bin").read_bytes() == LARGE
 
