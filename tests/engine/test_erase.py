@@ -337,6 +337,22 @@ def test_another_process_finds_bytes_that_were_moved(run: Run, tmp_path: Path) -
         assert reader.verify(held) == ()
 
 
+def test_who_reads_many_files_goes_on_where_they_were_moved(run: Run) -> None:
+    first = logged(run, a=packed(1), b=packed(2))
+    logged(run, b=packed(2), c=packed(3), d=packed(4))
+    with edversion.open(run.repository.location.store) as reader:
+        held = reader.version("data:v1")
+        assert held.read_bytes("c") == packed(3)
+        run.repository.erase(first, **WHY)
+        groups = list(held.source.contents_of(held, ["b", "c", "d"]))
+    assert sum(map(len, groups)) == 3, "none twice"
+    assert dict(pair for group in groups for pair in group) == {
+        "b": packed(2),
+        "c": packed(3),
+        "d": packed(4),
+    }
+
+
 def test_a_crash_between_the_catalog_and_the_store_is_made_good(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
