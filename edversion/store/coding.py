@@ -43,7 +43,7 @@ def encode_manifest(stored: StoredManifest) -> bytes:
     changes = stored.changes
     header: dict[str, Any] = {"edversion": "manifest", "digest": stored.digest}
     if changes is None:
-        entries, placement = stored.canonical, _placed(stored, stored.placement, stored.attributes)
+        entries, placement = stored.text, _placed(stored, stored.placement, stored.attributes)
         header |= {"format": FORMAT}
     else:
         base, added = changes.base, changes.added
@@ -117,7 +117,7 @@ def decode_manifest(
             told = head["base"]
             base = read_base(told["pack"], told["size"], told["digest"])
             stored = _changed(base, entries, placement, digest)
-        if entries_digest(stored.canonical) != digest:
+        if entries_digest(stored.text) != digest:
             raise _damaged(key, "its content does not match its digest")
         return stored
     except (ValueError, KeyError, TypeError, IndexError, zstandard.ZstdError) as error:
@@ -136,7 +136,7 @@ def _changed(
     packs = {**own.pop("packs"), base.pack: base.size}
     stored = StoredManifest(
         digest,
-        canonical_rows(whole.rows),
+        b"",
         whole.placement,
         packs,
         attributes=whole.attributes,

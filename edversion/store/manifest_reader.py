@@ -57,7 +57,7 @@ class ManifestReader:
         key = pack_key(pack)
 
         def proved(data: bytes) -> BaseManifest:
-            return BaseManifest(pack, size, decode_manifest(data, key, digest))
+            return BaseManifest(pack, size, decode_manifest(data, key, digest).as_rows())
 
         missing = f"pack {pack}, the base to which manifests are written as changes, is"
         base = self._held[pack] = self._proved(key, proved, missing, cached=cached)

@@ -98,7 +98,8 @@ class StoredManifest:
     digest : str
         The version's digest.
     canonical : bytes
-        The canonical entries, whose digest it is.
+        The canonical entries, whose digest it is; empty where `rows` were made of them already
+        and they are not held: of a million files they take a hundred megabytes.
     placement : sequence of tuple of Segment
         For each entry its segments, in order; empty for references and empty files.
     packs : mapping of str to int
@@ -151,6 +152,11 @@ class StoredManifest:
         return self.manifest.entries[index], self.placement[index]
 
     @property
+    def text(self) -> bytes:
+        """The canonical entries, held or not."""
+        return self.canonical or canonical_rows(self.rows)
+
+    @property
     def base(self) -> BaseManifest | None:
         """The manifest to which this one is written as changes, if it is."""
         return None if self.changes is None else self.changes.base
@@ -168,7 +174,11 @@ class StoredManifest:
     def written_as(self, changes: Changes) -> StoredManifest:
         """Give the same, to be written as changes to a base."""
         packs = {**self.packs, changes.base.pack: changes.base.size}
-        return self._but(changes=changes, packs=packs)
+        return self._but(changes=changes, packs=packs, canonical=b"")
+
+    def as_rows(self) -> StoredManifest:
+        """Give the same without the text of its entries."""
+        return self._but(canonical=b"")
 
     def _but(self, **values: Any) -> StoredManifest:
         """Replace some fields; what was read out of the entries holds on."""
