@@ -11,6 +11,7 @@ import pytest
 import zstandard
 
 import edversion
+from edversion.catalog.copying import copy_catalog
 from edversion.digests import manifest_of
 from edversion.errors import IntegrityError
 from edversion.model import Version
@@ -399,6 +400,19 @@ def test_a_lost_catalog_knows_it_again(run: Run, tmp_path: Path) -> None:
         rebuilt.gc(grace=NOW)
         check(rebuilt.version(second.reference), more=data(50))
         assert rebuilt.doctor() == rebuilt.verify() == ()
+
+
+def test_a_copied_catalog_knows_it_too(run: Run, tmp_path: Path) -> None:
+    repository = run.repository
+    first, second = logged(run), logged(run, more=data(50))
+    run.finish()
+    copied = f"sqlite:///{tmp_path / 'copied.db'}"
+    copy_catalog(repository.location.catalog, copied)
+    with open_repository(repository.store.url, copied) as there:
+        there.delete(first.reference, reason="old")
+        there.gc(grace=NOW)
+        check(there.version(second.reference), more=data(50))
+        assert there.doctor() == there.verify() == ()
 
 
 @pytest.mark.parametrize("left", range(6))
