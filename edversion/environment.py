@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import distributions
 
+from edversion.masking import masked_arguments
 from edversion.model import Json
-from edversion.urls import masked
 
 __all__ = ["actor", "describe_environment"]
 
@@ -42,14 +42,14 @@ def _login() -> str:
 def describe_environment() -> dict[str, Json]:
     """Give git state, command line, Python, packages, host, user and process.
 
-    Of the URLs in the command line, passwords and tokens are left out.
+    Of the command line, what looks like a password or a token is left out.
     """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no") if commit else None
     return {
         "git_commit": commit,
         "git_dirty": None if changes is None else bool(changes),
-        "argv": [masked(_printable(argument)) for argument in sys.argv],
+        "argv": masked_arguments(map(_printable, sys.argv)),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": dict(_packages()),

@@ -16,10 +16,13 @@
     └── AdapterWarning                      a framework adapter could not version something
 
 Every error carries the values it speaks of as attributes, and a stable ``code`` that
-programs may compare; messages may be reworded, codes may not.
+programs may compare; messages may be reworded, codes may not. What looks like a password or a
+token in a message or a value is ``***``, whoever wrote it.
 """
 
 from __future__ import annotations
+
+from edversion.masking import masked
 
 __all__ = [
     "AdapterWarning",
@@ -59,6 +62,8 @@ class EdversionError(Exception):
     code = "error"
 
     def __init__(self, message: str, *, code: str | None = None, **values: object) -> None:
+        message = masked(message)
+        values = {key: _shown(value) for key, value in values.items()}
         super().__init__(message)
         self.message = message
         self.values = values
@@ -171,6 +176,9 @@ class CatalogVersionError(StorageError):
 class EdversionWarning(UserWarning):
     """Base of every warning that edversion emits."""
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(masked(message))
+
 
 class PluginWarning(EdversionWarning):
     """A plugin failed; the work went on without its answer."""
@@ -178,3 +186,7 @@ class PluginWarning(EdversionWarning):
 
 class AdapterWarning(EdversionWarning):
     """A framework adapter could not version something; training went on."""
+
+
+def _shown(value: object) -> object:
+    return masked(value) if isinstance(value, str) else value

@@ -20,6 +20,7 @@ from edversion.commit import CommitOptions
 from edversion.drafting import draft_of
 from edversion.environment import actor
 from edversion.errors import ConflictError, NotFoundError
+from edversion.masking import masked
 from edversion.metadata import (
     check_mapping,
     check_names,
@@ -33,7 +34,6 @@ from edversion.ranks import RankedRun
 from edversion.reference import check_name
 from edversion.repository import Repository
 from edversion.store import collector_paused
-from edversion.urls import masked
 
 __all__ = ["Run", "current_run"]
 
@@ -304,7 +304,7 @@ class Run(RankedRun):
         line = check_text(text, "text")
         with self._lock:
             self._check_open()
-            self.repository.note_run(self.id, line or "")
+            self.repository.note_run(self.id, masked(line or ""))
 
     def finish(self, *, error: BaseException | None = None) -> None:
         """End the run; calling it again does nothing.

@@ -10,6 +10,7 @@ from typing import Any
 from edversion.catalog import NewRun, Resumption
 from edversion.environment import actor, describe_environment
 from edversion.errors import InvalidInputError
+from edversion.masking import masked_settings
 from edversion.metadata import check_names, check_text, clean_metadata
 from edversion.reference import check_name
 from edversion.repository import Repository
@@ -35,7 +36,7 @@ def start_run(
     """Start a run in a repository, or resume one; see `edversion.init`."""
     identity = secrets.token_hex(6)
     kind = None if job_type is None else check_name(job_type, "job type")
-    settings = clean_metadata(config, "config")
+    settings = masked_settings(clean_metadata(config, "config"))
     labels = tuple(check_name(tag, "tag") for tag in check_names(tags, "tags"))
     if resume is not None:
         resumption = Resumption(

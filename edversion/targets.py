@@ -15,14 +15,20 @@ from pathlib import Path
 
 from edversion.digests import digest_of_file
 from edversion.errors import InvalidInputError
+from edversion.reference import check_name
 from edversion.store import SmallFile, read_exactly, write_fully
 
-__all__ = ["Folders"]
+__all__ = ["Folders", "default_folder"]
 
 _OPEN_FOLDERS = 128
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not make us wait
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def default_folder(name: str, number: int) -> Path:
+    """Give where a version goes, if nobody says where; its name may come from anybody."""
+    return Path("artifacts", f"{check_name(name, 'collection name')}-v{number}")
 
 
 class Folders:

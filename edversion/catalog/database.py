@@ -26,8 +26,8 @@ from edversion.catalog.dialect import CatalogDialect
 from edversion.catalog.forking import FORKS
 from edversion.catalog.tables import versions
 from edversion.errors import EdversionError, InvalidInputError, StorageError
+from edversion.masking import masked
 from edversion.model import Json
-from edversion.urls import masked
 
 __all__ = ["Database", "Outdated", "Transaction", "VersionKey", "pauses"]
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from edversion.catalog.liveness import Liveness
 from edversion.catalog.sqlite import SqliteFile, SqliteMemory
 from edversion.errors import InvalidInputError
-from edversion.urls import masked
+from edversion.masking import masked
 
 if TYPE_CHECKING:
     from edversion.catalog.database import Database

@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from edversion.catalog.liveness import Liveness
 from edversion.catalog.tables import dump_json, load_json
 from edversion.errors import InvalidInputError, StorageError
-from edversion.urls import masked
+from edversion.masking import masked
 
 if TYPE_CHECKING:
     import psycopg

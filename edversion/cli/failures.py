@@ -16,6 +16,7 @@ from edversion.cli.output import OutputError, drop_output, write_json
 from edversion.cli.session import Session
 from edversion.cli.values import plain, visible
 from edversion.errors import EdversionError, EdversionWarning, RefusedError
+from edversion.masking import masked
 
 __all__ = [
     "INTERRUPTED",
@@ -123,7 +124,8 @@ _HELP: tuple[type[Exception], ...] = tuple(
 
 def _tell(as_json: bool, code: str, message: str, values: dict[str, Any]) -> None:
     if os.environ.get(_DEBUG) and sys.exc_info()[0] is not None:
-        traceback.print_exc()
+        click.echo(masked(traceback.format_exc()), err=True, nl=False)
+    message = masked(message)  # also where it is not one of our errors, which mask themselves
     if as_json:
         try:
             write_json({"error": {"code": code, "message": message, **plain(values)}})

@@ -13,7 +13,7 @@ from edversion.cli.progress import logging
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.values import counted, document, size, visible
 from edversion.errors import EdversionError
-from edversion.urls import masked
+from edversion.masking import masked
 
 if TYPE_CHECKING:
     from edversion.model import Version

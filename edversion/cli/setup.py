@@ -18,7 +18,7 @@ from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.values import counted, size
 from edversion.errors import NotFoundError
 from edversion.location import CONFIG, FOLDER, locate
-from edversion.urls import masked
+from edversion.masking import masked
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

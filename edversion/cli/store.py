@@ -12,7 +12,7 @@ from edversion.cli.progress import busy
 from edversion.cli.session import Command, Group, Session
 from edversion.cli.values import plain
 from edversion.location import locate, named_store
-from edversion.urls import masked
+from edversion.masking import masked
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

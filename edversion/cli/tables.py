@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edversion.cli.output import note
 from edversion.cli.values import duration, short_time, size
-from edversion.urls import masked
+from edversion.masking import masked
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

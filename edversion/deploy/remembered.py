@@ -12,7 +12,7 @@ from edversion.artifact import Artifact
 from edversion.digests import digest_of_file
 from edversion.errors import IntegrityError, NotFoundError, StorageError
 from edversion.model import Direction, FileEntry, FilePart, Lineage, RunInfo, Version
-from edversion.targets import Folders
+from edversion.targets import Folders, default_folder
 
 __all__ = ["RememberedFiles"]
 
@@ -71,7 +71,7 @@ class RememberedFiles:
         """Write all files below a folder."""
         if paths is not None:
             self._away("chosen files", version)
-        target = Path("artifacts", f"{version.name}-v{version.number}") if root is None else root
+        target = default_folder(version.name, version.number) if root is None else root
         with Folders(Path(target)) as folders:
             for path, entry in self._entries.items():
                 with (

@@ -13,6 +13,7 @@ from edversion.catalog import Arrival, Landing, NewRun, Resumption
 from edversion.commit import CommitOptions, Committed, commit_draft
 from edversion.distribute import PartOptions, complete_draft, send_part
 from edversion.environment import actor
+from edversion.masking import masked
 from edversion.model import (
     DistributedDraft,
     Metric,
@@ -72,7 +73,7 @@ class Recording(Area):
         try:
             yield id
         except BaseException as error:
-            self.end_run(id, "failed", repr(error))
+            self.end_run(id, "failed", masked(repr(error)))
             raise
         self.end_run(id, "finished")
 

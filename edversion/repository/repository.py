@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from edversion.catalog import Catalog
 from edversion.errors import EdversionWarning, IntegrityError, StorageError
 from edversion.location import Location, locate
+from edversion.masking import masked
 from edversion.plugins import Plugins
 from edversion.rebuild import STORE_ID
 from edversion.reference import check_name
@@ -22,7 +23,6 @@ from edversion.repository.notifying import Notifying
 from edversion.repository.promoting import Promoting
 from edversion.repository.removing import Removing
 from edversion.store import Store
-from edversion.urls import masked
 
 __all__ = ["Repository", "open_repository"]
 

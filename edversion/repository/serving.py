@@ -24,6 +24,7 @@ from edversion.model import (
 from edversion.plugins import Plugins
 from edversion.repository.parts import Area
 from edversion.store import Store, StoredManifest, collector_paused
+from edversion.targets import default_folder
 
 __all__ = ["Serving"]
 
@@ -85,9 +86,7 @@ class Serving(Area):
         progress: Callable[[int], None] | None = None,
     ) -> Path:
         """Write files of a version below a folder; `progress` is told the bytes of each."""
-        target = (
-            Path("artifacts", f"{version.name}-v{version.number}") if root is None else Path(root)
-        )
+        target = default_folder(version.name, version.number) if root is None else Path(root)
         return self._reading(
             version,
             lambda stored: checkout.download(self.store, stored, target, paths, progress),

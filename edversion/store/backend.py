@@ -15,6 +15,7 @@ from typing import Protocol
 
 from edversion.errors import StorageError
 from edversion.store.failures import storage_errors
+from edversion.store.keys import check_key
 
 __all__ = ["Backend", "LocalBackend", "open_backend", "read_exactly", "write_fully"]
 
@@ -84,11 +85,11 @@ class LocalBackend:
 
     def local_path(self, key: str) -> Path:
         """Give the object's local path, where it has one."""
-        return self.root / key
+        return self.root / check_key(key)
 
     def create(self, key: str, data: bytes, *, durable: bool = True) -> bool:
         """Write a new object; False where one of that key exists, which is left alone."""
-        path = self.root / key
+        path = self.local_path(key)
         with storage_errors(f"writing {key} to the store at {self.root}"):
             temporary = self._write_temporary(path, data, durable=durable)
             try:
@@ -102,14 +103,14 @@ class LocalBackend:
 
     def replace(self, key: str, data: bytes) -> None:
         """Write an object, over an older one if there is any."""
-        path = self.root / key
+        path = self.local_path(key)
         with storage_errors(f"writing {key} to the store at {self.root}"):
             temporary = self._write_temporary(path, data, durable=False)
             temporary.replace(path)
 
     def publish(self, temporary: Path, key: str) -> None:
         """Move a file that is already synchronised; its name is unique, so nothing is replaced."""
-        path = self.root / key
+        path = self.local_path(key)
         with storage_errors(f"writing {key} to the store at {self.root}"):
             self._make_folder(path.parent)
             temporary.chmod(0o444)
@@ -118,7 +119,7 @@ class LocalBackend:
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Read an object's bytes, or a range of them."""
-        with open(self.root / key, "rb", buffering=0) as file:
+        with open(self.local_path(key), "rb", buffering=0) as file:
             if length is None:
                 file.seek(offset)
                 return file.readall()
@@ -127,7 +128,7 @@ class LocalBackend:
     def size(self, key: str) -> int | None:
         """Give an object's bytes, or None where there is none."""
         try:
-            return (self.root / key).stat().st_size
+            return self.local_path(key).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -138,7 +139,7 @@ class LocalBackend:
             folder = waiting.pop()
             with (
                 suppress(FileNotFoundError, NotADirectoryError),
-                os.scandir(self.root / folder) as found,
+                os.scandir(self.local_path(folder) if folder else self.root) as found,
             ):
                 for entry in found:  # by texts: a path object for each takes five times as long
                     key = f"{folder}/{entry.name}" if folder else entry.name
@@ -151,7 +152,7 @@ class LocalBackend:
     def delete(self, key: str) -> None:
         """Remove an object; no error where there is none."""
         with storage_errors(f"deleting {key} from the store at {self.root}"):
-            (self.root / key).unlink(missing_ok=True)
+            self.local_path(key).unlink(missing_ok=True)
 
     def _write_temporary(self, path: Path, data: bytes, *, durable: bool) -> Path:
         self._make_folder(path.parent)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from edversion.digests import digest_of_file
+from edversion.errors import IntegrityError
 from edversion.store.failures import storage_errors
 from edversion.store.local_state import LocalState
 from edversion.store.room import Room
 from edversion.store.stats import Stat, coarse_now
 
 __all__ = ["FileCache"]
+
+_HEX = re.compile("[0-9a-f]+")
 
 
 class FileCache:
@@ -50,7 +54,7 @@ class FileCache:
         digest : str or None
             Digest of the content, where it is known.
         """
-        path = self._folder / key[:2] / f"{key}{suffix}"
+        path = self._place(key) / f"{key}{suffix}"
         self._room.note(path)
         if self._is_whole(path, digest):
             return path
@@ -65,10 +69,22 @@ class FileCache:
         """Remove the copies of some contents, by their hexadecimal names; give how many."""
         count = 0
         for key in keys:
-            for path in (self._folder / key[:2]).glob(f"{key}*"):
+            for path in self._place(key).glob(f"{key}*"):
                 path.unlink(missing_ok=True)
                 count += 1
         return count
+
+    def _place(self, key: str) -> Path:
+        """Give the folder of a content; its name may come from a catalog, and may be a pattern."""
+        if not _HEX.fullmatch(key):
+            raise IntegrityError(
+                f"{key!r} is the name of no content: the catalog, or a manifest, was tampered with",
+                code="key_outside",
+                path=key,
+                pack=None,
+                offset=None,
+            )
+        return self._folder / key[:2]
 
     def _is_whole(self, path: Path, digest: str | None) -> bool:
         try:

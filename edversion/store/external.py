@@ -16,10 +16,11 @@ from edversion.errors import (
     NotFoundError,
     StorageError,
 )
+from edversion.masking import masked
 from edversion.model import ExternalReference, FileEntry
-from edversion.urls import masked
 
 __all__ = [
+    "check_protocols",
     "check_reference",
     "digest_of_external",
     "inquire",
@@ -27,6 +28,16 @@ __all__ = [
     "verify_reference",
     "wrong_reference",
 ]
+
+_CACHES = "keeps its state in a file that fsspec may load as a pickle"
+_UNSAFE = {
+    "reference": "renders templates of the file that it leads to",
+    "dask": "works on the machines of a cluster",
+    "blockcache": _CACHES,
+    "cached": _CACHES,
+    "filecache": _CACHES,
+}
+"""Protocols of fsspec that do more than read, and what they do."""
 
 
 def check_reference(entry: FileEntry) -> None:
@@ -101,6 +112,7 @@ def inquire(url: str, path: str) -> FileEntry:
     import fsspec
 
     shown = masked(url)
+    check_protocols(url)
     with _reaching(url):
         fs, inside = fsspec.core.url_to_fs(url)
         info: dict[str, Any] = fs.info(inside)
@@ -147,9 +159,30 @@ def open_external(url: str) -> BinaryIO:
     """
     import fsspec
 
+    check_protocols(url)
     with _reaching(url):
         fs, inside = fsspec.core.url_to_fs(url)
         return cast(BinaryIO, fs.open(inside, "rb"))
+
+
+def check_protocols(url: str) -> None:
+    """Refuse a URL that makes fsspec do more than read bytes: it may stand in anybody's manifest.
+
+    Raises
+    ------
+    InvalidInputError
+        One of its protocols renders templates, or works on other machines (code
+        ``unsafe_protocol``).
+    """
+    for part in url.split("::"):
+        protocol = part.partition("://")[0].lower()
+        if protocol in _UNSAFE:
+            raise InvalidInputError(
+                f"{masked(url)} is not read: {protocol}:// {_UNSAFE[protocol]}. Refer to the files "
+                "themselves",
+                code="unsafe_protocol",
+                protocol=protocol,
+            )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edversion.errors import StorageError
+from edversion.store.keys import check_key
 from edversion.store.retrying import Patience, already_exists, range_refused
 
 __all__ = ["PART", "ObjectBackend", "in_parts"]
@@ -241,7 +242,7 @@ class ObjectBackend:
         return False
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{key}" if key else self._root
+        return f"{self._root}/{check_key(key)}" if key else self._root
 
 
 def in_parts(protocol: str, size: int, part: int = PART) -> dict[str, Any]:

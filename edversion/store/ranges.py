@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from edversion.store.backend import read_exactly, write_fully
+from edversion.store.keys import check_key
 
 __all__ = ["RangeCache"]
 
@@ -115,7 +116,7 @@ class RangeCache:
         return found
 
     def _place(self, name: str) -> Path:
-        return self._folder / name[:2] / name
+        return self._folder / check_key(f"{name[:2]}/{name}")
 
 
 def _in_one(held: Iterable[tuple[int, int, Path]], offset: int, length: int) -> bytes | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from edversion.errors import EdversionError, StorageError
-from edversion.urls import masked
+from edversion.masking import masked
 
 __all__ = ["Patience", "already_exists", "range_refused", "status_of", "told"]
 

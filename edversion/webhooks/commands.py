@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import IO
 
 from edversion.errors import StorageError
-from edversion.urls import masked
+from edversion.masking import masked
 
 __all__ = ["run_command"]
 

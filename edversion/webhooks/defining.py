@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from edversion.catalog import NewWebhook
 from edversion.errors import InvalidInputError
+from edversion.masking import masked
 from edversion.model import MoveKind
 from edversion.policy import check_pattern
 from edversion.reference import LATEST, check_name
-from edversion.urls import check_no_secret, masked
+from edversion.urls import check_no_secret
 from edversion.webhooks.addresses import reach_of
 
 __all__ = ["KINDS", "new_webhook"]

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from edversion.catalog import Catalog, Claim
 from edversion.errors import EdversionError, InvalidInputError, RefusedError, StorageError
 from edversion.location import Location
+from edversion.masking import masked
 from edversion.model import Delivery, Webhook
-from edversion.urls import masked
 from edversion.webhooks.commands import run_command
 from edversion.webhooks.leave import has_leave
 from edversion.webhooks.sending import post

@@ -14,10 +14,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 import edversion
 from edversion.artifact import Artifact
 from edversion.errors import EdversionError, InvalidInputError, StorageError
+from edversion.masking import masked
 from edversion.model import ExternalReference, FileEntry
 from edversion.run import Run
 from edversion.store import check_reference, open_external
-from edversion.urls import check_no_secret, masked
+from edversion.urls import check_no_secret
 
 SECRET = "hunter2"
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 import edversion
 from edversion.filesystem import EdversionFileSystem, FolderError, MissingError, ReadOnlyError
 from edversion.filesystem.addresses import parse_address
+from edversion.masking import masked
 from edversion.repository import Repository
 from edversion.run import Run
 from edversion.testing import strategies
-from edversion.urls import masked
 from tests.filesystem.conftest import FILES, log
 
 
