@@ -14,6 +14,7 @@
     results            the answer: a Report
     checks, grouped, guarding, wording     what must hold; effects by group; harm; sentences
     analysing          the way from tables to the report
+    telling, page      the report in lines, and as one HTML file
     recording, entry   the report as a version on frozen data, its numbers as metrics
     finding, judging   analyses of a version, and what gates make of them
     plugin             what the engine asks

@@ -126,13 +126,14 @@ def _digests(plan: Plan, exposures: Any) -> Check:
     message = "Every variant served the version that was pinned for it."
     if wrong:
         message = (
-            f"{wrong:,} of {len(exposures):,} exposures were of another version than was pinned, "
+            f"Of {len(exposures):,} exposures {wrong:,} did not show the version that was pinned, "
             "and nothing tells why."
         )
     elif fallen:
         message = (
-            f"{fallen:,} of {len(exposures):,} exposures fell back to another version, for a "
-            "reason that is on record; these learners count for the variant that was meant."
+            f"Of {len(exposures):,} exposures {fallen:,} fell back to another version, for a "
+            f"reason that is on record; these {several(plan.unit)} count for the variant that was "
+            "meant."
         )
     facts = {"other": wrong, "fallbacks": fallen, "exposures": len(exposures)}
     return Check("served_digest", not wrong, message, facts)

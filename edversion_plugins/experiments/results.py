@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from edversion_plugins.experiments.checks import Check
 from edversion_plugins.experiments.estimates import Estimate, Level
 from edversion_plugins.experiments.finding import FORMAT
 from edversion_plugins.experiments.plan import Plan
+from edversion_plugins.experiments.telling import told
 
 __all__ = ["Comparison", "GroupEffect", "Guardrail", "Interaction", "OutcomeReport", "Report"]
 
@@ -241,8 +243,23 @@ class Report:
             "dataset": self.dataset,
         }
 
+    def html(self, made: datetime | None = None) -> str:
+        """Write it as one HTML file that opens offline; needs the extra ``report``.
+
+        Raises
+        ------
+        ImportError
+            Jinja2 or vl-convert is not installed.
+        """
+        import edversion_plugins.reporting as pages
+
+        _ = pages.html_report  # says what is missing
+        from edversion_plugins.experiments.page import report_page
+
+        return report_page(self, made)
+
     def __str__(self) -> str:
-        return "\n".join(self.sentences)
+        return "\n".join(told(self))
 
 
 def _plan(plan: Plan) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from edversion_plugins.reporting.words import OF, frequency, number
+from edversion_plugins.reporting.words import OF, frequency, listed, number
 
 if TYPE_CHECKING:
     from edversion_plugins.experiments.results import Comparison, OutcomeReport, Report
@@ -39,6 +39,7 @@ def sentences_of(report: Report) -> Iterator[str]:
             + " ".join(check.message for check in failed)
         )
         return
+    yield f"All {len(report.checks)} checks hold that must hold before variants are compared."
     primary = report.outcome(plan.primary)
     yield from (each.sentence for each in primary.comparisons)
     yield from (each.warning for each in primary.comparisons if each.warning)
@@ -52,9 +53,11 @@ def sentences_of(report: Report) -> Iterator[str]:
 
 def _assigned(report: Report) -> str:
     plan = report.plan
-    counts = " and ".join(
-        f"{count:,} to {variant}"
-        for variant, count in zip(plan.variants, report.units, strict=True)
+    counts = listed(
+        [
+            f"{count:,} to {variant}"
+            for variant, count in zip(plan.variants, report.units, strict=True)
+        ]
     )
     if plan.cluster is None:
         return f"{several(plan.unit).capitalize()} were assigned one by one: {counts}."
@@ -118,9 +121,9 @@ def warning_of(report: OutcomeReport, each: Comparison) -> str | None:
         f"{report.cluster}. Counting {several(report.unit)} as if each had been assigned alone "
         f"would have given {number(naive.se)}"
     )
-    if found.p is None or naive.p is None:
-        return f"{text}."
-    return f"{text}, and p {naive.p:.2g} instead of {found.p:.2g}."
+    if naive.se < found.se:
+        return f"{text}, and made chance look like an effect too often."
+    return f"{text}."
 
 
 def _guardrails(report: Report) -> Iterator[str]:

@@ -16,6 +16,7 @@ used by others, who need nothing that draws: what does is imported when it is as
     technical      definitions, settings and tests of evaluations
     drawing        Vega-Lite to SVG, and the JavaScript that makes pictures interactive
     evaluations    the evaluations of versions
+    rendering      the template, its pictures, and that the page loads nothing
     page           all of it together
 """
 

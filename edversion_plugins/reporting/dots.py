@@ -11,7 +11,7 @@ from edversion_plugins.reporting.pairs import pairs_of
 from edversion_plugins.reporting.tables import Table, table
 from edversion_plugins.reporting.words import visible, word_of
 
-__all__ = ["change_charts", "group_charts", "version_charts"]
+__all__ = ["change_charts", "change_spec", "datum", "group_charts", "version_charts"]
 
 _METRICS = 2
 _ROW = 17  # pixels of one dot's row
@@ -45,7 +45,7 @@ def _first_of_each_metric(found: Sequence[Found]) -> list[Found]:
 
 def _version_spec(findings: Findings, found: Found) -> dict[str, Any]:
     pairs = zip(findings.labels, found.values, strict=True)
-    values = [_datum(label, "", value) for label, value in pairs if value is not None]
+    values = [datum(label, "", value) for label, value in pairs if value is not None]
     spec = _dots(values, found.metric, [""], order=findings.labels, row=_ROW * 2)
     for layer in spec["layer"]:
         layer["encoding"].pop("yOffset", None)
@@ -70,7 +70,7 @@ def group_charts(findings: Findings) -> Iterator[Chart]:
 def _group_spec(findings: Findings, metric: str, rows: Sequence[Found]) -> dict[str, Any]:
     labels = findings.labels[-SERIES:]
     values = [
-        _datum(_short(row.group), label, value)
+        datum(_short(row.group), label, value)
         for row in rows
         for label, value in list(zip(findings.labels, row.values, strict=True))[-SERIES:]
         if value is not None
@@ -107,12 +107,12 @@ def _change_chart(findings: Findings, like: Found, rows: Sequence[Found]) -> Cha
     changes = {row.group: known.get(row.group) or _change(row) for row in rows}
     sure = any(each.sure for each in changes.values())
     better = f" {_capital(like.better)} is better." if like.better else ""
-    values = [_datum(group, "", each) for group, each in changes.items()]
+    values = [datum(group, "", each) for group, each in changes.items()]
     return Chart(
         title=title,
         reading=f"Right of zero: {labels[-1]} has the higher value; left of it, the lower.{better} "
         + _change_doubt(findings.learners, sure=sure),
-        spec=_change_spec(values[:_GROUPS], f"{labels[-1]} less {labels[0]}"),
+        spec=change_spec(values[:_GROUPS], f"{labels[-1]} less {labels[0]}"),
         table=_change_table(f"{title}, as numbers{_where(like)}", changes, sure=sure),
         kind="change",
     )
@@ -144,7 +144,8 @@ def _change(row: Found) -> Value:
     return Value(last.value - first.value)
 
 
-def _change_spec(values: Sequence[dict[str, Any]], title: str) -> dict[str, Any]:
+def change_spec(values: Sequence[dict[str, Any]], title: str) -> dict[str, Any]:
+    """Draw differences beside a line at zero, one row each, as `datum` gives them."""
     y = _names([each["name"] for each in values], "")
     x = {"field": "value", "type": "quantitative", "axis": axis(title, grid=True, tickCount=4)}
     tips = [_tip("name", "group"), _tip("value", "change", "+.3f"), _tip("about", "likely")]
@@ -228,7 +229,8 @@ def _tip(field: str, title: str, format: str | None = None) -> dict[str, Any]:
     return {"field": field, "type": kind, "title": title or field, **shown}
 
 
-def _datum(name: str, label: str, value: Value) -> dict[str, Any]:
+def datum(name: str, label: str, value: Value) -> dict[str, Any]:
+    """Give the data of a dot: its row, its series, and its value with the interval."""
     known = {"name": name, "series": label, "value": value.value}
     if value.sure:
         known |= {"low": value.low, "high": value.high}

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
-
-import jinja2
-from markupsafe import Markup
 
 import edversion
 from edversion_plugins.reporting.charts import Chart
 from edversion_plugins.reporting.curves import calibration_charts, roc_charts
 from edversion_plugins.reporting.dots import change_charts, group_charts, version_charts
-from edversion_plugins.reporting.drawing import draw, script
 from edversion_plugins.reporting.findings import Findings
+from edversion_plugins.reporting.rendering import Content, Part, render
 from edversion_plugins.reporting.sentences import plain_sentences
-from edversion_plugins.reporting.tables import Table, section_table
+from edversion_plugins.reporting.tables import section_table
 from edversion_plugins.reporting.technical import technical_tables
 from edversion_plugins.reporting.words import listed, visible
 
@@ -45,24 +39,6 @@ _PLAINEST = 3
 _MANY = 24
 _CHARTS = 12
 """Pictures of one kind; a page of hundreds helps nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """A drawn chart."""
-
-    id: str
-    chart: Chart
-    svg: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A titled table with its explanation."""
-
-    title: str
-    about: str
-    table: Table
 
 
 def html_report(
@@ -106,37 +82,18 @@ def html_report(
     >>> folder.cleanup()
     """
     findings = Findings(comparison, tuple(evaluations))
-    pictures = list(_pictures(findings))
-    code = script() if pictures else ""
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            title=_title(findings),
-            project=", ".join(dict.fromkeys(each.project for each in comparison.versions)),
-            sentences=[visible(sentence) for sentence in plain_sentences(findings)],
-            values=[each for each in pictures if each.chart.kind in ("values", "change")],
-            curves=[each for each in pictures if each.chart.kind in ("roc", "calibration")],
-            first=list(_first(findings)),
-            summary=[visible(sentence) for sentence in comparison.summary],
-            more=list(_more(findings)),
-            technical=list(technical_tables(findings)),
-            made="" if made is None else f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-            edversion=edversion.__version__,
-            script=Markup(code),  # noqa: S704 - ours, of the installation
-            policy=_policy(code),
-        )
+    content = Content(
+        title=_title(findings),
+        project=", ".join(dict.fromkeys(each.project for each in comparison.versions)),
+        sentences=plain_sentences(findings),
+        charts=_charts(findings),
+        first=_first(findings),
+        summary=comparison.summary,
+        more=_more(findings),
+        technical=technical_tables(findings),
+        command="edversion compare --json",
     )
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("edversion_plugins.reporting"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return render(content, made)
 
 
 def _title(findings: Findings) -> str:
@@ -150,34 +107,20 @@ def _title(findings: Findings) -> str:
     return f"{listed(names[1:])} compared with {names[0]}"
 
 
-def _policy(code: str) -> str:
-    """Say that the page loads nothing and runs nothing but its own script."""
-    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    scripts = f"'sha256-{digest}'" if code else "'none'"
-    return (
-        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _pictures(findings: Findings) -> Iterator[_Picture]:
+def _charts(findings: Findings) -> Iterator[Chart]:
     makers = (version_charts, change_charts, group_charts, roc_charts, calibration_charts)
-    charts: Iterable[Chart] = (
-        chart for make in makers for chart in islice(make(findings), _CHARTS)
-    )
-    for place, chart in enumerate(charts, 1):
-        name = f"picture-{place}"
-        yield _Picture(name, chart, Markup(draw(chart.spec, name)))  # noqa: S704 - escaped SVG
+    for make in makers:
+        yield from islice(make(findings), _CHARTS)
 
 
-def _first(findings: Findings) -> Iterator[_Part]:
+def _first(findings: Findings) -> Iterator[Part]:
     """Give the tables of the first layer."""
     for name, about in _FIRST.items():
         section = findings.comparison.section(name)
         if section is not None:
             only = _trimmed(findings, section)
             shown = section_table(section, findings.labels, only=only)
-            yield _Part(visible(section.title), about, shown)
+            yield Part(visible(section.title), about, shown)
 
 
 def _trimmed(findings: Findings, section: edversion.Section) -> list[str] | None:
@@ -187,12 +130,12 @@ def _trimmed(findings: Findings, section: edversion.Section) -> list[str] | None
     return [each.metric for each in findings.plainest(_PLAINEST)]
 
 
-def _more(findings: Findings) -> Iterator[_Part]:
+def _more(findings: Findings) -> Iterator[Part]:
     """Give the tables of the second layer, those in which something stands first."""
     sections = findings.comparison.sections
     for section in sorted(sections, key=lambda each: not each.rows):
         if section.name not in _FIRST:
-            yield _Part(visible(section.title), "", section_table(section, findings.labels))
+            yield Part(visible(section.title), "", section_table(section, findings.labels))
         elif _trimmed(findings, section) is not None:
             shown = section_table(section, findings.labels, note="")
-            yield _Part(f"{visible(section.title)}, all metrics", "", shown)
+            yield Part(f"{visible(section.title)}, all metrics", "", shown)

@@ -249,8 +249,11 @@ def test_the_report_on_star_speaks_of_classes(by_class: Any) -> None:
     assert "Whole classes were assigned, 337 of them" in text
     assert (
         "Since classes were assigned, the error of score is 5.884, by class. Counting learners as "
-        "if each had been assigned alone would have given 2.454, and p 1.6e-08 instead of 0.018."
+        "if each had been assigned alone would have given 2.454, and made chance look like an "
+        "effect too often."
     ) in text
+    assert "+13.9 [+2.367, +25.43], p 0.018, cluster-robust errors, as registered" in text
+    assert "p 1.6e-08, Welch's t, wrong: as if each learner had been assigned" in text
 
 
 def test_groups_in_star(by_class: Any) -> None:
