@@ -210,9 +210,22 @@ def _corrected(outcomes: Sequence[OutcomeReport]) -> list[OutcomeReport]:
         )
 
     return [
-        replace(outcome, comparisons=tuple(map(corrected, outcome.comparisons)))
+        replace(outcome, comparisons=_by_variant(tuple(map(corrected, outcome.comparisons))))
         for outcome in outcomes
     ]
+
+
+def _by_variant(comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+    """Correct the tests of one outcome for the number of variants."""
+    p_values = [each.registered.p if each.registered else None for each in comparisons]
+    known = [p for p in p_values if p is not None]
+    if len(comparisons) < 2:
+        return comparisons
+    adjusted = iter(holm(known))
+    return tuple(
+        each if p is None else replace(each, adjusted=next(adjusted))
+        for each, p in zip(comparisons, p_values, strict=True)
+    )
 
 
 def _told(outcomes: Sequence[OutcomeReport]) -> tuple[OutcomeReport, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from edversion_plugins.evaluation.arrays import Bools, Floats
 from edversion_plugins.evaluation.intervals import Uncertainty
 from edversion_plugins.experiments.estimates import Estimate
-from edversion_plugins.experiments.means import centred, independent
+from edversion_plugins.experiments.means import NEAR, centred, independent
 from edversion_plugins.experiments.randomisation import randomised
 from edversion_plugins.experiments.samples import Sample
 
@@ -53,12 +53,16 @@ def clustered(data: Sample, arm: int, uncertainty: Uncertainty) -> Estimate:
     if sum(both) < FEW:
         return randomised(*_totals(data, arm), n, uncertainty)
     fitted = _fitted(data)
-    low, high = fitted.conf_int(uncertainty.alpha)[arm]
     adjusted = "" if data.covariates is None else ", Lin's regression"
+    method = f"cluster-robust errors{adjusted}"
+    value, se = float(fitted.params[arm]), float(fitted.bse[arm])
+    if se <= NEAR * float(np.abs(data.values).max()):  # all clusters are alike
+        return Estimate(method, value, 0.0, value, value, None, n, both)
+    low, high = fitted.conf_int(uncertainty.alpha)[arm]
     return Estimate(
-        f"cluster-robust errors{adjusted}",
-        float(fitted.params[arm]),
-        float(fitted.bse[arm]),
+        method,
+        value,
+        se,
         float(low),
         float(high),
         float(fitted.pvalues[arm]),

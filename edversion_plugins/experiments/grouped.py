@@ -39,7 +39,7 @@ def shown_groups(
     least : int
         Learners that a group must have under each variant.
     """
-    if not groups:
+    if not groups or not len(arm):
         return [], 0
     arms = read_grouping(np.array(variants, dtype=object)[arm], "variant")
     found = [read_grouping(values, name, missing=True) for name, values in groups.items()]

@@ -11,10 +11,11 @@ from edversion_plugins.evaluation.arrays import Floats
 from edversion_plugins.evaluation.intervals import Uncertainty
 from edversion_plugins.experiments.estimates import Estimate
 
-__all__ = ["centred", "cuped", "independent", "lin", "linearised", "ratio", "welch"]
+__all__ = ["NEAR", "centred", "cuped", "independent", "lin", "linearised", "ratio", "welch"]
 
 _USUAL = Uncertainty()
-_NEAR = 1e-9
+NEAR = 1e-9
+"""Errors and columns that are smaller, beside the values, are rounding."""
 
 
 def welch(control: Floats, variant: Floats, uncertainty: Uncertainty = _USUAL) -> Estimate:
@@ -44,7 +45,7 @@ def welch(control: Floats, variant: Floats, uncertainty: Uncertainty = _USUAL) -
     n = (len(control), len(variant))
     parts = [float(each.var(ddof=1)) / len(each) for each in (control, variant)]
     se = float(np.sqrt(sum(parts)))
-    if se <= _NEAR * max(float(np.abs(control).max()), float(np.abs(variant).max())):
+    if se <= NEAR * max(float(np.abs(control).max()), float(np.abs(variant).max())):
         return Estimate("Welch's t", value, 0.0, value, value, None, n)  # all are alike
     df = sum(parts) ** 2 / sum(part**2 / (k - 1) for part, k in zip(parts, n, strict=True))
     half = float(stats.t.ppf((1 + uncertainty.level) / 2, df)) * se
@@ -106,7 +107,7 @@ def independent(design: Floats) -> Floats:
     for place, column in enumerate(design.T):
         rest = column - sum((base * (base @ column) for base in kept), np.zeros_like(column))
         size = float(np.linalg.norm(rest))
-        if size > _NEAR * max(float(np.linalg.norm(column)), 1.0):
+        if size > NEAR * max(float(np.linalg.norm(column)), 1.0):
             kept.append(rest / size)
             places.append(place)
     return design[:, places]

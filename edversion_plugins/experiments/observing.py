@@ -27,6 +27,9 @@ _COLUMNS = {
 }
 
 
+_TIMES = {"at", "assigned_at"}
+
+
 def read_tables(tables: Tables) -> dict[str, Any]:
     """Give the tables as data frames.
 
@@ -43,6 +46,8 @@ def read_tables(tables: Tables) -> dict[str, Any]:
         lacking = [column for column in columns if column not in frame]
         if lacking:
             raise InvalidInputError(f"the table {name!r} has no column {lacking[0]!r}")
+        for column in _TIMES & set(frame.columns):
+            frame[column] = pd.to_datetime(frame[column], utc=True)
         found[name] = frame
     return found
 
@@ -112,9 +117,9 @@ class Observed:
         )
 
     def has(self, outcome: str) -> Bools:
-        """Say of which learners an outcome was measured."""
+        """Say of which learners an outcome was measured; a ratio has a denominator above 0."""
         top, bottom = self._parts(outcome)
-        return np.asarray(~np.isnan(top) & ~np.isnan(bottom))
+        return np.asarray(~np.isnan(top) & (bottom > 0))
 
     def sample(self, outcome: str) -> tuple[Sample, dict[str, float] | None]:
         """Give the learners of whom an outcome was measured, and what was done about outliers."""

@@ -201,16 +201,19 @@ def _estimators(report: Report) -> Table:
         what = f"{outcome.name}, {each.variant} less {each.control}"
         if each.registered is not None:
             use = f"registered, of the {each.role} outcome"
-            rows.append((what, *_numbers(each.registered, use)))
+            holm = {} if each.adjusted is None else {"p_by_Holm": each.adjusted}
+            rows.append((what, *_numbers(each.registered, use, **holm)))
         rows += [(what, *_numbers(found, "secondary")) for found in each.secondary]
         if each.naive is not None:
             rows.append((what, *_numbers(each.naive, "wrong: as if learners had been assigned")))
     return table("Estimators", [("outcome", "text"), *_NUMBERS], rows)
 
 
-def _numbers(found: Estimate, use: str) -> tuple[Any, ...]:
+def _numbers(found: Estimate, use: str, **more: float) -> tuple[Any, ...]:
     clusters = "" if found.clusters is None else " and ".join(f"{n:,}" for n in found.clusters)
-    besides = ", ".join(f"{name} {value:.4g}" for name, value in found.facts.items())
+    besides = ", ".join(
+        f"{name.replace('_', ' ')} {value:.4g}" for name, value in {**found.facts, **more}.items()
+    )
     return (found.method, use, found.value, found.se, found.low, found.high, found.p, found.df,
             " and ".join(f"{n:,}" for n in found.n), clusters, besides)  # fmt: skip
 

@@ -104,6 +104,8 @@ class Comparison:
         By the estimator that was registered.
     reason : str or None
         Why there is none.
+    adjusted : float or None
+        p by Holm's method over the variants, where there are several besides the control.
     secondary : tuple of Estimate
         By other estimators.
     sequence : tuple of (float, float, int) or None
@@ -125,6 +127,7 @@ class Comparison:
     role: str
     registered: Estimate | None
     reason: str | None = None
+    adjusted: float | None = None
     secondary: tuple[Estimate, ...] = ()
     sequence: tuple[float, float, int] | None = None
     naive: Estimate | None = None
@@ -291,6 +294,7 @@ def _comparison(each: Comparison) -> dict[str, Any]:
         "role": each.role,
         "registered": _estimate(each.registered),
         "reason": each.reason,
+        "adjusted": each.adjusted,
         "secondary": [one.as_json() for one in each.secondary],
         "naive": _estimate(each.naive),
         "sequence": None if each.sequence is None else dict(

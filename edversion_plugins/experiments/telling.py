@@ -37,7 +37,8 @@ def _compared(outcome: OutcomeReport, each: Comparison) -> Iterator[str]:
     if each.registered is None:
         yield f"  {start}: {each.reason}"
         return
-    yield f"  {start}: {_numbers(each.registered)}, as registered"
+    holm = "" if each.adjusted is None else f", by Holm {each.adjusted:.2g}"
+    yield f"  {start}: {_numbers(each.registered)}, as registered{holm}"
     yield from (f"    {_numbers(found)}, secondary" for found in each.secondary)
     if each.naive is not None:
         yield f"    {_numbers(each.naive)}, wrong: as if each {outcome.unit} had been assigned"

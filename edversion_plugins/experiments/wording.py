@@ -78,17 +78,18 @@ def sentence_of(report: OutcomeReport, each: Comparison) -> str:
     share = report.kind == "proportion"
     show = frequency if share else number
     levels = report.levels[control].value, report.levels[variant].value
-    side = "more" if found.value > 0 else "fewer"
+    apart = show(abs(found.value))
+    words = ("fewer", "more") if share else ("lower", "higher")
+    far = "no difference" if apart == show(0.0) else f"{apart} {words[found.value > 0]}"
     if share:
         said = (
             f"Of {OF:,} {several(report.unit)}, {show(levels[1])} have {report.name} with "
-            f"{variant} and {show(levels[0])} with {control}: {show(abs(found.value))} {side}"
+            f"{variant} and {show(levels[0])} with {control}: {far}"
         )
     else:
-        side = "higher" if found.value > 0 else "lower"
         said = (
             f"{report.name} is {show(levels[1])} with {variant} and {show(levels[0])} with "
-            f"{control}: {show(abs(found.value))} {side}"
+            f"{control}: {far}"
         )
     if "adjust" in each.how:
         said += f", {each.how}"

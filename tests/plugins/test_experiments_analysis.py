@@ -245,6 +245,7 @@ def test_the_report_on_star_speaks_of_classes(by_class: Any) -> None:
     assert small.registered.p == pytest.approx(0.018, abs=5e-4)
     assert small.naive.se == pytest.approx(2.45, abs=0.005)
     assert aide.registered.value == pytest.approx(0.31, abs=0.005)
+    assert small.adjusted == pytest.approx(2 * small.registered.p)  # of two variants
     text = str(by_class)
     assert "Whole classes were assigned, 337 of them" in text
     assert (
@@ -434,6 +435,49 @@ def test_a_variant_of_few_learners_is_not_shown() -> None:
 
 
 # -- the whole
+
+
+def _without(*names: str, **more: Any) -> Any:
+    made = tables([0, 1] * 30, {"minutes": np.arange(60) % 7}, **more)
+    for name in names:
+        made[name] = {column: [] for column in made[name]}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "says"),
+    [
+        (_without("assignments", "exposures", "outcomes"), {}, "too few learners"),
+        (_without("outcomes"), {}, "too few learners"),
+        (_without("outcomes"), {"groups": ("gender",)}, "too few learners"),
+        (_without(cluster=[0, 1] * 30), {"cluster": "class"}, "a variant has a single cluster"),
+        (_without(cluster=[0, 1, 2, 3] * 15), {"cluster": "class"}, "too few classes to say"),
+        (_without(), {"outcomes": {"a": "mean", "b": "mean", "r": "ratio:a/b"}, "primary": "r"},
+         "too few learners"),
+    ],
+    ids=["nothing", "no outcomes", "no outcomes of groups", "one class", "two classes", "no parts"],
+)  # fmt: skip
+def test_of_little_little_is_said(made: Any, wanted: Any, says: str) -> None:
+    usual = {"outcomes": {"minutes": "mean"}, "primary": "minutes"}
+    learners = {"unit": [f"p{at:05d}" for at in range(60)], "gender": ["f", "m"] * 30}
+    report = analyze_tables(plan(**(usual | wanted)), made, learners=learners)
+    assert says in str(report)
+    assert json.dumps(report.as_json(), allow_nan=False)
+
+
+def test_who_did_nothing_is_in_no_ratio() -> None:
+    made = tables([0, 1] * 20, {"a": [1.0, 2.0] * 20, "b": [1.0, 1.0] * 19 + [0.0, 0.0]})
+    kinds = {"a": "mean", "b": "mean", "r": "ratio:a/b"}
+    found = analyze_tables(plan(outcomes=kinds, primary="r"), made).outcome("r")
+    assert [level.n for level in found.levels.values()] == [19, 19]
+    assert found.comparisons[0].registered.value == 1
+
+
+def test_where_all_classes_are_alike_there_is_no_p() -> None:
+    made = tables([0, 1] * 50, {"completed": [1.0] * 100}, cluster=range(100))
+    found = analyze_tables(plan(cluster="class"), made).outcome("completed").comparisons[0]
+    assert (found.registered.value, found.registered.p) == (pytest.approx(0), None)
+    assert "no difference" in found.sentence
 
 
 def test_equal_tables_give_equal_reports(known: Any) -> None:
