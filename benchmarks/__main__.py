@@ -13,6 +13,7 @@ from benchmarks.catalogs import catalogs
 from benchmarks.columns import columns
 from benchmarks.comparing import compare_checkpoints, compare_manifests
 from benchmarks.evaluation import evaluations
+from benchmarks.experiments import experiments
 from benchmarks.files import big_file, checkpoints, small_files
 from benchmarks.followers import followers
 from benchmarks.garbage import collect_half
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "promotions": promotions,
     "catalogs": catalogs,
     "followers": followers,
+    "experiments": experiments,
     "adapters": adapters,
     "evaluation": evaluations,
     "compare": compare_manifests,

@@ -24,7 +24,7 @@ LOG = logging.getLogger("edversion.experiments")
 TROUBLES = (EdversionError, OSError)
 """What serving goes on in spite of."""
 
-_MANY = 2_000  # rows that are written at once, without waiting for more
+_MANY = 5_000  # rows that are written at once, without waiting for more
 _SECONDS = 1.0
 _LIMIT = 500_000  # exposures that wait while the catalog is away, some 100 MB
 _IDLE = 60.0  # seconds without a row, after which the thread ends
