@@ -21,6 +21,7 @@ from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
 from benchmarks.million import million_files
 from benchmarks.promotions import promotions
+from benchmarks.resolving import resolving
 from benchmarks.transfer import transfer
 from benchmarks.versions import many_versions, start_up
 
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "lineage": lineage,
     "promotions": promotions,
     "catalogs": catalogs,
+    "resolving": resolving,
     "followers": followers,
     "experiments": experiments,
     "adapters": adapters,

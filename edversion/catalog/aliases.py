@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -14,7 +14,7 @@ from edversion.catalog.moves import PAST, Passage, record_move
 from edversion.catalog.outbox import announce
 from edversion.catalog.policies import refuse_protected
 from edversion.catalog.reading import Place, numbered
-from edversion.catalog.tables import aliases, versions
+from edversion.catalog.tables import aliases, chain, collections, projects, versions
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
 from edversion.model import Alias
 from edversion.reference import LATEST, check_alias
@@ -26,6 +26,7 @@ __all__ = [
     "compare_revision",
     "existing_alias",
     "move_aliases",
+    "standing",
 ]
 
 _ROWS = (
@@ -33,8 +34,31 @@ _ROWS = (
     .outerjoin(versions, versions.c.id == aliases.c.version_id)
     .where(aliases.c.collection_id == bindparam("place"))
 )
+_AT_ONCE = (
+    select(aliases, versions.c.number, collections.c.type, collections.c.next_number)
+    .join(versions, versions.c.id == aliases.c.version_id)
+    .join(collections, collections.c.id == aliases.c.collection_id)
+    .join(projects)
+    .where(
+        projects.c.name == bindparam("project"),
+        collections.c.name == bindparam("name"),
+        aliases.c.name == bindparam("alias"),
+    )
+)
 _NAMED = _ROWS.where(aliases.c.name.in_(bindparam("names", expanding=True)))
 _LISTED = _ROWS.where(aliases.c.version_id.is_not(None)).order_by(aliases.c.name)
+_REVISION = (
+    select(aliases.c.revision)
+    .join(collections, collections.c.id == aliases.c.collection_id)
+    .join(projects)
+    .where(
+        projects.c.name == bindparam("project"),
+        collections.c.name == bindparam("name"),
+        aliases.c.name == bindparam("alias"),
+    )
+    .scalar_subquery()
+)
+_STANDING = select(chain.c.sequence, _REVISION.label("revision"))
 _MOVE = update(aliases).where(
     aliases.c.collection_id == bindparam("place"), aliases.c.name == bindparam("alias")
 )
@@ -52,7 +76,11 @@ class Aliases(Area):
         NotFoundError
             The collection has no such alias; the message says which it has.
         """
-        with self._database.read() as connection:
+        asked = {"project": project, "name": name, "alias": alias}
+        for row in self._database.ask(_AT_ONCE, asked):
+            place = Place(row.collection_id, project, name, row.type, row.next_number)
+            return _to_alias(place, row)
+        with self._database.read() as connection:  # to say what there is instead
             place = collection_place(connection, project, name)
             return _to_alias(place, existing_alias(connection, place, alias))
 
@@ -90,12 +118,15 @@ class Aliases(Area):
             A policy protects the alias (code ``protected_alias``).
         """
         check_alias(alias)
-        with self._database.write() as transaction:
+        look = None
+        if expected_revision is not None:
+            look = standing(project, name, alias, expected_revision)
+        with self._database.write(look) as transaction:
             connection = transaction.connection
             place = collection_place(connection, project, name)
-            target = numbered(connection, place.key(number))
             if expected_revision is not None:
                 compare_revision(connection, place, alias, expected_revision)
+            target = numbered(connection, place.key(number))
             move_aliases(transaction, place, [alias], (target.id, number), actor, reason)
             return _to_alias(place, existing_alias(connection, place, alias))
 
@@ -238,6 +269,24 @@ def existing_alias(connection: Connection, place: Place, alias: str) -> Row[Any]
             alias=alias,
         )
     return row
+
+
+def standing(project: str, name: str, alias: str, expected: int) -> Callable[[Connection], int]:
+    """Give what looks whether an alias still has a revision; see `Database.write`.
+
+    Of many who move one alias at once all but one would wait for the lock only to find that
+    somebody was faster.
+    """
+    asked = {"project": project, "name": name, "alias": alias}
+
+    def look(connection: Connection) -> int:
+        row = connection.execute(_STANDING, asked).one()
+        if (row.revision or 0) != expected:
+            place = collection_place(connection, project, name)
+            compare_revision(connection, place, alias, expected)
+        return int(row.sequence)
+
+    return look
 
 
 def compare_revision(connection: Connection, place: Place, alias: str, expected: int) -> None:

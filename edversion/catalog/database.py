@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Pool, Table, bindparam, update
+from sqlalchemy import Connection, Executable, Pool, Row, Table, bindparam, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -36,6 +37,8 @@ _PATIENCE = 30.0  # seconds that a catalog which was there may be away
 
 VersionKey = tuple[str, str, int]
 """Project, collection and number: what names a version for ever."""
+
+Look = Callable[[Connection], int]
 
 _BATCH = 10_000  # values in one statement; SQLite takes 32,766 of them
 _NEXT_RECEIPT = (
@@ -172,9 +175,30 @@ class Database:
         with self._at_work(self.dialect.begin_read) as connection:
             yield connection
 
+    def ask(self, statement: Executable, values: Any) -> Sequence[Row[Any]]:
+        """Run one statement that reads; over a network, that is all that is sent.
+
+        It sees one moment by itself. Where the connection was lost since it was used last, this
+        is noticed now, and it is asked again.
+        """
+        for trust in (True, False):
+            try:
+                with self._at_work(self.dialect.begin_ask, trust=trust) as connection:
+                    return connection.execute(statement, values).all()
+            except StorageError as error:
+                if error.code != "catalog_lost" or not trust:
+                    raise
+        raise AssertionError("unreachable")
+
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, look: Look | None = None) -> Iterator[Transaction]:
         """Give a transaction; it commits where the block ends well, else nothing happened.
+
+        Parameters
+        ----------
+        look : callable, optional
+            Gives the number of events so far, or raises where the block would: asked while
+            others hold the lock, so that nobody waits in vain. It proves nothing.
 
         Raises
         ------
@@ -182,7 +206,10 @@ class Database:
             The database failed. With code ``catalog_lost`` its connection was lost in the
             middle; where that was while it committed, the change may have been kept.
         """
-        with self._at_work(self.dialect.begin_write) as connection:
+        begin = self.dialect.begin_write
+        if look is not None:
+            begin = partial(self.dialect.begin_write_unless, look=look)
+        with self._at_work(begin, trust=True) as connection:
             transaction = Transaction(connection, self.dialect)
             yield transaction
             outdated = transaction.finish()
@@ -238,16 +265,26 @@ class Database:
             return connection
 
     @contextmanager
-    def _at_work(self, begin: Callable[[Connection], None]) -> Iterator[Connection]:
-        with FORKS.passing(), self._turn, self.explained(), self._begun(begin) as connection:
+    def _at_work(
+        self, begin: Callable[[Connection], None], *, trust: bool = False
+    ) -> Iterator[Connection]:
+        passing, begun = FORKS.passing(), partial(self._begun, begin, trust=trust)
+        with passing, self._turn, self.explained(), begun() as connection:
             yield connection
 
-    def _begun(self, begin: Callable[[Connection], None], *, patient: bool = True) -> Connection:
-        """Connect and begin; a database that is away and was there before is waited for."""
+    def _begun(
+        self, begin: Callable[[Connection], None], *, patient: bool = True, trust: bool = False
+    ) -> Connection:
+        """Connect and begin; a database that is away and was there before is waited for.
+
+        With `trust` an idle connection is not tried before: whoever begins sends something first,
+        and may send it again.
+        """
         end = time.monotonic() + (_PATIENCE if patient and self._reached else 0)
         for pause in pauses(0.05, 2.0):
             try:
-                connection = self.engine.connect()
+                with self.dialect.trusting() if trust else nullcontext():
+                    connection = self.engine.connect()
                 try:
                     begin(connection)
                 except BaseException:

@@ -6,7 +6,7 @@ database's failures and says where the liveness of runs is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,11 +45,23 @@ class CatalogDialect(Protocol):
     def begin_read(self, connection: Connection) -> None:
         """Begin a transaction that sees one moment, and writes nothing."""
 
+    def begin_ask(self, connection: Connection) -> None:
+        """Begin what is one statement that reads, and nothing else."""
+
+    def trusting(self) -> AbstractContextManager[None]:
+        """Let this thread have idle connections without trying them before."""
+
     def begin_write(self, connection: Connection) -> None:
         """Begin a transaction that holds the one lock of all writers until it ends.
 
         Under it, numbers are gapless, the chain of events is never forked, and what a
         transaction has read stays true until it commits.
+        """
+
+    def begin_write_unless(self, connection: Connection, look: Callable[[Connection], int]) -> None:
+        """Begin a transaction as `begin_write` does, and look while others hold the lock.
+
+        What `look` raises ends the wait: it gives the number of events so far otherwise.
         """
 
     def begin_alter(self, connection: Connection) -> None:

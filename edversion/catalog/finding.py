@@ -14,9 +14,11 @@ from edversion.catalog.reading import (
     VERSIONS,
     Place,
     deleted_error,
+    to_labelled,
     to_version,
     to_versions,
 )
+from edversion.catalog.resolving import found_at_once
 from edversion.catalog.tables import aliases, collections, projects, versions
 from edversion.errors import InvalidInputError, NotFoundError
 from edversion.model import CollectionInfo, Version
@@ -83,6 +85,9 @@ class Finding(Area):
         InvalidInputError
             Several projects have such a collection (code ``ambiguous_reference``).
         """
+        found = found_at_once(self._database, reference, project)
+        if found is not None:
+            return to_labelled(found, self.source)
         with self._database.read() as connection:
             place = find_place(connection, reference, project)
             row = _target(connection, place, reference)

@@ -6,7 +6,8 @@ nothing that a transaction relied on changes before it commits. Reads wait for n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Postgres"]
 
+_END = "SELECT 1 FROM chain WHERE id = 1"
+_LOOKS = 2  # then whoever moves an alias waits, as every writer does: others write other things
 _UPGRADE_LOCK = int.from_bytes(b"edvUpgra", "big")
 _BUSY_SECONDS = 60
 _STATEMENT_SECONDS = 300
@@ -69,6 +72,12 @@ class _ByCodePoint(PGDDLCompiler):
         return f'{head} COLLATE "C"{written.removeprefix(head)}'
 
 
+class _Trust(threading.local):
+    """Whether this thread takes idle connections as they are."""
+
+    given = False
+
+
 class Postgres:
     """A catalog in a PostgreSQL database, shared by any number of hosts.
 
@@ -83,6 +92,7 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
+        self._trust = _Trust()
         self.place = f"catalog {masked(self._url.render_as_string(hide_password=True))}"
 
     def engine(self) -> Engine:
@@ -113,6 +123,9 @@ class Postgres:
                 code="driver_missing",
             ) from error
         engine.dialect.ddl_compiler = _ByCodePoint
+        dialect: Any = engine.dialect
+        proves = dialect.do_ping
+        dialect.do_ping = lambda connection: self._trust.given or proves(connection)
         event.listen(engine, "connect", _adapt)
         return engine
 
@@ -120,9 +133,35 @@ class Postgres:
         """Let the first statement take a snapshot that all further ones see."""
         connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
+    def begin_ask(self, connection: Connection) -> None:
+        """Let the statement be a transaction by itself: it takes no BEGIN and no ROLLBACK."""
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def trusting(self) -> Iterator[None]:
+        """Do not ask the server whether an idle connection still stands."""
+        self._trust.given = True
+        try:
+            yield
+        finally:
+            self._trust.given = False
+
     def begin_write(self, connection: Connection) -> None:
         """Lock the end of the chain of events; each statement sees what was committed by then."""
-        connection.exec_driver_sql("SELECT 1 FROM chain WHERE id = 1 FOR UPDATE")
+        connection.exec_driver_sql(f"{_END} FOR UPDATE")
+
+    def begin_write_unless(self, connection: Connection, look: Callable[[Connection], int]) -> None:
+        """Wait only as long as nothing happens; then look again, and after that wait in any case.
+
+        Whoever waits for a row that was changed meanwhile sees it as it is now: where it no longer
+        fits the condition, all who wait are let go at once, and none of them has the lock.
+        """
+        for _ in range(_LOOKS):
+            seen = look(connection)
+            if connection.exec_driver_sql(f"{_END} AND sequence = %s FOR UPDATE", (seen,)).first():
+                return
+        look(connection)
+        self.begin_write(connection)
 
     def begin_alter(self, connection: Connection) -> None:
         """Lock the same row, where there is a catalog; migrations take as long as they take."""

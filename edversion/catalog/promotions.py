@@ -10,7 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from edversion.catalog import chain
-from edversion.catalog.aliases import compare_revision, existing_alias, move_aliases
+from edversion.catalog.aliases import (
+    compare_revision,
+    existing_alias,
+    move_aliases,
+    standing,
+)
 from edversion.catalog.area import Area
 from edversion.catalog.finding import collection_place
 from edversion.catalog.moves import MoveRequest, Passage, moves_of, rollback_target
@@ -114,7 +119,8 @@ class Promotions(Area):
             The version was deleted.
         """
         check_alias(request.alias)
-        with self._database.write() as transaction:
+        named = (version.project, version.name, request.alias)
+        with self._database.write(standing(*named, request.expected_revision)) as transaction:
             connection = transaction.connection
             place = collection_place(connection, version.project, version.name)
             row = located(connection, version)

@@ -33,6 +33,7 @@ from edversion.reference import parse_reference
 
 __all__ = [
     "JOINED",
+    "LABEL_END",
     "LIVE",
     "REMOVED",
     "VERSIONS",
@@ -44,9 +45,13 @@ __all__ = [
     "numbered",
     "referenced",
     "subject_of",
+    "to_labelled",
     "to_version",
     "to_versions",
 ]
+
+LABEL_END = "/"
+"""Stands between labels that are one text; no tag and no alias may hold it."""
 
 LIVE = versions.c.deleted_at.is_(None)
 
@@ -139,6 +144,15 @@ def to_versions(
 def to_version(connection: Connection, row: Row[Any], source: VersionSource | None) -> Version:
     """Make a version of one row of `VERSIONS`."""
     return to_versions(connection, [row], source)[0]
+
+
+def to_labelled(row: Row[Any], source: VersionSource | None) -> Version:
+    """Make a version of a row of `VERSIONS` that brings its own ``tags`` and ``aliases``."""
+    labels: Labels = defaultdict(lambda: ([], []))
+    labels[row.id] = tuple(
+        text.split(LABEL_END) if text else [] for text in (row.tags, row.aliases)
+    )
+    return _version(tuple(getattr(row, name) for name in _READ), labels, source)
 
 
 def _labels(connection: Connection, ids: list[int]) -> Labels:

@@ -7,8 +7,8 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,10 +65,20 @@ class SqliteMemory:
     def begin_read(self, connection: Connection) -> None:
         """Leave it to the first statement; a snapshot is what SQLite gives."""
 
+    begin_ask = begin_read
+
+    def trusting(self) -> AbstractContextManager[None]:
+        """Nothing is tried: a file is there, or it is not."""
+        return nullcontext()
+
     def begin_write(self, connection: Connection) -> None:
         """Take SQLite's write lock at once; a read that turns into a write may fail."""
         connection.execution_options(edversion_begin="BEGIN IMMEDIATE")
         connection.begin()
+
+    def begin_write_unless(self, connection: Connection, look: Callable[[Connection], int]) -> None:  # noqa: ARG002
+        """Do not look: here it takes as long as to find out under the lock."""
+        self.begin_write(connection)
 
     begin_alter = begin_write
 

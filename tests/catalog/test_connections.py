@@ -17,14 +17,20 @@ from sqlalchemy import text
 import edversion
 from edversion.catalog import Catalog
 from edversion.catalog import database as databases
+from edversion.catalog.aliases import move_aliases
+from edversion.catalog.finding import collection_place
+from edversion.catalog.reading import numbered
 from edversion.catalog.sessions import SessionLiveness
 from edversion.errors import ConflictError, StorageError
+from edversion.reference import parse_reference
 from edversion.testing import wait_until
 from edversion.testing.postgres import PostgresServer
 
 from .makers import commit, new_run, numbers, request
 from .wire import Wire
 
+PLACE = ("dropout", "knn")
+WAITS = " AND wait_event_type = 'Lock'"
 _NOT_ME = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -84,6 +90,49 @@ class TestTransactions:
         assert commit(catalog, 1).number == 1
         scene.end_sessions()
         assert numbers(catalog.versions("dropout", "knn")) == [1, 0]
+
+    @pytest.mark.parametrize("text", ["knn:best", "dropout/knn", "knn:v0", "knn@{digest}"])
+    def test_a_reference_is_resolved_by_one_request(
+        self, catalog: Catalog, scene: Scene, text: str
+    ) -> None:
+        """Over a network each of them takes a while; none is for BEGIN, or to see who is there."""
+        first = commit(catalog, 0, aliases=("best",), tags=("fair", "a:b"))
+        reference = parse_reference(text.format(digest=first.digest))
+        for _ in range(10):  # by then the statement is prepared
+            catalog.resolve(reference, project="dropout")
+        before = scene.wire.sent
+        found = catalog.resolve(reference, project="dropout")
+        assert scene.wire.sent == before + 1
+        assert (found.number, found.tags) == (0, ("a:b", "fair"))
+        scene.end_sessions()
+        assert catalog.resolve(reference, project="dropout") == found
+
+    def test_who_is_too_late_for_an_alias_does_not_wait_for_others(
+        self, catalog: Catalog, scene: Scene
+    ) -> None:
+        """Neither where it was moved before the lock was asked for, nor while others had it."""
+        commit(catalog, 0, aliases=("best",))
+        commit(catalog, 1)
+        seen = catalog.alias("dropout", "knn", "best").revision
+        late: list[str] = []
+
+        def move() -> None:
+            with pytest.raises(ConflictError) as caught:
+                catalog.set_alias(*PLACE, "best", 0, actor="bob", expected_revision=seen)
+            late.append(caught.value.code)
+
+        waiting = threading.Thread(target=move)
+        with Catalog.open(scene.near_url) as other:
+            with other._database.write() as transaction:
+                waiting.start()
+                wait_until(lambda: scene.count_sessions(WAITS), "the other one waits")
+                place = collection_place(transaction.connection, *PLACE)
+                target = numbered(transaction.connection, place.key(1))
+                move_aliases(transaction, place, ["best"], (target.id, 1), "ada")
+            with other._database.write():  # as yet another writer, for as long as it likes
+                waiting.join(20)
+                move()
+        assert late == ["alias_moved", "alias_moved"]
 
     def test_a_server_that_is_away_is_waited_for(self, catalog: Catalog, scene: Scene) -> None:
         commit(catalog, 0)

@@ -9,7 +9,15 @@ from types import TracebackType
 
 
 class Wire:
-    """Listens on a port of its own and passes everything on to another one."""
+    """Listens on a port of its own and passes everything on to another one.
+
+    Attributes
+    ----------
+    sent : int
+        How often clients have sent something.
+    """
+
+    sent = 0
 
     def __init__(self, port: int) -> None:
         self._there = port
@@ -66,6 +74,7 @@ class Wire:
                         data = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
                         if not data:
                             return
+                        self.sent += key.fileobj is client
                         other[key.fileobj].sendall(data)  # type: ignore[index]
             except OSError:
                 return

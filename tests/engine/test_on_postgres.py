@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edversion.repository import Repository
@@ -26,6 +28,7 @@ from .test_gc import (
 )
 from .test_promote import (
     act,
+    promote_at_once,
     school,
     test_a_protected_alias_moves_through_promotion_alone,
     test_what_waits_for_approval_is_listed,
@@ -79,3 +82,8 @@ def on_postgres(
 
 def test_it_really_is_there(repository: Repository) -> None:
     assert repository.catalog.url.startswith("postgresql+psycopg://")
+
+
+@pytest.mark.slow
+def test_eight_processes_promote_one_alias_at_once(school: Repository, tmp_path: Path) -> None:
+    promote_at_once(school, tmp_path / "store", times=5)

@@ -553,12 +553,12 @@ def test_what_waits_for_approval_is_listed(school: Repository, act: Act) -> None
 # Many at once
 
 
-def promote_often(arguments: tuple[str, int]) -> int:
-    """Promote a hundred times; a lost race is looked at again. Give how many races were lost."""
-    store, worker = arguments
+def promote_often(arguments: tuple[str, int, int]) -> int:
+    """Promote so often; a lost race is looked at again. Give how many races were lost."""
+    store, worker, times = arguments
     done = lost = turn = 0
     with edversion.open(store) as repository:
-        while done < 100:
+        while done < times:
             turn += 1
             try:
                 made = repository.promote(f"test/dropout:v{(worker + turn) % 3}", "champion")
@@ -574,22 +574,30 @@ def promote_often(arguments: tuple[str, int]) -> int:
 def test_eight_processes_promote_one_alias_a_hundred_times_each(
     school: Repository, tmp_path: Path
 ) -> None:
+    promote_at_once(school, tmp_path / "store", times=100)
+
+
+def promote_at_once(school: Repository, store: Path, times: int) -> None:
+    """Let eight processes promote one alias, and hold every move to its event and the one before.
+
+    The processes find the catalog where this one does.
+    """
     school.tag("dropout:v0", add=["a"])
     school.set_policy("dropout:champion", "tags = {}")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(8, context) as pool:
-        list(pool.map(promote_often, [(str(tmp_path / "store"), each) for each in range(8)]))
+        list(pool.map(promote_often, [(str(store), each, times) for each in range(8)]))
     moves = school.history("dropout:champion")[::-1]
-    assert [move.revision for move in moves] == list(range(1, 801))
+    assert [move.revision for move in moves] == list(range(1, 8 * times + 1))
     assert all(move.kind == "promoted" for move in moves)
     for before, after in pairwise(moves):
         assert after.before == before.after != after.after
         assert after.at >= before.at
     events = [each for each in school.events() if each.action == "alias.promoted"]
-    assert len(events) == 800
+    assert len(events) == 8 * times
     said = [(each.before, each.after["version"]) for each in events[::-1]]  # type: ignore[index,call-overload]
     assert said == [(move.before and move.before[-2:], (move.after or "")[-2:]) for move in moves]
-    assert school.alias("dropout:champion").revision == 800
+    assert school.alias("dropout:champion").revision == 8 * times
     school.catalog.verify_events()
 
 
