@@ -22,6 +22,9 @@ from edversion.testing.serving import serve
 
 __all__ = ["counted", "in_process", "new_bucket", "reach", "removed", "served"]
 
+_PATIENCE = 600
+"""Seconds: the server puts the parts of 2 GiB together in memory, and takes minutes for it."""
+
 
 def served(work: Path) -> int:
     """Give the port of the server, which ends with this program."""
@@ -31,7 +34,7 @@ def served(work: Path) -> int:
 @contextmanager
 def counted(port: int, cache: Path) -> Iterator[Proxy]:
     """Let a proxy count what travels to the server and back."""
-    with Proxy(port) as proxy:
+    with Proxy(port, patience=_PATIENCE) as proxy:
         reach(proxy.url, cache)
         yield proxy
 
@@ -45,7 +48,8 @@ def reach(url: str, cache: Path) -> None:
     }  # fmt: skip
     import fsspec
 
-    fsspec.config.conf["s3"] = {"endpoint_url": url}
+    patient = {"read_timeout": _PATIENCE, "retries": {"total_max_attempts": 1}}
+    fsspec.config.conf["s3"] = {"endpoint_url": url, "config_kwargs": patient}
 
 
 def new_bucket(url: str) -> str:
@@ -59,7 +63,7 @@ def removed(bucket: str) -> None:
     """Remove a bucket with all that is in it, which the server keeps on the disk."""
     import fsspec
 
-    fsspec.filesystem("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"]).rm(bucket, recursive=True)
+    fsspec.url_to_fs(f"s3://{bucket}")[0].rm(bucket, recursive=True)
 
 
 def in_process(module: str, *arguments: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from edversion.errors import StorageError
 from edversion.store.keys import check_key
-from edversion.store.retrying import Patience, already_exists, range_refused
+from edversion.store.retrying import Patience, already_exists, range_refused, upload_lost
 
 __all__ = ["PART", "ObjectBackend", "in_parts"]
 
@@ -121,6 +121,8 @@ class ObjectBackend:
                         code="name_taken",
                         key=key,
                     ) from error
+                if upload_lost(error):  # a status of 404, and yet worth another try
+                    raise ConnectionError(f"the upload of {key} was given up there") from None
                 raise
 
         self._write(key, put)

@@ -15,7 +15,7 @@ from typing import TypeVar
 from edversion.errors import EdversionError, StorageError
 from edversion.masking import masked
 
-__all__ = ["Patience", "already_exists", "range_refused", "status_of", "told"]
+__all__ = ["Patience", "already_exists", "range_refused", "status_of", "told", "upload_lost"]
 
 Result = TypeVar("Result")
 
@@ -113,6 +113,16 @@ def already_exists(error: BaseException) -> bool:
 def range_refused(error: BaseException) -> bool:
     """Tell whether an error says that an object has no byte in the range asked for."""
     return status_of(error) == 416
+
+
+def upload_lost(error: BaseException | None) -> bool:
+    """Tell whether an error says that an upload in parts is over: it may be begun anew."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict) and response.get("Error", {}).get("Code") == "NoSuchUpload":
+            return True
+        error = error.__cause__
+    return False
 
 
 def told(error: BaseException) -> BaseException | None:

@@ -93,6 +93,8 @@ class Proxy:
     ----------
     port : int
         Where the server listens, on 127.0.0.1.
+    patience : float
+        Seconds for which the server is waited for.
 
     Attributes
     ----------
@@ -102,7 +104,8 @@ class Proxy:
         What arrived so far.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, patience: float = _PATIENCE) -> None:
+        self.patience = patience
         self.exchanges: list[Exchange] = []
         self.upstream = port
         self.closing = threading.Event()
@@ -241,7 +244,8 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def _forward(self, body: bytes, *, plain: bool) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = HTTPConnection("127.0.0.1", self.server.proxy.upstream, timeout=_PATIENCE)
+        proxy = self.server.proxy
+        connection = HTTPConnection("127.0.0.1", proxy.upstream, timeout=proxy.patience)
         path = self.path.replace("ifGenerationMatch=0", "") if plain else self.path
         try:
             connection.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -131,6 +132,28 @@ def test_large_packs_travel_in_parts_and_several_at_once(
     backend.publish(file, "packs/aa/one")
     assert sorted(e.sent >> 20 for e in proxy.exchanges if "partNumber" in e.path) == [20, 20]
     assert proxy.sent("PUT") == 40 << 20
+
+
+def test_an_upload_that_is_given_up_there_is_begun_anew(
+    backend: ObjectBackend, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may drop parts, or a rule of the bucket; that is no bucket that is missing."""
+    judge, dropped = proxy.judge, []
+
+    def dropping(method: str, path: str) -> Fault | None:
+        if method == "POST" and "uploadId" in path and not dropped:
+            dropped.append(path)
+            upstream = f"http://127.0.0.1:{proxy.upstream}{path}"
+            urlopen(Request(upstream, method="DELETE")).close()
+        return judge(method, path)
+
+    monkeypatch.setattr(proxy, "judge", dropping)
+    monkeypatch.setattr(backend, "part", 5 << 20)
+    file = tmp_path / "file"
+    file.write_bytes(bytes(10 << 20))
+    backend.publish(file, "packs/aa/one")
+    assert dropped
+    assert backend.size("packs/aa/one") == 10 << 20
 
 
 def test_a_store_that_never_answers_is_told(backend: ObjectBackend, proxy: Proxy) -> None:
