@@ -37,9 +37,11 @@ from edversion.model import (
     DistributedDraft,
     Event,
     ExperimentDefinition,
+    ExposureTrace,
     ExternalReference,
     FileEntry,
     FilePart,
+    Forgotten,
     Lineage,
     LineageEdge,
     Manifest,
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from edversion.background import BackgroundFailure, BackgroundWorker
     from edversion.deploy import Follower, current, follow
     from edversion.experiments import assign
+    from edversion.experiments.experiment import Experiment
     from edversion.ranks import DistributedPart
     from edversion.repository import Repository
     from edversion.run import Run
@@ -88,11 +91,14 @@ __all__ = [
     "EdversionError",
     "EdversionWarning",
     "Event",
+    "Experiment",
     "ExperimentDefinition",
+    "ExposureTrace",
     "ExternalReference",
     "FileEntry",
     "FilePart",
     "Follower",
+    "Forgotten",
     "HookError",
     "IntegrityError",
     "InvalidInputError",
@@ -284,6 +290,7 @@ _LATER = {
     "BackgroundFailure": "edversion.background",
     "BackgroundWorker": "edversion.background",
     "DistributedPart": "edversion.ranks",
+    "Experiment": "edversion.experiments.experiment",
     "Follower": "edversion.deploy",
     "Repository": "edversion.repository",
     "Run": "edversion.run",

@@ -229,6 +229,32 @@ class ExperimentContract:
             "values": {"completed": 1},
         }
 
+    def test_texts_of_callers_come_back_whole(self, catalog: Catalog) -> None:
+        running(catalog)
+        texts = ["tab\tand\nline", "\\N", "back\\slash", "nul\0and\1", "Zoë 😀", ""]
+        shown = [
+            Exposed("a", "", 0, digest(0), AT + at, text, None) for at, text in enumerate(texts)
+        ]
+        catalog.write_served(*TEST, ServedRows([], shown))
+        assert catalog.served_columns(*TEST)["exposures"]["request"] == texts
+
+    def test_times_keep_their_microseconds(self, catalog: Catalog) -> None:
+        running(catalog)
+        times = [AT + 0.000001, AT + 0.999999, AT + 1.5, AT + 60]
+        shown = [Exposed("a", "", 0, digest(0), at, None, None) for at in times]
+        catalog.write_served(*TEST, ServedRows([], shown))
+        found = [at.timestamp() for at in catalog.served_columns(*TEST)["exposures"]["at"]]
+        assert found == [pytest.approx(at, abs=1e-9) for at in times]
+
+    def test_a_batch_that_fails_leaves_nothing(self, catalog: Catalog) -> None:
+        running(catalog)
+        batch = rows("a")
+        batch.outcomes.append(Outcome("a", "completed", None, AT))  # type: ignore[arg-type]
+        with pytest.raises((StorageError, InvalidInputError)):
+            catalog.write_served(*TEST, batch)
+        assert catalog.served_counts(*TEST)["units"] == {"control": 0, "new": 0}
+        assert catalog.write_served(*TEST, rows("a")) == {}
+
     def test_empty_tables_have_their_columns(self, catalog: Catalog) -> None:
         running(catalog)
         assert catalog.served_columns(*TEST)["outcomes"] == {
