@@ -1,4 +1,4 @@
-"""Eight processes that promote the same alias a hundred times each."""
+"""Eight processes that promote the same alias again and again, in SQLite and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,29 +9,48 @@ from pathlib import Path
 
 import edversion
 from benchmarks.measure import Result, result, seconds
+from edversion.testing.postgres import postgres_server
 
-_PROCESSES, _TIMES = 8, 100
+_PROCESSES = 8
+_TIMES = {"SQLite": 100, "PostgreSQL": 25}
 _MODEL, _ALIAS = "bench/model", "champion"
+
+Place = tuple[str, str | None]
+"""A store and its catalog; None for the file in the store."""
 
 
 def promotions(work: Path, rounds: int) -> list[Result]:
     """Count the moves that are no event, or do not follow on the one before: none."""
-    wrong, notes = [], []
-    for turn in range(min(rounds, 3)):
-        store = str(work / f"store-{turn}")
-        _prepare(store)
-        lost: list[int] = []
-        took = seconds(lambda store=store, lost=lost: lost.extend(_all_at_once(store)))
-        wrong.append(float(_wrong(store)))
-        rate = _PROCESSES * _TIMES / took
-        notes.append(f"{rate:.0f} moves a second, {sum(lost)} races lost and repeated")
-    name = f"moves lost, {_PROCESSES} processes × {_TIMES} promotions"
-    return [result(name, wrong, "moves", 0, notes[-1])]
+    results = []
+    with postgres_server() as server:
+        server.make_durable()
+        for place, times in _TIMES.items():
+            wrong, notes = [], []
+            for turn in range(min(rounds, 3)):
+                with server.database(empty=True) as name:
+                    catalog = server.url(name) if place == "PostgreSQL" else None
+                    counted, note = _measured((str(work / f"{place}-{turn}"), catalog), times)
+                wrong.append(float(counted))
+                notes.append(note)
+            what = f"{place}: moves lost, {_PROCESSES} processes × {times} promotions"
+            results.append(result(what, wrong, "moves", 0, notes[-1]))
+    return results
 
 
-def _prepare(store: str) -> None:
+def _measured(where: Place, times: int) -> tuple[int, str]:
+    """Give how many moves are wrong, and how fast they were made."""
+    _prepare(where)
+    lost: list[int] = []
+    took = seconds(lambda: lost.extend(_all_at_once(where, times)))
+    rate = _PROCESSES * times / took
+    note = f"{rate:.0f} moves a second, {sum(lost)} races lost and repeated"
+    return _wrong(where, times), note
+
+
+def _prepare(where: Place) -> None:
     """Log three versions; the policy asks for a tag, so that a gate is asked each time."""
-    with edversion.init("bench", store=store) as run:
+    store, catalog = where
+    with edversion.init("bench", store=store, catalog=catalog) as run:
         for number in range(3):
             draft = edversion.Artifact("model", type="model")
             draft.add_bytes(b"%d" % number, "model.bin")
@@ -39,17 +58,18 @@ def _prepare(store: str) -> None:
         run.repository.set_policy(f"{_MODEL}:{_ALIAS}", "tags = {require = ['fair']}")
 
 
-def _all_at_once(store: str) -> list[int]:
+def _all_at_once(where: Place, times: int) -> list[int]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(_PROCESSES, context) as pool:
-        return list(pool.map(_promote, [store] * _PROCESSES, range(_PROCESSES)))
+        places, counts = [where] * _PROCESSES, [times] * _PROCESSES
+        return list(pool.map(_promote, places, range(_PROCESSES), counts))
 
 
-def _promote(store: str, worker: int) -> int:
+def _promote(where: Place, worker: int, times: int) -> int:
     """Promote until every move was made; give how many races were lost meanwhile."""
     moved = lost = turn = 0
-    with edversion.open(store) as repository:
-        while moved < _TIMES:
+    with edversion.open(*where) as repository:
+        while moved < times:
             turn += 1
             try:
                 made = repository.promote(f"{_MODEL}:v{(worker + turn) % 3}", _ALIAS)
@@ -60,12 +80,12 @@ def _promote(store: str, worker: int) -> int:
     return lost
 
 
-def _wrong(store: str) -> int:
-    with edversion.open(store) as repository:
+def _wrong(where: Place, times: int) -> int:
+    with edversion.open(*where) as repository:
         moves = repository.history(f"{_MODEL}:{_ALIAS}")[::-1]
         events = repository.events(subject=f"{_MODEL}:{_ALIAS}")
         repository.catalog.verify_events()
-    expected = _PROCESSES * _TIMES
+    expected = _PROCESSES * times
     apart = sum(
         after.before != before.after or after.revision != before.revision + 1
         for before, after in pairwise(moves)
