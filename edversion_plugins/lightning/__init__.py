@@ -26,6 +26,7 @@ Trainer without a line of code.
     rows → fairness                  what the steps say of each learner, on all ranks
     namespaces → tap                 the two packages; the one signal that follows a write
     saves                            writes that are over, or are still being made
+    ranks                            the other ranks, which log shards that lie apart
     data, configuration              what is trained on, and how
     fitting, evaluating, reusing     a fit; a validation or test; a fit that need not be
     callback → autolog               which of Lightning's hooks means what

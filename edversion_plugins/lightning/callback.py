@@ -16,6 +16,7 @@ from edversion_plugins.lightning.fairness import Groups
 from edversion_plugins.lightning.fitting import Fitting
 from edversion_plugins.lightning.freshness import Freshness
 from edversion_plugins.lightning.namespaces import callback_class
+from edversion_plugins.lightning.ranks import OtherRank, agree
 from edversion_plugins.lightning.reusing import Reused, load_version
 from edversion_plugins.tracking import Settings, Tracker
 
@@ -76,7 +77,10 @@ class EdVersionCallback:
 
     Inside ``with edversion.init(...) as run`` the versions are logged by that run: after
     ``run.use_artifact("encoder:v2", relation="derived_from")`` their lineage says what was
-    fine-tuned. In a distributed training rank zero commits.
+    fine-tuned. In a distributed training rank zero commits. Where FSDP or a
+    ``ModelParallelStrategy`` write a sharded checkpoint to a disk of each host's own, every rank
+    adds its shards to one version, from a run of its own: it is there with the last part. Of a
+    DeepSpeed checkpoint rank zero logs what it sees, so its hosts need a shared disk.
 
     Examples
     --------
@@ -123,6 +127,7 @@ class EdVersionCallback:
         self._freshness = Freshness()
         self._fits = False  # on every rank
         self._fitting: Fitting | None = None  # on rank zero
+        self._other: OtherRank | None = None  # on the others, where each writes shards
         self._resume: dict[str, Any] | None = None  # what the checkpoint loaded knows of its run
         self._memory = Memory()
         self._reports: list[FairnessReport] = []
@@ -136,7 +141,8 @@ class EdVersionCallback:
     def log_checkpoint(self, path: str | os.PathLike[str]) -> edversion.Version | None:
         """Log a checkpoint that was saved by hand, as with ``trainer.save_checkpoint``.
 
-        Call it while the Trainer fits, on any rank: rank zero logs it.
+        Call it while the Trainer fits, on any rank: rank zero logs it. Of a sharded checkpoint
+        without a shared disk every rank logs its own part: call it on each of them.
 
         Parameters
         ----------
@@ -160,6 +166,8 @@ class EdVersionCallback:
                 "no fit is under way; log a file of another time with run.log_artifact",
                 code="no_fit",
             )
+        if self._other is not None:
+            self._other.log(os.fspath(path))
         return None if self._fitting is None else self._fitting.log(os.fspath(path))
 
     # A fit
@@ -182,11 +190,13 @@ class EdVersionCallback:
             self._fitting = Fitting(trainer, self._tracker, self._freshness, self._data)
             with self._tracker.guarded("begin"):
                 self._fitting.begin(resume)
+        self._meet(trainer)
         self._reuse(trainer)
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Note what the epoch before measured; version data that were loaded anew."""
         self._look(trainer, "train")
+        self._check_other()
         if self._fitting is not None:
             self._fitting.reloaded("train")
 
@@ -196,6 +206,7 @@ class EdVersionCallback:
         """Log what an asynchronous writer has finished meanwhile."""
         if self._fitting is not None:
             self._fitting.check()
+        self._check_other()
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -215,6 +226,8 @@ class EdVersionCallback:
         """Remember what ended the fit."""
         if self._fitting is not None:
             self._fitting.failed(exception)
+        if self._other is not None:
+            self._other.error = exception
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Put into a full checkpoint which run it is of: plain texts and numbers."""
@@ -283,6 +296,19 @@ class EdVersionCallback:
         if self._fits and not trainer.sanity_checking:
             self._freshness.look(trainer.callback_metrics, int(trainer.global_step), split)
 
+    def _meet(self, trainer: Any) -> None:
+        """Let the ranks that write shards know of rank zero's run."""
+        with self._tracker.guarded("tell the other ranks of the run"):
+            job = agree(trainer, self._tracker.run)
+            if self._fitting is not None:
+                self._fitting.job = job
+            elif job is not None:
+                self._other = OtherRank(trainer, self.settings, job)
+
+    def _check_other(self) -> None:
+        if self._other is not None:
+            self._other.check()
+
     def _reuse(self, trainer: Any) -> None:
         """Look for an equal model, on rank zero; load it, on all ranks, where one is wanted."""
         fitting = self._fitting
@@ -312,6 +338,9 @@ class EdVersionCallback:
     def _over(self) -> None:
         """Let go of a fit that has ended; end one whose Trainer did not say so."""
         fitting, self._fitting, self._fits = self._fitting, None, False
+        other, self._other = self._other, None
+        if other is not None:
+            other.end()
         if fitting is None:
             return
         fitting.end()

@@ -105,6 +105,8 @@ def find_version(
     found = repository.search(
         f"metadata.weights = '{contents.identity}'{step}", project=project, name=name, limit=1
     )
+    if not found and local.is_dir():  # where every rank logged its part, nobody knew the whole
+        return _same_bytes(repository, local, name, project)
     return found[0] if found else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import edversion
@@ -12,9 +13,12 @@ from edversion_plugins.lightning.checkpoints import checked, contents_of, find_v
 from edversion_plugins.lightning.configuration import configuration, monitors_of, reuse_key
 from edversion_plugins.lightning.data import Data
 from edversion_plugins.lightning.freshness import Freshness
+from edversion_plugins.lightning.ranks import Job, current_run
 from edversion_plugins.lightning.saves import Save, Saves, last_written
+from edversion_plugins.lightning.shards import lies_apart, own_files, read_part
 from edversion_plugins.lightning.tap import Tap, attach
 from edversion_plugins.tracking import Tracker
+from edversion_plugins.tracking.together import PATIENCE
 
 __all__ = ["Fitting"]
 
@@ -47,6 +51,7 @@ class Fitting:
         self._parent: edversion.Version | None = None
         self._tap: Tap | None = None
         self._reused = False
+        self.job: Job | None = None  # where every rank writes a part of a checkpoint
         self.error: BaseException | None = None
         self.over = False
         self.last: edversion.Version | None = None
@@ -56,7 +61,7 @@ class Fitting:
         tracker, trainer = self._tracker, self._trainer
         tracker.monitors = monitors_of(trainer)
         config = configuration(trainer, trainer.lightning_module)
-        tracker.start(config, resume=resume, run=_current_run(tracker))
+        tracker.start(config, resume=resume, run=current_run(tracker))
         if tracker.run is None:
             return
         if not tracker.monitors:
@@ -94,6 +99,8 @@ class Fitting:
 
     def reloaded(self, part: str) -> None:
         """Version data that the loaders were given anew, or for the first time."""
+        if self.job is not None:
+            self._tracker.complete()
         if self._trainer.reload_dataloaders_every_n_epochs or not self._data.complete(part):
             self._data.record(part)
 
@@ -139,6 +146,8 @@ class Fitting:
         with tracker.guarded("log the last checkpoints"):
             self._saves.finish()
             self._log_on_exception()
+        if self.job is not None:
+            tracker.complete(patience=PATIENCE if self.error is None else 0.0)
         if self.error is None and self.last is None:
             self.last = tracker.version_at(int(self._trainer.global_step))
         interrupted = isinstance(self.error, KeyboardInterrupt)
@@ -146,7 +155,12 @@ class Fitting:
 
     def _log(self, save: Save) -> edversion.Version | None:
         with self._tracker.guarded(f"log the checkpoint {save.path}"):
-            path = checked(save.path)
+            try:
+                path = checked(save.path)
+            except edversion.IntegrityError:
+                if self.job is None or not lies_apart(Path(save.path), 0, self.job.ranks):
+                    raise
+                return self._log_part(Path(save.path), save, self.job)
             known = contents_of(path)
             return self._tracker.checkpoint(
                 path,
@@ -157,6 +171,21 @@ class Fitting:
                 resumed_from=self._parent,
             )
         return None
+
+    def _log_part(self, path: Path, save: Save, job: Job) -> edversion.Version | None:
+        """Log what lies here of a checkpoint whose other shards lie on other hosts."""
+        known, files = read_part(path, 0), own_files(path, 0)
+        if known is None:
+            raise edversion.IntegrityError(f"{path} lacks what Lightning saves", code="no_rest")
+        return self._tracker.checkpoint(
+            files,
+            step=save.step if known.step is None else known.step,
+            epoch=save.epoch if known.epoch is None else known.epoch,
+            identity=known.identity,
+            metadata={"kind": known.kind},
+            resumed_from=self._parent,
+            part=job.part(0, files),
+        )
 
     def _log_on_exception(self) -> None:
         """Log what an OnExceptionCheckpoint wrote: it tells no logger."""
@@ -173,11 +202,3 @@ class Fitting:
             return None
         name = self._tracker.settings.name
         return find_version(run.repository, path, name, run.project)
-
-
-def _current_run(tracker: Tracker) -> edversion.Run | None:
-    """Give the run of the block that the Trainer is called in, unless another place is named."""
-    run, settings = edversion.current_run(), tracker.settings
-    if run is None or settings.store is not None or settings.project not in (None, run.project):
-        return None
-    return run

@@ -11,7 +11,7 @@ from typing import Any
 from edversion_plugins.lightning.checkpoints import contents_of
 from edversion_plugins.lightning.namespaces import home
 
-__all__ = ["Save", "Saves", "last_written"]
+__all__ = ["Save", "Saves", "known_paths", "last_written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,17 @@ def last_written(checkpoint_callback: Any) -> str:
     written = getattr(checkpoint_callback, "_last_checkpoint_saved", None)
     if written:
         return str(written)
+    return max(known_paths(checkpoint_callback), key=_changed)
+
+
+def known_paths(checkpoint_callback: Any) -> list[str]:
+    """Give the paths that a ModelCheckpoint wrote and still knows."""
     known = [
-        checkpoint_callback.last_model_path,
-        checkpoint_callback.best_model_path,
-        *checkpoint_callback.best_k_models,
+        getattr(checkpoint_callback, "last_model_path", None),
+        getattr(checkpoint_callback, "best_model_path", None),
+        *getattr(checkpoint_callback, "best_k_models", ()),
     ]
-    return max((str(path) for path in known if path), key=_changed)
+    return [str(path) for path in known if path]
 
 
 def _changed(path: str) -> int:

@@ -24,15 +24,22 @@ def prune(
     keep : {"all", "best+latest"} or int
         The rule; a number counts versions with an alias too.
     run : str
-        The run's id; what another run logged as well stays.
+        The run's id; what another run logged as well stays, but for the runs of its ranks.
     """
     if keep == "all":
         return
     spare = sorted((each for each in versions if not each.aliases), key=_age)
     surplus = len(spare) if isinstance(keep, str) else len(versions) - keep
     for version in spare[: max(0, surplus)]:
-        if all(info.id == run for info in version.logged_by()):
+        if _is_alone(version, run):
             _delete(repository, version, keep)
+
+
+def _is_alone(version: edversion.Version, run: str) -> bool:
+    """Tell whether nobody but a run logged a version; its ranks are as many runs, and no more."""
+    by = {info.id for info in version.logged_by()}
+    ranks = version.metadata.get("ranks", 1)
+    return run in by and isinstance(ranks, int) and len(by) <= ranks
 
 
 def _delete(repository: edversion.Repository, version: edversion.Version, keep: Keep) -> None:

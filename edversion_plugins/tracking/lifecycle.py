@@ -16,6 +16,7 @@ from edversion_plugins.tracking.environment import plain
 from edversion_plugins.tracking.failures import guarding, tell
 from edversion_plugins.tracking.session import Session, open_session
 from edversion_plugins.tracking.settings import Monitor, Settings
+from edversion_plugins.tracking.together import PATIENCE
 
 __all__ = ["Lifecycle"]
 
@@ -115,6 +116,10 @@ class Lifecycle:
         on_error = self.settings.on_error if error is None else "warn"
         try:
             try:
+                with guarding("complete all checkpoints", on_error, session.run):
+                    patience = PATIENCE if error is None else 0.0  # a rank that died sends nothing
+                    complete = partial(session.recorder.together.end, self.monitors, patience)
+                    session.perform("complete all checkpoints", complete)
                 with guarding("name the last checkpoint", on_error, session.run):
                     ending = partial(session.recorder.ended, well=error is None, final=final)
                     session.perform("name the last checkpoint", ending)

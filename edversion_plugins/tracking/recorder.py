@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import edversion
 from edversion_plugins.tracking.aliases import Aliases
 from edversion_plugins.tracking.bounds import about, bounded, fairness_of, passes
-from edversion_plugins.tracking.checkpoints import Checkpoint
+from edversion_plugins.tracking.checkpoints import MODEL, Checkpoint
 from edversion_plugins.tracking.environment import library_versions
 from edversion_plugins.tracking.failures import tell
 from edversion_plugins.tracking.keeping import prune
 from edversion_plugins.tracking.settings import Monitor, Settings
 from edversion_plugins.tracking.steps import Measurement, Step, Steps
+from edversion_plugins.tracking.together import Together
 
 if TYPE_CHECKING:
     from edversion_plugins.evaluation import FairnessReport
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "Recorder"]
 
 _log = logging.getLogger("edversion.tracking")
-_TYPE = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Recorder:
     """
 
     def __init__(self, run: edversion.Run, settings: Settings, facts: Facts) -> None:
-        self.run, self._settings, self._facts = run, settings, facts
+        self.run, self.settings, self._facts = run, settings, facts
         self.repository = run.repository
         self._place = f"{run.project}/{settings.name}"
         self._aliases = Aliases(self.repository, self._place, run.id)
@@ -71,6 +71,7 @@ class Recorder:
         self._earlier = Steps()  # what earlier trainings of the run logged: nothing is added to it
         self._told: set[str] = set()
         self._active = False  # whether this session logged a checkpoint
+        self.together = Together(self)
         self.key: str | None = None
 
     # What happened before
@@ -130,7 +131,7 @@ class Recorder:
     ) -> edversion.Version:
         """Take an evaluation of a version, whoever logged it: as if measured at its own step."""
         step = version.metadata.get("step")
-        alone = Recorder(self.run, self._settings, self._facts)  # other versions of that step
+        alone = Recorder(self.run, self.settings, self._facts)  # other versions of that step
         at = step if isinstance(step, int) else 0
         alone._steps.join(at, version.reference)
         alone.measured(at, values, monitors)
@@ -142,18 +143,46 @@ class Recorder:
 
     # What is saved
 
-    def logged(self, checkpoint: Checkpoint, monitors: tuple[Monitor, ...]) -> edversion.Version:
-        """Log a checkpoint, or find the version that it is already."""
+    def logged(
+        self, checkpoint: Checkpoint, monitors: tuple[Monitor, ...]
+    ) -> edversion.Version | None:
+        """Log a checkpoint, or find the version that it is already.
+
+        Of a part None, where other parts are still to come.
+        """
+        if checkpoint.part is not None:
+            return self.together.send(checkpoint, checkpoint.part, monitors)
         before = self._aliases.holder("latest")
         same = self._same(checkpoint)
         version = self._merge(same, checkpoint) if same else self._log(checkpoint, monitors)
+        return self.adopt(version, checkpoint.step, monitors, before)
+
+    def adopt(
+        self,
+        version: edversion.Version,
+        step: int,
+        monitors: tuple[Monitor, ...],
+        before: tuple[edversion.Version | None, int] = (None, 0),
+    ) -> edversion.Version:
+        """Take a version as one of this session's; `before` is what ``latest`` was."""
         self._active = True
-        held = self._steps.join(checkpoint.step, version.reference).versions[version.reference]
-        held.update(self._earlier[checkpoint.step].versions.get(version.reference, {}))
-        self._aliases.settle_latest(version, before)
-        version = self._settle(version, checkpoint.step, monitors)
+        held = self._steps.join(step, version.reference).versions[version.reference]
+        held.update(self._earlier[step].versions.get(version.reference, {}))
+        self._tell(version, step)
+        version = self.settle(version, step, monitors, before)
         self._prune()
         return version
+
+    def settle(
+        self,
+        version: edversion.Version,
+        step: int,
+        monitors: tuple[Monitor, ...],
+        before: tuple[edversion.Version | None, int] = (None, 0),
+    ) -> edversion.Version:
+        """Let a version have what was measured at its step, and ``latest`` be what it ought to."""
+        self._aliases.settle_latest(version, before)
+        return self._settle(version, step, monitors)
 
     def name_best(self, step: int) -> None:
         """Point ``best`` at the version of a step, as the framework decided."""
@@ -166,7 +195,7 @@ class Recorder:
         found = self.repository.search(
             f"metadata.reuse = '{self.key}'",
             project=self.run.project,
-            name=self._settings.name,
+            name=self.settings.name,
             limit=1,
         )
         if not found:
@@ -208,22 +237,22 @@ class Recorder:
             self._aliases.remove("interrupted")  # it was resumed, and came to its end
 
     def _log(self, checkpoint: Checkpoint, monitors: tuple[Monitor, ...]) -> edversion.Version:
-        draft = edversion.Artifact(self._settings.name, _TYPE)
-        for path, source in checkpoint.files.items():
-            add = draft.add_dir if source.is_dir() else draft.add_file
-            add(source, path or None)
-        if checkpoint.resumed_from is not None:
-            draft.add_source(checkpoint.resumed_from, "resumed_from")
-        version = self.run.log_artifact(
-            draft,
-            aliases=self._free([*self._settings.aliases, *checkpoint.aliases]),
-            tags=[*self._settings.tags, *self._steps[checkpoint.step].tags()],
-            metadata=self._metadata(checkpoint, monitors),
-        )
+        draft = edversion.Artifact(self.settings.name, MODEL)
+        checkpoint.add_to(draft)
+        return self.run.log_artifact(draft, **self.words(checkpoint, monitors))
+
+    def words(self, checkpoint: Checkpoint, monitors: tuple[Monitor, ...]) -> dict[str, Any]:
+        """Give the aliases, tags and metadata to log a checkpoint with."""
+        return {
+            "aliases": self._free([*self.settings.aliases, *checkpoint.aliases]),
+            "tags": [*self.settings.tags, *self._steps[checkpoint.step].tags()],
+            "metadata": self._metadata(checkpoint, monitors),
+        }
+
+    def _tell(self, version: edversion.Version, step: int) -> None:
         if version.reference not in self._told:
             self._told.add(version.reference)
-            _log.info("logged %s (step %d)", version.reference, checkpoint.step)
-        return version
+            _log.info("logged %s (step %d)", version.reference, step)
 
     def _free(self, wanted: Sequence[str]) -> list[str]:
         """Leave out aliases that a policy protects: a version must not be lost for its name."""
@@ -233,7 +262,7 @@ class Recorder:
                 self._refused.add(alias)
                 why = edversion.RefusedError("it is protected by policy; promote a version to it")
                 tell(
-                    [(f"give versions the alias {alias!r}", why)], self._settings.on_error, self.run
+                    [(f"give versions the alias {alias!r}", why)], self.settings.on_error, self.run
                 )
         return kept
 
@@ -270,7 +299,7 @@ class Recorder:
             "libraries": {**self._facts.libraries, **library_versions()},
         }
         own = {key: value for key, value in own.items() if value is not None}
-        given = {**self._settings.metadata, **checkpoint.metadata}
+        given = {**self.settings.metadata, **checkpoint.metadata}
         return {**own, **given, **own, "config": dict(self._facts.config)}
 
     def _news(
@@ -303,7 +332,7 @@ class Recorder:
         self._write_rows(version.reference, step, known)
         version = self._describe(version, step, monitors)
         self._aliases.settle_best(version, monitors)
-        if bounds := bounded(self._settings.fairness):
+        if bounds := bounded(self.settings.fairness):
             first = monitors[0] if monitors else None
             self._aliases.settle_candidate(version, first, lambda each: passes(each, bounds))
         return self.repository.version(version)
@@ -332,15 +361,15 @@ class Recorder:
                 known.wrote(version, each)
 
     def _prune(self) -> None:
-        if self._settings.keep != "all":
-            prune(self.repository, self._logged(), self._settings.keep, self.run.id)
+        if self.settings.keep != "all":
+            prune(self.repository, self._logged(), self.settings.keep, self.run.id)
 
     def _logged(self) -> tuple[edversion.Version, ...]:
         """Give the versions of the collection that this run logged, newest first."""
         return self.repository.search(
             f"run = '{self.run.id}'",
             project=self.run.project,
-            name=self._settings.name,
+            name=self.settings.name,
             limit=None,
         )
 

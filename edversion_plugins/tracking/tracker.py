@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import edversion
-from edversion_plugins.tracking.checkpoints import Checkpoint, files_at
+from edversion_plugins.tracking.checkpoints import Checkpoint, Part, files_at
 from edversion_plugins.tracking.environment import plain
 from edversion_plugins.tracking.failures import tell
 from edversion_plugins.tracking.lifecycle import Lifecycle
@@ -237,6 +237,7 @@ class Tracker(Lifecycle):
         metadata: Mapping[str, Any] | None = None,
         aliases: Sequence[str] = (),
         resumed_from: edversion.Version | None = None,
+        part: Part | None = None,
     ) -> edversion.Version | None:
         """Version a checkpoint that was just written; it may vanish once this returns.
 
@@ -258,12 +259,14 @@ class Tracker(Lifecycle):
             To set on it besides.
         resumed_from : Version, optional
             The version that the training went on from.
+        part : Part, optional
+            Which part of the checkpoint these files are, where other ranks log the rest.
 
         Returns
         -------
         Version or None
-            None where the store is remote, so that it is logged behind training; or where
-            it failed.
+            None where the store is remote, so that it is logged behind training; where parts
+            of it are missing; or where it failed.
         """
         session = self._session
         if session is None:
@@ -279,9 +282,25 @@ class Tracker(Lifecycle):
                 metadata=plain(metadata or {}),
                 aliases=tuple(aliases),
                 resumed_from=resumed_from,
+                part=part,
             )
             return session.log(what, taken, self.monitors)
         return None
+
+    def complete(self, *, patience: float = 0.0) -> None:
+        """Take in the checkpoints whose last part has come from another rank meanwhile.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds to wait for the next part, and again after each one that came.
+        """
+        session = self._session
+        if session is not None:
+            what = "complete the checkpoints of all ranks"
+            with self.guarded(what):
+                looking = partial(session.recorder.together.look, self.monitors, patience)
+                session.perform(what, looking)
 
     def name_best(self, step: int) -> None:
         """Point ``best`` at the version of a step, where the framework itself decided."""
