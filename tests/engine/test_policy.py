@@ -12,6 +12,7 @@ from edversion.errors import InvalidInputError
 from edversion.policy import check_pattern, read_policy, rules_of
 from edversion.repository import Repository
 from edversion_plugins.evaluation.gates import _rules
+from edversion_plugins.experiments.plugin import edversion_gates as experiments_gates
 
 
 def test_the_policy_of_the_documentation_is_read() -> None:
@@ -35,8 +36,9 @@ def test_the_page_on_policies_says_all_that_there_is() -> None:
     assert rules.keys() == edversion.policy._POLICY.keys()
     assert rules["approvals"].keys() == edversion.policy._APPROVALS.keys()  # type: ignore[union-attr]
     assert rules["metrics"][0].keys() == edversion.policy._METRIC.keys()  # type: ignore[index,union-attr,call-overload]
+    assert experiments_gates(rules) == ("experiment",)
     for gate, given in rules["gates"].items():  # type: ignore[union-attr]
-        assert _rules(gate, given) == given
+        assert gate == "experiment" or _rules(gate, given) == given
 
 
 def test_an_empty_policy_only_protects() -> None:

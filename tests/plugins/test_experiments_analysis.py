@@ -400,11 +400,14 @@ def test_no_group_may_be_harmed_by_more_than_the_margin(
     assert who in found.guardrail.message
 
 
-def test_where_lower_is_better_a_rise_is_harm() -> None:
-    made, learners = _grouped({"f": 0.9, "m": 0.9})
+@pytest.mark.parametrize(
+    ("effect", "verdict"), [(0.9, "harmed"), (0.4, "not shown"), (-0.9, "held")]
+)
+def test_where_lower_is_better_a_rise_is_harm(effect: float, verdict: str) -> None:
+    made, learners = _grouped({"f": effect, "m": effect})
     wanted = _of_minutes(guardrails={"minutes": 0.4}, lower=frozenset({"minutes"}))
     (found,) = analyze_tables(wanted, made, learners=learners).outcome("minutes").comparisons
-    assert found.guardrail.verdict == "harmed"
+    assert found.guardrail.verdict == verdict
 
 
 def test_a_guardrail_without_a_margin_is_not_held() -> None:

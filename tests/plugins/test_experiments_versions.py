@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,34 @@ def test_the_report_is_a_version_on_frozen_data(school: Any, won: Any) -> None:
     } <= sources  # fmt: skip
     content = json.loads(version.read_bytes("experiment.json"))
     assert content == json.loads(json.dumps(report.as_json()))
+
+
+ANALYZE = """
+import sys
+from edversion import plugins
+from edversion.cli import cli
+from edversion_plugins.experiments import plugin
+plugins.Plugins._load_entry_points = lambda self: self._manager.register(plugin, "experiments")
+cli.main(["--json", "experiments", "analyze", "rec-test", "--html", sys.argv[1]])
+"""
+
+
+def test_from_the_command_line(school: Any, won: Any, tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    page = tmp_path / "report.html"
+    place = {"EDVERSION_STORE": str(tmp_path / "store"), "EDVERSION_PROJECT": "school"}
+    paths = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [sys.executable, "-c", ANALYZE, str(page)],
+        env={**os.environ, **place, "PYTHONPATH": paths, "EDVERSION_DISABLE_PLUGINS": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    found = told["outcomes"][0]["comparisons"][0]
+    assert (found["role"], found["registered"]["low"] > 0) == ("primary", True)
+    assert "Of 1,000 learners" in page.read_text("utf-8")
+    assert school.version("rec-test-analysis:v0").metadata["trusted"] is True
 
 
 def test_it_can_be_repeated(school: Any, won: Any) -> None:
