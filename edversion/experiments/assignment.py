@@ -10,6 +10,7 @@ import hmac
 import math
 import numbers
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any
 
@@ -135,19 +136,20 @@ def check_id(value: Any, what: str = "unit") -> str:
     Raises
     ------
     InvalidInputError
-        It is no text and no whole number, or empty.
+        It is no text and no whole number, empty, or not valid Unicode.
     """
-    if type(value) is str and value:
-        return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return str(int(value))
     if isinstance(value, str) and value:
-        return str(value)
+        with suppress(UnicodeEncodeError):
+            value.encode()
+            return str(value)
+    given = "an empty text" if value == "" else type(value).__name__
     raise InvalidInputError(
-        f"the id of a {what} must be a text or a whole number, not "
-        f"{'an empty text' if isinstance(value, str) else type(value).__name__}",
+        f"the id of a {what} must be a text that is valid Unicode, or a whole number, not "
+        f"{'one that is not' if isinstance(value, str) and value else given}",
         code="illegal_id",
-    )
+    ) from None
 
 
 def check_weights(weights: Mapping[str, Any]) -> dict[str, float]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from edversion.digests import is_digest
 from edversion.environment import actor
-from edversion.errors import ConflictError, NotFoundError
+from edversion.errors import ConflictError, InvalidInputError, NotFoundError
 from edversion.experiments.assignment import check_id
 from edversion.experiments.freezing import freeze, frozen_versions
 from edversion.experiments.lifecycle import Lifecycle
@@ -63,6 +64,8 @@ class Experiment(Lifecycle):
         ConflictError
             It was not started (code ``experiment_draft``).
         """
+        if request is not None:
+            check_text(request, "request")
         return (self._counter or self._open()).serve(unit, cluster, request)
 
     def assign(self, unit: str | int, *, cluster: str | int | None = None) -> Served:
@@ -93,6 +96,10 @@ class Experiment(Lifecycle):
         """
         counter = self._counter or self._open()
         why, id = check_text(fallback, "fallback"), check_text(request, "request")
+        if digest is not None and not is_digest(digest):
+            raise InvalidInputError(
+                f"{digest!r} is no digest of a version; give version.digest", code="illegal_digest"
+            )
         counter.expose(unit, cluster, digest=digest, fallback=why, request=id)
 
     def outcome(

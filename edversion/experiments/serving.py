@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edversion.catalog import Exposed, ServedRows
+from edversion.catalog import Catalog, Exposed, ServedRows
 from edversion.errors import ConflictError, EdversionError
 from edversion.experiments.buffer import LOG, TROUBLES, Buffer
 from edversion.experiments.home import Home
@@ -18,7 +18,7 @@ from edversion.experiments.pseudonyms import PseudonymKey, check_same, key_path,
 from edversion.location import local_folder
 from edversion.model import ExperimentDefinition, Served, Version
 
-__all__ = ["KEY_SETTING", "Counter", "own_key"]
+__all__ = ["KEY_SETTING", "Counter", "known_key", "own_key"]
 
 KEY_SETTING = "experiment_key"
 _KEEP = 60.0  # seconds until files are asked for again; a copy in the cache stays for 600
@@ -43,8 +43,16 @@ def own_key(home: Home, wanted: str | None = None) -> PseudonymKey:
     """
     path = key_path(home.store.id)
     key = read_key(path, home.location.store)
-    asked = wanted or home.catalog.setting(KEY_SETTING)
+    asked = wanted or known_key(home.catalog)
     return key if asked is None else check_same(key, asked, path)
+
+
+def known_key(catalog: Catalog) -> str | None:
+    """Give the id of the key of a repository; a rebuilt one knows it by its experiments."""
+    known = catalog.setting(KEY_SETTING)
+    if known is not None:
+        return known
+    return next((one.key_id for one in catalog.experiments() if one.key_id is not None), None)
 
 
 class Counter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from edversion.errors import ConflictError, NotFoundError
 from edversion.experiments.defining import define
 from edversion.experiments.experiment import Experiment
 from edversion.experiments.pseudonyms import PseudonymKey, create_key, key_path
-from edversion.experiments.serving import KEY_SETTING, own_key
+from edversion.experiments.serving import KEY_SETTING, known_key, own_key
 from edversion.model import Consistency, ExperimentDefinition, Namespace
 from edversion.reference import check_name
 from edversion.repository.recording import Recording
@@ -143,7 +144,7 @@ class Experimenting(Recording):
             This machine has one already (code ``key_exists``), or the repository knows pseudonyms
             of another one, which has to be copied here (code ``key_known``).
         """
-        known = self.catalog.setting(KEY_SETTING)
+        known = known_key(self.catalog)
         path = self.experiment_key_path()
         if known is not None and not path.exists():
             raise ConflictError(
@@ -181,8 +182,9 @@ class Experimenting(Recording):
 
     def close_experiments(self) -> None:
         """Write what experiments hold, and end their threads."""
-        for experiment in list(self._experiments.values()):
-            experiment.close()
+        with ExitStack() as all_of_them:  # each is closed, and the first failure is told
+            for experiment in list(self._experiments.values()):
+                all_of_them.callback(experiment.close)
 
     @property
     def _experiments(self) -> dict[tuple[str, bool], Experiment]:

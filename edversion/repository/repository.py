@@ -61,10 +61,12 @@ class Repository(
 
     def close(self) -> None:
         """Let go of files and connections; what experiments hold is written first."""
-        self.close_experiments()
-        self._courier.close()
-        self.catalog.close()
-        self.store.close()
+        try:
+            self.close_experiments()
+        finally:
+            self._courier.close()
+            self.catalog.close()
+            self.store.close()
 
 
 def open_repository(

@@ -127,7 +127,7 @@ def test_a_number_is_its_digits() -> None:
         assert edversion.assign(number, salt="n", weights=HALVES) == as_text
 
 
-@pytest.mark.parametrize("unit", ["", None, True, 1.5, b"learner-0"])
+@pytest.mark.parametrize("unit", ["", None, True, 1.5, b"learner-0", "learner-0\ud800"])
 def test_what_is_no_id_is_refused_and_not_quoted(unit: object) -> None:
     with pytest.raises(edversion.InvalidInputError, match="id of a unit") as caught:
         edversion.assign(unit, salt="n", weights=HALVES)  # type: ignore[arg-type]

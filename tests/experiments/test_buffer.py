@@ -196,3 +196,20 @@ def test_a_kill_loses_what_was_held_and_with_durable_nothing(
         assert served <= written <= served + 1  # the one that was killed before it was noted
     else:
         assert 0 < written <= served + 1
+
+
+def test_a_repository_closes_though_rows_cannot_be_written(
+    running: Experiment, school: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    write, close = school.catalog.write_served, school.store.close
+    sink = Sink()
+    sink.away = True
+    running.serve("learner-0")
+    monkeypatch.setattr(school.catalog, "write_served", lambda *a, **k: sink(a[2]))
+    monkeypatch.setattr(school.store, "close", lambda: (closed.append("store"), close()))
+    with pytest.raises(StorageError, match="away"):
+        school.close()
+    assert closed == ["store"]
+    monkeypatch.setattr(school.catalog, "write_served", write)
+    assert sum(running.counts()["exposures"].values()) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from edversion import HookError, NotFoundError, RefusedError, hookimpl
+from edversion import ConflictError, HookError, NotFoundError, RefusedError, hookimpl
 from edversion.experiments.experiment import Experiment
 from edversion.repository import Repository, open_repository
 
@@ -92,6 +92,9 @@ def test_a_rebuilt_catalog_knows_the_experiment_and_not_the_learners(
         assert again.serve(named("new")).variant == "new"
         with pytest.raises(RefusedError):
             other.delete("rec:v1", reason="x")
+        other.experiment_key_path().unlink()
+        with pytest.raises(ConflictError, match=str(before.key_id)):
+            other.create_experiment_key()
 
 
 class Judge:

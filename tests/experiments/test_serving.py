@@ -177,6 +177,20 @@ def test_assignment_and_exposure_may_be_apart(running: Experiment) -> None:
     assert running.counts()["units"] == {"control": 0, "new": 1}
 
 
+def test_what_could_never_be_written_is_refused_at_once(running: Experiment) -> None:
+    """In a batch it would hold up everything that comes after it."""
+    for wrong in (
+        lambda: running.serve("learner-0", request="\ud800"),
+        lambda: running.serve("learner-\ud800"),
+        lambda: running.expose("learner-0", digest="blake3:1"),
+        lambda: running.expose("learner-0", fallback="\ud800"),
+    ):
+        with pytest.raises(InvalidInputError):
+            wrong()
+    running.serve("learner-0")
+    assert sum(running.counts()["exposures"].values()) == 1
+
+
 def test_outcomes_are_recorded_by_pseudonym(running: Experiment) -> None:
     at = datetime(2026, 5, 4, 9, tzinfo=UTC)
     running.serve("learner-0")
