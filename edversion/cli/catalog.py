@@ -72,7 +72,8 @@ def copy(session: Session, destination: str) -> None:
 
     The chain of events is proved in the copy. The source stays as it is; whoever writes to it
     meanwhile waits. Afterwards name the copy in EDVERSION_CATALOG, or 'catalog' in
-    edversion.toml, everywhere.
+    edversion.toml, everywhere. The store stays where it is: it moves into a bucket as files do,
+    all but 'catalog.db*', 'locks', 'cache' and 'tmp', with any program that copies there.
     """
     from edversion.catalog.copying import copy_catalog
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 
 from edversion.catalog import Catalog
-from edversion.errors import EdversionWarning, IntegrityError, StorageError
+from edversion.errors import EdversionWarning, IntegrityError, NotFoundError, StorageError
 from edversion.location import Location, locate
 from edversion.masking import masked
 from edversion.plugins import Plugins
@@ -95,7 +95,7 @@ def open_repository(
     heard = Plugins(plugins)
     if replace_catalog:
         _restore_marker(found)
-    place = Store.open(found.store, create=create)
+    place = _made_or_opened(found) if create else Store.open(found.store, create=False)
     if not (lost_catalog or Catalog.exists(found.catalog)):
         _refuse_lost(place, found.catalog)  # before an empty one lies where it is looked for
     facts = _replaced(found.catalog, place) if replace_catalog else Catalog.open(found.catalog)
@@ -105,6 +105,22 @@ def open_repository(
         facts.close()
         raise
     return Repository(found, store=place, catalog=facts, plugins=heard)
+
+
+def _made_or_opened(found: Location) -> Store:
+    """Open a store; make one only once the catalog is known to be free for it.
+
+    What is made in a bucket stays there, and who mends the other URL would then find a store
+    that nobody meant.
+    """
+    try:
+        return Store.open(found.store, create=False)
+    except NotFoundError:
+        if Catalog.exists(found.catalog):
+            with Catalog.open(found.catalog) as catalog:
+                if catalog.setting(STORE_ID) is not None:
+                    raise _wrong_catalog(catalog, found.store) from None
+    return Store.open(found.store, create=True)
 
 
 def _restore_marker(found: Location) -> None:
@@ -148,12 +164,16 @@ def _check_belongs(catalog: Catalog, store: Store, *, lost_catalog: bool) -> Non
             _refuse_lost(store, catalog.url)
             catalog.set_setting(STORE_ID, store.id)
     elif known != store.id:
-        raise StorageError(
-            f"the catalog {catalog.url} belongs to another store than {store.url}; check "
-            "EDVERSION_STORE and EDVERSION_CATALOG",
-            code="wrong_catalog",
-            store=store.url,
-        )
+        raise _wrong_catalog(catalog, store.url)
+
+
+def _wrong_catalog(catalog: Catalog, store: str) -> StorageError:
+    return StorageError(
+        f"the catalog {catalog.url} belongs to another store than {store}; check EDVERSION_STORE "
+        "and EDVERSION_CATALOG. A store that moves takes its 'edversion.json' along",
+        code="wrong_catalog",
+        store=store,
+    )
 
 
 def _refuse_lost(store: Store, catalog: str) -> None:

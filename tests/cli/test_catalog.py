@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import fsspec
 import pytest
 
 import edversion
 from edversion.catalog.schema import HEAD
 from edversion.testing.postgres import PostgresServer
+from tests.store.buckets import fresh_s3, server
 
 
 @pytest.fixture
@@ -34,6 +36,36 @@ def test_a_repository_moves_to_a_server(work, call, empty_url, monkeypatch):
         assert repository.version("model:champion").read_bytes("weights.bin")
     assert call("catalog", "copy", f"sqlite:///{work}/back.db").code == 0
     assert call("status", "--json").json["catalog"].startswith("postgresql+psycopg://")
+
+
+def test_a_laptop_moves_to_a_server_and_into_a_bucket(
+    work, call, empty_url, monkeypatch, tmp_path_factory
+):
+    """As README says it: the catalog by a command, the store by any program that copies."""
+    before = call("events", "--json").json
+    url = fresh_s3(monkeypatch, server("s3", tmp_path_factory).url)
+    monkeypatch.setenv("EDVERSION_STORE", url)
+    monkeypatch.setenv("EDVERSION_CATALOG", empty_url)
+    laptop = ["--store", ".edversion", "--catalog", f"sqlite:///{work}/.edversion/catalog.db"]
+    assert call("catalog", "copy", empty_url, *laptop).code == 0
+    early = call("init")
+    assert early.code == 1
+    assert "belongs to another store" in early.err
+    _copy(work / ".edversion", url)
+    assert call("verify").code == 0
+    assert call("doctor").text.startswith("nothing is wrong")
+    assert call("events", "--json").json == before
+    (work / "more.txt").write_text("more")
+    assert "v0" in call("log", "more.txt").text
+
+
+def _copy(store, url):
+    """Copy the objects of a store, and not what is of this machine alone."""
+    bucket, root = fsspec.core.url_to_fs(url)
+    for path in store.rglob("*"):
+        key = path.relative_to(store).as_posix()
+        if path.is_file() and not key.startswith(("catalog.db", "cache/", "locks/", "tmp/")):
+            bucket.pipe_file(f"{root}/{key}", path.read_bytes())
 
 
 def test_status_and_upgrade_need_no_store(empty, call, empty_url):

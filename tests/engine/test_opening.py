@@ -27,6 +27,8 @@ from edversion.starting import start_run
 from edversion.store import FORMAT
 from edversion.testing import object_keys, rewrite, run_python
 
+NEWER = FORMAT + 2  # what is written as changes has one format more than the rest
+
 
 def log(store: Path | None = None, data: bytes = b"1", **options: str) -> edversion.Version:
     draft = edversion.Artifact("data", "dataset")
@@ -41,6 +43,27 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+# Making
+
+
+def test_no_store_is_made_for_a_catalog_that_belongs_to_another(tmp_path: Path) -> None:
+    log(tmp_path / "laptop")
+    catalog = f"sqlite:///{tmp_path / 'laptop' / 'catalog.db'}"
+    with pytest.raises(StorageError, match=r"another store than .*new; check") as caught:
+        log(tmp_path / "new", catalog=catalog)
+    assert caught.value.code == "wrong_catalog"
+    assert not (tmp_path / "new" / "edversion.json").exists()
+    assert log(tmp_path / "new").number == 0
+
+
+def test_no_store_is_made_where_the_catalog_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "facts.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StorageError) as caught:
+        log(tmp_path / "new", catalog=f"sqlite:///{tmp_path / 'facts.db'}")
+    assert caught.value.code == "catalog_damaged"
+    assert not (tmp_path / "new" / "edversion.json").exists()
 
 
 # Finding
@@ -169,7 +192,7 @@ def newer(store: Path, folder: str) -> None:
     with edversion.open(store) as repository:
         for key in object_keys(repository.store, folder):
             content = repository.store.backend.read(key)
-            changed = content.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1), 1)
+            changed = content.replace(b'"format":%d' % FORMAT, b'"format":%d' % (NEWER), 1)
             assert changed != content
             if folder != "manifests":
                 record = json.loads(changed)
@@ -185,13 +208,11 @@ def test_a_newer_store_is_refused_by_name(tmp_path: Path) -> None:
     content = json.loads(marker.read_bytes())
     assert content["format"] == FORMAT
     marker.chmod(0o644)
-    marker.write_text(json.dumps({**content, "format": FORMAT + 1}))
+    marker.write_text(json.dumps({**content, "format": NEWER}))
     for call in (edversion.open, lambda store: edversion.init(store=store)):
-        with pytest.raises(
-            CatalogVersionError, match=rf"has format {FORMAT + 1}.*Upgrade"
-        ) as caught:
+        with pytest.raises(CatalogVersionError, match=rf"has format {NEWER}.*Upgrade") as caught:
             call(tmp_path / "store")
-        assert (caught.value.found, caught.value.known) == (FORMAT + 1, FORMAT)
+        assert (caught.value.found, caught.value.known) == (NEWER, FORMAT)
         assert str(tmp_path / "store") in str(caught.value)
 
 
@@ -255,7 +276,7 @@ def test_a_newer_manifest_is_refused_by_name(tmp_path: Path) -> None:
     with edversion.open(tmp_path / "store") as repository:
         version = repository.version("data")
         for read in (version.files, lambda: version.read_bytes("a"), version.verify):
-            with pytest.raises(CatalogVersionError, match=rf"manifests/.* has format {FORMAT + 1}"):
+            with pytest.raises(CatalogVersionError, match=rf"manifests/.* has format {NEWER}"):
                 read()
         (damage,) = repository.verify()
         assert "Upgrade edversion" in damage.message
@@ -270,7 +291,7 @@ def test_a_newer_receipt_is_refused_by_name(tmp_path: Path, folder: str) -> None
         path.unlink()
     with (
         open_repository(tmp_path / "store", lost_catalog=True) as repository,
-        pytest.raises(CatalogVersionError, match=rf"{folder}/.* has format {FORMAT + 1}"),
+        pytest.raises(CatalogVersionError, match=rf"{folder}/.* has format {NEWER}"),
     ):
         repository.doctor(mend=True)
 
