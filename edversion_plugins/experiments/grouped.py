@@ -12,6 +12,7 @@ from edversion_plugins.evaluation.groups import Grouping, cross, read_grouping
 from edversion_plugins.evaluation.intervals import Uncertainty
 from edversion_plugins.evaluation.suppression import hide
 from edversion_plugins.evaluation.units import Units
+from edversion_plugins.experiments.clustered import FEW
 from edversion_plugins.experiments.estimating import estimable, registered
 from edversion_plugins.experiments.means import linearised
 from edversion_plugins.experiments.results import GroupEffect, Interaction
@@ -100,6 +101,10 @@ def interaction(sample: Sample, arm: int, grouping: Grouping) -> Interaction:
         return Interaction(grouping.name, None, reason="fewer than two groups are shown")
     rows = np.asarray(((sample.arm == 0) | (sample.arm == arm)) & (grouping.codes > 0))
     part, codes = sample.only(rows), grouping.codes[rows].astype(np.intp) - 1
+    if part.cluster is not None and part.clusters(0) + part.clusters(arm) < FEW:
+        return Interaction(
+            grouping.name, None, reason=f"of fewer than {FEW} clusters that cannot be told"
+        )
     treated = np.asarray(part.arm == arm, dtype=float)
     group = np.asarray(codes[:, None] == np.arange(1, len(grouping.keys)), dtype=float)
     design = np.column_stack([np.ones(len(codes)), treated, group, group * treated[:, None]])

@@ -191,7 +191,7 @@ def _checks(report: Report, title: str) -> Table:
 _NUMBERS = [
     ("estimator", "text"), ("use", "text"), ("difference", "difference"), ("error", "number"),
     ("from", "difference"), ("to", "difference"), ("p", "number"),
-    ("degrees of freedom", "number"), ("n", "text"), ("clusters", "text"), ("besides", "text"),
+    ("df", "number"), ("n", "text"), ("clusters", "text"), ("besides", "text"),
 ]  # fmt: skip
 
 
@@ -210,12 +210,16 @@ def _estimators(report: Report) -> Table:
 
 
 def _numbers(found: Estimate, use: str, **more: float) -> tuple[Any, ...]:
-    clusters = "" if found.clusters is None else " and ".join(f"{n:,}" for n in found.clusters)
+    clusters = "" if found.clusters is None else _pair(found.clusters)
     besides = ", ".join(
         f"{name.replace('_', ' ')} {value:.4g}" for name, value in {**found.facts, **more}.items()
     )
     return (found.method, use, found.value, found.se, found.low, found.high, found.p, found.df,
-            " and ".join(f"{n:,}" for n in found.n), clusters, besides)  # fmt: skip
+            _pair(found.n), clusters, besides)  # fmt: skip
+
+
+def _pair(counts: tuple[int, int]) -> str:
+    return f"{counts[0]:,}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{counts[1]:,}"
 
 
 def _sequences(report: Report) -> Iterator[Table]:

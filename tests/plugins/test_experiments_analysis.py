@@ -372,6 +372,25 @@ def test_an_effect_that_differs_between_groups() -> None:
     assert found.interactions[0].p > 0.05
 
 
+def test_of_few_classes_it_is_not_told_whether_effects_differ() -> None:
+    # errors by class are too small there, and would find differences where there are none
+    values = np.random.default_rng(7).normal(size=600)
+    made = tables([0, 1] * 300, {"minutes": values}, cluster=np.arange(600) % 20)
+    learners = {
+        "unit": made["assignments"]["unit"],
+        "gender": np.array(["f", "m"])[np.arange(600) // 300].astype(object),
+    }
+    wanted = _of_minutes(cluster="class")
+    (found,) = analyze_tables(wanted, made, learners=learners).outcome("minutes").comparisons
+    assert [each.found.method for each in found.groups] == [
+        "randomisation inference on clusters"
+    ] * 2
+    assert (found.interactions[0].p, "fewer than 40" in found.interactions[0].reason) == (
+        None,
+        True,
+    )
+
+
 def test_holm_corrects_for_all_groups() -> None:
     made, learners = _grouped({"f": 0.3, "m": 0.25, "x": 0.0})
     (found,) = analyze_tables(_of_minutes(), made, learners=learners).outcome("minutes").comparisons

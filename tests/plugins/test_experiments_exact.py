@@ -236,6 +236,7 @@ def test_covariates_of_few_clusters_make_intervals_shorter() -> None:
     arm = (cluster % 2).astype(np.intp)
     plain = clustered(Sample.of_means(values, arm, cluster), 1, USUAL)
     known = clustered(Sample.of_means(values, arm, cluster, x[:, None]), 1, USUAL)
+    assert plain.method == known.method == "randomisation inference on clusters"
     assert known.se < plain.se / 2
     assert known.low < 0 < known.high
 
