@@ -18,6 +18,7 @@ __all__ = ["FOLDER", "Location", "local_folder", "locate", "named_store"]
 FOLDER = ".edversion"
 CONFIG = "edversion.toml"
 _SIGNS = ("edversion.json", "receipts", "manifests", "packs", "catalog.db")
+_PROTOCOLS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "file", "memory"}
 _KEYS = {"store", "catalog", "project"}
 
 
@@ -100,9 +101,11 @@ def named_store(store: str) -> str:
     Raises
     ------
     InvalidInputError
-        The URL holds a password or a token.
+        The URL holds a password or a token, or lacks a slash: the folder of that name, which
+        nobody means, would hold what is thought to be in a bucket.
     """
     check_no_secret(store)
+    _check_slashes(store)
     return _absolute(store)
 
 
@@ -165,7 +168,18 @@ def _below(store: str | None, folder: Path) -> str | None:
     """Read a relative store as relative to the file that names it, and ``~`` as a home."""
     if store is None or "://" in store:
         return store
+    _check_slashes(store)
     return str(folder / os.path.expanduser(store))
+
+
+def _check_slashes(store: str) -> None:
+    protocol, colon, _ = store.partition(":")
+    if colon and protocol.lower() in _PROTOCOLS and "://" not in store:
+        raise InvalidInputError(
+            f"a store that begins with '{protocol}:' is a URL with two slashes, {protocol}://…; a "
+            f"folder of that name is ./{protocol}:…",
+            code="bad_store",
+        )
 
 
 def _absolute(store: str) -> str:

@@ -88,7 +88,9 @@ def report_interrupt(error: click.Abort, *, as_json: bool) -> int:
     if isinstance(error.__cause__, KeyboardInterrupt):
         _tell(as_json, "interrupted", "interrupted", {})
         return INTERRUPTED
-    _tell(as_json, "aborted", "aborted; nothing was changed", {})
+    alone = isinstance(error.__context__, EOFError)  # in a script
+    advice = "; there was nobody to ask: --yes answers beforehand" if alone else ""
+    _tell(as_json, "aborted", f"aborted; nothing was changed{advice}", {})
     return FAILED
 
 

@@ -45,8 +45,9 @@ def find_or_make(backend: Backend, *, create: bool) -> str:
         if marker is None:
             raise _fault(backend, "is missing, but there are versions", "marker_lost")
     if marker is None and not create:
+        which = f" --store {backend.url}" if "://" in backend.url else ""
         raise NotFoundError(
-            f"no store at {backend.url}; make one with 'edversion init'",
+            f"no store at {backend.url}; make one with 'edversion init{which}'",
             code="no_store",
             url=backend.url,
         )

@@ -151,7 +151,10 @@ def test_delete_asks(work, call):
     assert refused.code == 1
     assert "Delete school/scores:v0?" in refused.err
     assert call("show", "scores:v0").code == 0
-    assert call("delete", "scores:v0", "--reason", "old", input="").code == 1
+    assert "--yes" not in refused.err
+    alone = call("delete", "scores:v0", "--reason", "old", input="")
+    assert alone.code == 1
+    assert "--yes answers beforehand" in alone.err
     answer = call("delete", "scores:v0", "--reason", "old", input="y\n")
     assert (answer.code, answer.text) == (0, "school/scores:v0 deleted\n")
     gone = call("show", "scores:v0")

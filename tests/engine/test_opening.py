@@ -58,6 +58,27 @@ def test_no_store_is_made_for_a_catalog_that_belongs_to_another(tmp_path: Path) 
     assert log(tmp_path / "new").number == 0
 
 
+@pytest.mark.parametrize("store", ["s3:/bucket/prefix", "S3:bucket", "gs:/b", "file:/b"])
+def test_a_url_that_lacks_a_slash_is_no_folder(empty_folder: Path, store: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"two slashes, [sS3gfile]+://") as caught:
+        edversion.init("p", store=store)
+    assert caught.value.code == "bad_store"
+    assert not list(empty_folder.iterdir())
+    (empty_folder / "edversion.toml").write_text(f'store = "{store}"\n')
+    with pytest.raises(InvalidInputError, match="two slashes"):
+        edversion.init("p")
+    (empty_folder / "edversion.toml").unlink()
+    edversion.init("p", store=f"./{store}").finish()
+    assert list(empty_folder.iterdir())
+
+
+def test_who_finds_no_store_is_told_how_to_make_that_one(tmp_path: Path) -> None:
+    catalog = f"sqlite:///{tmp_path / 'catalog.db'}"
+    for store, advice in (("memory://none", " --store memory://none"), (tmp_path / "none", "")):
+        with pytest.raises(NotFoundError, match=f"make one with 'edversion init{advice}'$"):
+            open_repository(store, catalog)
+
+
 def test_no_store_is_made_where_the_catalog_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "facts.db").write_bytes(b"no database" * 1000)
     with pytest.raises(StorageError) as caught:
