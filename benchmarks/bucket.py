@@ -20,9 +20,9 @@ from urllib.request import Request, urlopen
 from edversion.testing.proxy import Proxy
 from edversion.testing.serving import serve
 
-__all__ = ["counted", "in_process", "new_bucket", "reach", "removed", "served"]
+__all__ = ["PATIENCE", "counted", "in_process", "new_bucket", "reach", "removed", "served"]
 
-_PATIENCE = 600
+PATIENCE = 600
 """Seconds: the server puts the parts of 2 GiB together in memory, and takes minutes for it."""
 
 
@@ -34,7 +34,7 @@ def served(work: Path) -> int:
 @contextmanager
 def counted(port: int, cache: Path) -> Iterator[Proxy]:
     """Let a proxy count what travels to the server and back."""
-    with Proxy(port, patience=_PATIENCE) as proxy:
+    with Proxy(port, patience=PATIENCE) as proxy:
         reach(proxy.url, cache)
         yield proxy
 
@@ -48,7 +48,7 @@ def reach(url: str, cache: Path) -> None:
     }  # fmt: skip
     import fsspec
 
-    patient = {"read_timeout": _PATIENCE, "retries": {"total_max_attempts": 1}}
+    patient = {"read_timeout": PATIENCE, "retries": {"total_max_attempts": 1}}
     fsspec.config.conf["s3"] = {"endpoint_url": url, "config_kwargs": patient}
 
 
@@ -69,7 +69,6 @@ def removed(bucket: str) -> None:
 def in_process(module: str, *arguments: str) -> dict[str, Any]:
     """Run a part of a benchmark in a process of its own; give the JSON that it printed."""
     command = [sys.executable, "-m", module, *arguments]
-    answer: dict[str, Any] = json.loads(
-        subprocess.run(command, check=True, capture_output=True).stdout
-    )
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # its errors are seen
+    answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -12,6 +12,7 @@ import os
 import sys
 
 import edversion
+from benchmarks.bucket import PATIENCE
 from benchmarks.measure import seconds
 
 
@@ -59,7 +60,11 @@ def _native_s3(url: str, _: str, column: str) -> int:
     import pyarrow.parquet
 
     endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
-    fs = pyarrow.fs.S3FileSystem(endpoint_override=endpoint, scheme="http")
+    fs = pyarrow.fs.S3FileSystem(
+        endpoint_override=endpoint,
+        scheme="http",
+        request_timeout=PATIENCE,  # three seconds, else
+    )
     path = url.removeprefix("s3://")
     return pyarrow.parquet.read_table(path, columns=[column], filesystem=fs).num_rows
 
