@@ -200,6 +200,8 @@ class Postgres:
 
     def is_away(self, error: DBAPIError) -> bool:
         """Tell whether the connection failed, or the server is starting, ending or full."""
+        if error.connection_invalidated:  # for whatever reason; servers have several
+            return True
         state = _state(error)
         if state is not None:
             return state.startswith(_AWAY)

@@ -91,6 +91,15 @@ class TestTransactions:
         scene.end_sessions()
         assert numbers(catalog.versions("dropout", "knn")) == [1, 0]
 
+    def test_so_it_is_where_the_server_itself_ends_what_is_idle(self, scene: Scene) -> None:
+        """Many a hosted one does, and gives its own reason."""
+        with Catalog.open(f"{scene.url}?options=-cidle_session_timeout=200ms") as catalog:
+            commit(catalog, 0)
+            wait_until(lambda: scene.count_sessions() == 0, "the server has ended all sessions")
+            assert catalog.set_alias(*PLACE, "best", 0, actor="ada").revision == 1
+            wait_until(lambda: scene.count_sessions() == 0, "the server has ended all sessions")
+            assert catalog.alias(*PLACE, "best").number == 0
+
     @pytest.mark.parametrize("text", ["knn:best", "dropout/knn", "knn:v0", "knn@{digest}"])
     def test_a_reference_is_resolved_by_one_request(
         self, catalog: Catalog, scene: Scene, text: str
