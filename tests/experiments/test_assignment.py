@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -63,6 +64,14 @@ def test_weights_divide_the_units() -> None:
     found = Counter(edversion.assign(one, salt="w", weights=weights) for one in LEARNERS)
     expected = [len(LEARNERS) * weight / 10 for weight in weights.values()]
     assert chisquare([found[name] for name in weights], expected).pvalue > 0.001
+
+
+def test_a_unit_on_a_bound_belongs_to_the_next_variant() -> None:
+    place = bucket("exp-1", "learner-0")
+    assert place + (1 - place) == 1
+    for share, variant in ((place, "new"), (math.nextafter(place, 1), "control")):
+        weights = {"control": share, "new": 1 - share}
+        assert edversion.assign("learner-0", salt="exp-1", weights=weights) == variant
 
 
 def test_experiments_are_independent() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from edversion import InvalidInputError, assign
 from edversion.experiments.experiment import Experiment
+from edversion.experiments.placing import Placer
+from edversion.experiments.pseudonyms import PseudonymKey
 from edversion.repository import Repository, open_repository
 
 from .makers import HALVES, column, named
@@ -99,3 +102,24 @@ def test_a_class_keeps_the_variant_that_was_recorded_first(
         again = other.experiment(experiment.name)
         assert again.serve("bob", cluster=OLD).variant == "control"
         assert again.serve("cy", cluster="a room of their own").variant == "new"
+
+
+def test_what_is_not_written_yet_counts_as_assigned(classes: Make) -> None:
+    """Of a learner and of her class, also once the definition is another one."""
+    made = classes("individual").definition
+    key = PseudonymKey.of(bytes(32))
+
+    def nothing(unit: str, cluster: str) -> tuple[None, None]:
+        return None, None
+
+    before = Placer(made, key, nothing)
+    first, assigned = before.place("ada", OLD)
+    assert (first.variant, assigned is not None) == (0, True)
+    heavier = replace(made, weights={"control": 1.0, "new": 1e9}, reweighed=True)
+    after = Placer(heavier, key, nothing, before)
+    assert after.place("ada", "a room of their own") == (
+        first._replace(cluster=key.pseudonym("school", "classroom", "a room of their own")),
+        None,
+    )
+    assert after.place("bob", OLD)[0].variant == 0
+    assert after.place("cy", "a third room")[0].variant == 1
