@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from edversion.errors import EdversionError, StorageError
+from edversion.errors import EdversionError, EdversionWarning, StorageError
 from edversion.masking import masked
 
 __all__ = ["Patience", "already_exists", "range_refused", "status_of", "told", "upload_lost"]
@@ -20,6 +21,7 @@ __all__ = ["Patience", "already_exists", "range_refused", "status_of", "told", "
 Result = TypeVar("Result")
 
 _LIMIT = 120.0
+_SILENT = 20.0  # seconds after which whoever waits is told why
 _FIRST, _LONGEST = 0.1, 10.0
 _WORTH_A_TRY = {408, 409, 425, 429}  # 409: another writer's conditional put is under way
 _NOT_KNOWN_THERE = {501, 505}
@@ -75,7 +77,7 @@ class Patience:
         StorageError
             It failed for good, or for too long.
         """
-        started, tries = self.clock(), 0
+        started, tries, said = self.clock(), 0, False
         while True:
             tries += 1
             try:
@@ -87,7 +89,19 @@ class Patience:
                 spent = self.clock() - started
                 if _is_final(error) or spent + wait > self.limit:
                     raise _failure(doing, error, tries=tries, seconds=spent) from told(error)
+                if spent >= _SILENT and not said:
+                    said = True
+                    self._say(error)
             self.sleep(wait)
+
+    def _say(self, error: Exception) -> None:
+        """Say that it is tried again; the same words from every thread, so that one is shown."""
+        warnings.warn(
+            f"the store does not answer ({_why(error)}); it is tried again, for {self.limit:.0f} s "
+            "in all",
+            EdversionWarning,
+            stacklevel=3,
+        )
 
 
 def status_of(error: BaseException | None) -> int | None:
@@ -149,8 +163,12 @@ def _lacks_access(error: BaseException) -> bool:
     return any(word in type(error).__name__.lower() for word in _NO_ACCESS_WORDS)
 
 
+def _why(error: BaseException) -> str:
+    return " ".join(masked(str(error)).split()) or type(error).__name__
+
+
 def _failure(doing: str, error: BaseException, *, tries: int, seconds: float) -> StorageError:
-    why = " ".join(masked(str(error)).split()) or type(error).__name__
+    why = _why(error)
     if _lacks_access(error):
         advice = f"{why}; check the credentials, and what they may do there"
         return StorageError(f"{doing} failed: {advice}", code="store_access")

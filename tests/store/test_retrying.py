@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
-from edversion.errors import StorageError
+from edversion.errors import EdversionWarning, StorageError
 from edversion.store.retrying import Patience
 
 
@@ -93,8 +93,14 @@ def test_what_will_not_pass_is_told_at_once(error: Exception, code: str) -> None
 
 def test_patience_ends() -> None:
     clock = Clock()
-    with pytest.raises(StorageError, match=r"failed after \d+ tries in \d+ s: Read timeout") as it:
+    with (
+        pytest.warns(
+            EdversionWarning, match=r"not answer \(Read timeout .*for 60 s in all"
+        ) as told,
+        pytest.raises(StorageError, match=r"failed after \d+ tries in \d+ s: Read timeout") as it,
+    ):
         clock.patience(60).insist("reading x", always(TIMEOUT))
+    assert len(told) == 1  # however often it is tried again
     assert it.value.code == "store_unreachable"
     assert it.value.tries == len(clock.waits) + 1
     assert 30 < clock.now <= 60
