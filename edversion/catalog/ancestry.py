@@ -71,7 +71,7 @@ class _Unread(TypeDecorator[LazyFacts]):
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _READ = (
     "id", "number", "digest", "size", "file_count", "metadata", "description", "created_at",
-    "facts", "generation",
+    "facts", "generation", "actor",
 )  # fmt: skip
 _SOME_VERSIONS: Select[Any] = (
     select(

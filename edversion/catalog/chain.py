@@ -91,7 +91,12 @@ def _link(previous: str, fields: dict[str, Any]) -> str:
 
 
 def listing(
-    connection: Connection, subject: str | None, limit: int | None, action: str | None = None
+    connection: Connection,
+    subject: str | None,
+    limit: int | None,
+    action: str | None = None,
+    *,
+    before: int | None = None,
 ) -> tuple[Event, ...]:
     """Give events, newest first."""
     query = select(events).order_by(events.c.sequence.desc()).limit(limit)
@@ -99,6 +104,8 @@ def listing(
         query = query.where(events.c.subject == subject)
     if action is not None:
         query = query.where(events.c.action == action)
+    if before is not None:
+        query = query.where(events.c.sequence < before)
     return tuple(_event(row) for row in connection.execute(query))
 
 

@@ -156,6 +156,7 @@ class Finding(Area):
         where: str | None = None,
         order_by: str | None = None,
         limit: int | None = 50,
+        offset: int = 0,
     ) -> tuple[Version, ...]:
         """Find live versions by their facts; newest first unless `order_by` says otherwise.
 
@@ -165,6 +166,8 @@ class Finding(Area):
             Condition, e.g. ``metadata.accuracy > 0.9 and tag = 'fair'``.
         order_by : str, optional
             Fields, e.g. ``-metrics.auc, name``; ``-`` sorts from the highest down.
+        offset : int
+            So many of the first ones are passed over.
 
         Raises
         ------
@@ -180,7 +183,7 @@ class Finding(Area):
             query = query.where(condition(where))
         query = query.order_by(*ordering(order_by or ""), versions.c.id.desc())
         with self._database.read() as connection:
-            rows = connection.execute(query.limit(limit)).all()
+            rows = connection.execute(query.limit(limit).offset(offset)).all()
             return to_versions(connection, rows, self.source)
 
     def all_versions(self) -> Iterator[Version]:

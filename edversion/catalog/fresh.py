@@ -59,6 +59,7 @@ class Fresh:
             created_at=self.at,
             facts=plain(dict(request.facts)),
             generation=request.generation,
+            created_by=request.actor,
             _source=source,
         )
 

@@ -31,16 +31,20 @@ class Journal(Area):
         with self._database.write() as transaction:
             write_setting(transaction, key, value)
 
-    def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
+    def events(
+        self, *, subject: str | None = None, limit: int | None = None, before: int | None = None
+    ) -> tuple[Event, ...]:
         """Give events, newest first.
 
         Parameters
         ----------
         subject : str, optional
             Only those of exactly this subject, e.g. ``"dropout/knn:champion"``.
+        before : int, optional
+            Only those with a lower sequence.
         """
         with self._database.read() as connection:
-            return chain.listing(connection, subject, limit)
+            return chain.listing(connection, subject, limit, before=before)
 
     def each_event(self) -> Iterator[Event]:
         """Give every event, oldest first, a batch at a time."""

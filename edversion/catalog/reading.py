@@ -166,14 +166,14 @@ def _labels(connection: Connection, ids: list[int]) -> Labels:
 
 _READ = (
     "id", "project", "collection", "number", "type", "digest", "size", "file_count", "metadata",
-    "description", "created_at", "facts", "generation", "removed",
+    "description", "created_at", "facts", "generation", "removed", "actor",
 )  # fmt: skip
 _UNLABELLED: tuple[list[str], list[str]] = ([], [])
 
 
 def _version(values: tuple[Any, ...], labels: Labels, source: VersionSource | None) -> Version:
     id, project, name, number, type, digest, size, files, metadata, description, *rest = values
-    created_at, facts, generation, removed = rest
+    created_at, facts, generation, removed, actor = rest
     row_tags, row_aliases = labels.get(id, _UNLABELLED)
     return Version(
         project=project,
@@ -191,6 +191,7 @@ def _version(values: tuple[Any, ...], labels: Labels, source: VersionSource | No
         facts=facts,
         generation=generation,
         removed=removed,
+        created_by=actor,
         _source=source,
     )
 

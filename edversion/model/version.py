@@ -82,6 +82,8 @@ class Version:
         UTC.
     removed : {"deleted", "erased"} or None
         Whether it is there no more: lineage also leads to such versions.
+    created_by : str or None
+        Who logged it; None where that is not known, as in a bundle.
     """
 
     project: str
@@ -99,6 +101,7 @@ class Version:
     facts: Mapping[str, Json] = field(default_factory=dict)
     generation: int = field(default=1, repr=False)
     removed: Literal["deleted", "erased"] | None = field(default=None, repr=False)
+    created_by: str | None = field(default=None, repr=False)
     _source: VersionSource | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -69,6 +69,7 @@ class Finding(Area):
         name: str | None = None,
         order_by: str | None = None,
         limit: int | None = 50,
+        offset: int = 0,
     ) -> tuple[Version, ...]:
         """Search versions by facts, metadata, metrics, tags and aliases.
 
@@ -84,6 +85,8 @@ class Finding(Area):
             where left out.
         limit : int or None
             How many at most; None for all.
+        offset : int
+            How many of the first ones to pass over: the next page after `limit` of them.
 
         Raises
         ------
@@ -97,6 +100,7 @@ class Finding(Area):
             where=check_text(where, "where"),
             order_by=check_text(order_by, "order_by"),
             limit=check_limit(limit),
+            offset=max(check_whole(offset, "offset") or 0, 0),
         )
 
     def run(self, run: str) -> RunInfo:
@@ -145,10 +149,32 @@ class Finding(Area):
         with collector_paused():
             return self.catalog.lineage(self.version(reference), direction, depth=steps).edges
 
-    def events(self, *, subject: str | None = None, limit: int | None = None) -> tuple[Event, ...]:
-        """Give what changed, newest first; `subject` is a full reference."""
-        about = check_text(subject, "subject")
-        return self.catalog.events(subject=about, limit=check_limit(limit))
+    def events(
+        self, *, subject: str | None = None, limit: int | None = None, before: int | None = None
+    ) -> tuple[Event, ...]:
+        """Give what changed, newest first.
+
+        Parameters
+        ----------
+        subject : str, optional
+            Only what changed about this: a full reference.
+        limit : int, optional
+            How many at most.
+        before : int, optional
+            Only events with a lower `Event.sequence`: the next page after that one.
+        """
+        return self.catalog.events(
+            subject=check_text(subject, "subject"),
+            limit=check_limit(limit),
+            before=check_whole(before, "before"),
+        )
+
+    def stored_bytes(self) -> int:
+        """Give how many bytes the packs of the store take, shared ones counted once.
+
+        Versions of at most 16 KiB of new content lie in their manifests, and are not counted.
+        """
+        return sum(self.catalog.pack_sizes().values())
 
     def each_event(self) -> Iterator[Event]:
         """Give every event of the repository, oldest first, without holding them all.

@@ -33,6 +33,8 @@ class AliasContract:
         events = catalog.events()
         assert catalog.set_alias("dropout", "knn", "best", 0, actor="bo") == first
         assert catalog.events() == events
+        assert catalog.events(before=events[0].sequence, limit=1) == events[1:2]
+        assert catalog.events(before=1) == ()
 
     def test_a_lost_race_is_a_conflict(self, catalog: Catalog) -> None:
         commit(catalog, 1)

@@ -181,9 +181,15 @@ class SearchContract:
         assert len(searched.search(limit=1)) == 1
         assert len(searched.search(limit=None)) == 4
 
+    def test_pages_are_the_whole_in_parts(self, searched: Catalog) -> None:
+        pages = [searched.search(order_by="-size", limit=2, offset=start) for start in (0, 2, 4)]
+        assert [len(page) for page in pages] == [2, 2, 0]
+        assert pages[0] + pages[1] == searched.search(order_by="-size")
+
     def test_a_version_comes_with_its_labels(self, searched: Catalog) -> None:
         versions = {f"{v.name}:{v.version}": v for v in searched.search()}
         assert versions["knn:v0"].tags == ("fair", "small")
+        assert {version.created_by for version in versions.values()} == {"ada"}
         assert versions["knn:v1"].aliases == ("best", "latest")
 
     def test_the_longest_conditions_run(self, searched: Catalog) -> None:
