@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edversion_plugins.reporting.evaluations import find_evaluations
-    from edversion_plugins.reporting.page import html_report
+    from edversion_plugins.reporting.page import html_report, report_content
 
-__all__ = ["find_evaluations", "html_report"]
+__all__ = ["find_evaluations", "html_report", "report_content"]
 
-_HOME = {"find_evaluations": "evaluations", "html_report": "page"}
+_HOME = {"find_evaluations": "evaluations", "html_report": "page", "report_content": "page"}
 
 
 def __getattr__(name: str) -> Any:

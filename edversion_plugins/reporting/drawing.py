@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -26,9 +26,14 @@ def draw(spec: dict[str, Any], prefix: str) -> str:
     prefix : str
         Put before every id, so that several drawings fit on one page.
     """
-    drawn = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
+    drawn = _drawn(json.dumps(spec))
     sized = _SIZE.sub(r'\1 focusable="false" aria-hidden="true"', drawn, count=1)
     return _IDS.sub(rf"\1{prefix}-", sized)
+
+
+@lru_cache(maxsize=256)  # some MB: whoever looks at a comparison comes back to it
+def _drawn(spec: str) -> str:
+    return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
 
 
 @cache

@@ -21,7 +21,7 @@ from edversion_plugins.reporting.words import listed, visible
 if TYPE_CHECKING:
     from edversion_plugins.evaluation import Evaluation
 
-__all__ = ["html_report"]
+__all__ = ["html_report", "report_content"]
 
 _FIRST = {
     "metrics": "Each value with the range that is likely for it, and the number of learners or "
@@ -81,8 +81,21 @@ def html_report(
     True
     >>> folder.cleanup()
     """
+    return render(report_content(comparison, evaluations=evaluations), made)
+
+
+def report_content(
+    comparison: edversion.Comparison, *, evaluations: Sequence[Evaluation] = ()
+) -> Content:
+    """Give what the page of a comparison says, for pages that show it among other things.
+
+    Parameters
+    ----------
+    comparison, evaluations
+        As of `html_report`.
+    """
     findings = Findings(comparison, tuple(evaluations))
-    content = Content(
+    return Content(
         title=_title(findings),
         project=", ".join(dict.fromkeys(each.project for each in comparison.versions)),
         sentences=plain_sentences(findings),
@@ -93,7 +106,6 @@ def html_report(
         technical=technical_tables(findings),
         command="edversion compare --json",
     )
-    return render(content, made)
 
 
 def _title(findings: Findings) -> str:

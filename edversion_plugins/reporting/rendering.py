@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import jinja2
 from markupsafe import Markup
@@ -18,7 +18,7 @@ from edversion_plugins.reporting.drawing import draw, script
 from edversion_plugins.reporting.tables import Table
 from edversion_plugins.reporting.words import visible
 
-__all__ = ["Content", "Part", "render"]
+__all__ = ["Content", "Part", "prepare", "render"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +61,36 @@ class Content(TypedDict):
 
 def render(content: Content, made: datetime | None = None) -> str:
     """Write a page as one HTML file that opens offline; equal content gives equal text."""
-    pictures = list(_drawn(content["charts"]))
-    code = script() if pictures else ""
+    shown = prepare(content)
+    code = script() if shown["values"] or shown["curves"] else ""
     return (
         _environment()
         .get_template("report.html")
         .render(
-            title=visible(content["title"]),
-            project=visible(content["project"]),
-            sentences=[visible(sentence) for sentence in content["sentences"]],
-            values=[each for each in pictures if each.chart.kind in ("values", "change")],
-            curves=[each for each in pictures if each.chart.kind in ("roc", "calibration")],
-            first=list(content["first"]),
-            summary=[visible(sentence) for sentence in content["summary"]],
-            more=list(content["more"]),
-            technical=list(content["technical"]),
-            command=content["command"],
+            **shown,
             made="" if made is None else f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
             edversion=edversion.__version__,
             script=Markup(code),  # noqa: S704 - ours, of the installation
             policy=_policy(code),
         )
     )
+
+
+def prepare(content: Content) -> dict[str, Any]:
+    """Draw the pictures, and give what the template ``main.html`` shows, wherever it stands."""
+    pictures = list(_drawn(content["charts"]))
+    return {
+        "title": visible(content["title"]),
+        "project": visible(content["project"]),
+        "sentences": [visible(sentence) for sentence in content["sentences"]],
+        "values": [each for each in pictures if each.chart.kind in ("values", "change")],
+        "curves": [each for each in pictures if each.chart.kind in ("roc", "calibration")],
+        "first": list(content["first"]),
+        "summary": [visible(sentence) for sentence in content["summary"]],
+        "more": list(content["more"]),
+        "technical": list(content["technical"]),
+        "command": content["command"],
+    }
 
 
 def _drawn(charts: Iterable[Chart]) -> Iterator[_Picture]:

@@ -43,7 +43,11 @@ COMMANDS = {
 
 
 def test_the_table_above_names_every_command():
-    of_plugins = {"attribute", "openlineage"}  # known once loaded, and tested with their plugin
+    of_plugins = {
+        "attribute",
+        "dashboard",
+        "openlineage",
+    }  # known once loaded, and tested with their plugin
     assert set(cli.list_commands(click.Context(cli))) - of_plugins == set(COMMANDS)
 
 

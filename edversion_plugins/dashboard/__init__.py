@@ -1,0 +1,52 @@
+"""The dashboard: pages that show a repository to people, with and without code.
+
+`create_app` makes a Starlette application of an open repository; ``edversion dashboard``
+serves it on this machine. Pages are written on the server and need no JavaScript; they read
+through the same public calls as a program does, and their comparisons are those of the HTML
+report.
+
+::
+
+    commands      edversion dashboard
+    serving       an address on this machine, and who listens there
+    app           the application: every page behind the same checks
+    routes        what a page is, and the permission without which there is none
+    guard         who may ask: Host, Origin, and the headers of every answer
+    visit         one request: its parameters, and how to answer it
+    problems      errors as pages that say what to do
+    rendering     templates, and values as people read them
+    readings      what was measured of versions, for tables and sentences
+    card          the sentences on top of a version's page
+    preview       the beginning of a file, as text
+    pages         home, collection, version, file, compare, events, search, static files
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edversion_plugins.dashboard.app import create_app
+    from edversion_plugins.dashboard.routes import Page
+    from edversion_plugins.dashboard.visit import Visit
+
+__all__ = ["Page", "Visit", "create_app"]
+
+_HOME = {"Page": "routes", "Visit": "visit", "create_app": "app"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import jinja2 as _jinja2  # noqa: F401
+        import starlette as _starlette  # noqa: F401
+        import uvicorn as _uvicorn  # noqa: F401
+        import vl_convert as _vl_convert  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "edversion_plugins.dashboard needs Starlette, uvicorn, Jinja2 and vl-convert; install "
+            "them with: pip install 'edversion[dashboard]'"
+        ) from error
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

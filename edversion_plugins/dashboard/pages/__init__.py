@@ -1,0 +1,26 @@
+"""The pages of the dashboard; each says what a visitor must be allowed to do."""
+
+from edversion_plugins.dashboard.pages.collection import show_collection
+from edversion_plugins.dashboard.pages.compare import export_comparison, show_comparison
+from edversion_plugins.dashboard.pages.events import show_events
+from edversion_plugins.dashboard.pages.file import download_file, show_file
+from edversion_plugins.dashboard.pages.home import show_home
+from edversion_plugins.dashboard.pages.search import show_search
+from edversion_plugins.dashboard.pages.static import give_static
+from edversion_plugins.dashboard.pages.version import show_version
+from edversion_plugins.dashboard.routes import Page
+
+__all__ = ["PAGES"]
+
+PAGES = (
+    Page("/", show_home, "view"),
+    Page("/search", show_search, "view"),
+    Page("/events", show_events, "view"),
+    Page("/compare", show_comparison, "view"),
+    Page("/compare/export", export_comparison, "view"),
+    Page("/p/{project}/{collection}", show_collection, "view"),
+    Page("/p/{project}/{collection}/{version}", show_version, "view"),
+    Page("/p/{project}/{collection}/{version}/file", show_file, "view"),
+    Page("/p/{project}/{collection}/{version}/download", download_file, "view"),
+    Page("/static/{name}", give_static, "anyone"),
+)

@@ -1,0 +1,112 @@
+"""The page of a collection: its versions as a table, sorted, filtered and paged by the catalog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+import edversion
+from edversion_plugins.dashboard.readings import Readings, read
+from edversion_plugins.dashboard.visit import Visit
+from edversion_plugins.reporting.words import word_of
+
+__all__ = ["show_collection"]
+
+PER_PAGE = 25
+_SHOWN = 3
+"""Metrics that are columns where nobody chose some."""
+_NEWEST = "-number"  # as the index has it, however many versions there are
+_PLAIN = re.compile(r"[\w/@%-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head.
+
+    Attributes
+    ----------
+    name : str
+        What it holds.
+    field : str
+        What to sort by; empty where it cannot be sorted.
+    order : str
+        The order that a click asks for.
+    sorted : str
+        How the table is sorted by it, as ``aria-sort`` has it; empty where it is not.
+    right : bool
+        Whether it is set flush right.
+    about : str
+        What it means.
+    """
+
+    name: str
+    field: str = ""
+    order: str = ""
+    sorted: str = ""
+    right: bool = False
+    about: str = ""
+
+
+def show_collection(visit: Visit) -> Response:
+    """Show the versions of a collection."""
+    project, name = visit.part("project"), visit.part("collection")
+    repository = visit.repository
+    aliases = repository.aliases(f"{project}/{name}")
+    info = next(each for each in repository.collections(project=project) if each.name == name)
+    where, order = visit.text("where"), visit.text("order") or _NEWEST
+    number = visit.whole("page", 1)
+    found = repository.search(
+        where or None, project=project, name=name, order_by=order,
+        limit=PER_PAGE + 1, offset=(number - 1) * PER_PAGE,
+    )  # fmt: skip
+    versions = found[:PER_PAGE]
+    readings = read(repository, versions) if versions else None
+    keys = visit.texts("m") or list(readings.keys[:_SHOWN] if readings else ())
+    return visit.page(
+        "collection.html",
+        info=info,
+        aliases=[each for each in aliases if each.name != "latest"],
+        rows=_rows(versions, readings, keys),
+        heads=_heads(order, keys),
+        choices=sorted({*keys, *(readings.keys if readings else ())}),
+        keys=keys,
+        where=where,
+        order=order,
+        number=number,
+        more=len(found) > PER_PAGE,
+        chosen=visit.texts("m"),
+    )
+
+
+def _rows(
+    versions: Sequence[edversion.Version], readings: Readings | None, keys: Sequence[str]
+) -> list[tuple[object, ...]]:
+    if readings is None:
+        return []
+    return [
+        (version, [readings.of(place, key) for key in keys], readings.worst(place, keys))
+        for place, version in enumerate(versions)
+    ]
+
+
+def _heads(order: str, keys: Sequence[str]) -> list[Head]:
+    heads = [_head("Version", "number", order)]
+    for key in keys:
+        quoted = key if _PLAIN.fullmatch(key) else "'" + key.replace("'", "''") + "'"
+        heads.append(_head(key, f"metrics.{quoted}", order, right=True, about=word_of(key).means))
+    return [
+        *heads,
+        Head("Worst group"),
+        _head("Size", "size", order, right=True),
+        Head("Logged by"),
+        _head("Logged on", "created", order),
+    ]
+
+
+def _head(name: str, field: str, order: str, *, right: bool = False, about: str = "") -> Head:
+    ways = {field: "ascending", f"-{field}": "descending"}
+    turned = field if order == f"-{field}" else f"-{field}"
+    return Head(name, field, turned, ways.get(order, ""), right, about)

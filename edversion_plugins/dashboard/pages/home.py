@@ -1,0 +1,92 @@
+"""The home page: what is where, and what wants attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from starlette.responses import Response
+
+import edversion
+from edversion import EdversionError
+from edversion_plugins.dashboard.visit import Visit
+
+__all__ = ["show_home"]
+
+_CHAMPION = "champion"
+_MOST = 50
+_TROUBLE = ("behind", "failed", "silent")
+_RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """A part of the page, which may fail without the others.
+
+    Attributes
+    ----------
+    found : object
+        What there is to show.
+    failed : str
+        Why there is nothing; empty where all is well.
+    """
+
+    found: Any
+    failed: str = ""
+
+
+def show_home(visit: Visit) -> Response:
+    """Show projects, champions, approvals, deployments, experiments and storage."""
+    repository = visit.repository
+    collections = repository.collections()
+    projects = {
+        name: list(own) for name, own in groupby(collections, key=lambda each: each.project)
+    }
+    return visit.page(
+        "home.html",
+        projects=projects,
+        collections=len(collections),
+        versions=sum(each.version_count for each in collections),
+        stored=_asked(repository.stored_bytes),
+        champions=_asked(lambda: _champions(repository)),
+        pending=_asked(lambda: repository.pending()[:_MOST]),
+        deployments=_asked(lambda: list(map(_standing, repository.deployments()))),
+        experiments=_asked(lambda: _running(repository)),
+        events=_asked(lambda: repository.events(limit=8)),
+    )
+
+
+def _asked(ask: Callable[[], Any]) -> _Panel:
+    try:
+        return _Panel(ask())
+    except EdversionError as error:
+        return _Panel(None, error.message)
+
+
+def _champions(
+    repository: edversion.Repository,
+) -> list[tuple[edversion.Version, edversion.Alias]]:
+    found = repository.search(f"alias = '{_CHAMPION}'", order_by="project, name", limit=_MOST)
+    return [
+        (version, repository.alias(f"{version.project}/{version.name}:{_CHAMPION}"))
+        for version in found
+    ]
+
+
+def _standing(deployment: edversion.Deployment) -> tuple[edversion.Deployment, str, str]:
+    """Give a deployment with its most pressing state, and what is known of that."""
+    states = [each.state for each in deployment.instances if each.state != "ended"]
+    serving = states.count("serving")
+    troubled = [state for state in _TROUBLE if state in states]
+    told = ", ".join(f"{states.count(state)} {state}" for state in troubled)
+    if troubled:
+        return deployment, troubled[0], f"{serving} of {len(states)} up to date; {told}"
+    if not states:
+        return deployment, "idle", "nobody serves it"
+    return deployment, "serving", f"{serving} of {len(states)} up to date"
+
+
+def _running(repository: edversion.Repository) -> Sequence[edversion.ExperimentDefinition]:
+    return [each for each in repository.experiments() if each.state == _RUNNING]

@@ -1,0 +1,126 @@
+"""The page of a version: sentences first, then everything that is known of it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.responses import RedirectResponse, Response
+
+import edversion
+from edversion_plugins.dashboard.card import sentences_of
+from edversion_plugins.dashboard.readings import Readings, read
+from edversion_plugins.dashboard.rendering import address_of
+from edversion_plugins.dashboard.visit import Visit
+from edversion_plugins.reporting.tables import Table, table
+from edversion_plugins.reporting.words import word_of
+
+__all__ = ["find_version", "show_version"]
+
+_FILES = 200
+_EVENTS = 10
+_METRICS = 3
+"""Metrics, the plainest ones, of the table that is open; the others have every metric."""
+_STEPS = 3
+"""Steps of lineage that are listed."""
+_EDGES = 100
+
+
+def find_version(visit: Visit) -> edversion.Version:
+    """Find the version that a path names, by number, alias or digest's name."""
+    place = f"{visit.part('project')}/{visit.part('collection')}"
+    return visit.repository.version(f"{place}:{visit.part('version')}")
+
+
+def show_version(visit: Visit) -> Response:
+    """Show one version; an alias leads on to the version that it names."""
+    repository, version = visit.repository, find_version(visit)
+    if visit.part("version") != version.version:
+        return RedirectResponse(address_of(version), 307)
+    readings = read(repository, [version])
+    files = version.files()
+    up, down = version.ancestors(depth=_STEPS), version.descendants(depth=_STEPS)
+    return visit.page(
+        "version.html",
+        version=version,
+        sentences=sentences_of(
+            version, readings, repository.aliases(f"{version.project}/{version.name}")
+        ),
+        first=_first(readings),
+        measured=_measured(readings),
+        groups=_groups(readings),
+        files=files[:_FILES],
+        files_left=len(files) - len(files[:_FILES]),
+        metadata=_metadata(version.metadata),
+        revisions=repository.revisions(version),
+        up=up.edges[:_EDGES],
+        up_more=up.truncated or len(up.edges) > _EDGES,
+        down=down.edges[:_EDGES],
+        down_more=down.truncated or len(down.edges) > _EDGES,
+        events=repository.events(subject=version.reference, limit=_EVENTS),
+    )
+
+
+def _first(readings: Readings) -> Table | None:
+    """Give the plainest metrics, over all learners and by group, in one table."""
+    plain = readings.findings.overall[:_METRICS]
+    if not plain:
+        return None
+    overall = readings.findings.comparison.section("metrics")
+    assert overall is not None
+    known = {tuple(row[:4]): row[4] for row in readings.rows}
+    known |= {(row[0], "", *row[1:3]): row[3] for row in overall.rows}
+    places = [(each.metric, each.split, each.dataset) for each in plain]
+    wanted = [row[1] for row in readings.rows if (row[0], *row[2:4]) in places]
+    groups = ["", *sorted(dict.fromkeys(wanted))]
+    rows = [
+        (group or "all learners", *(known.get((key, group, *rest)) for key, *rest in places))
+        for group in groups
+    ]
+    heads = [("learners", "text"), *((word_of(key).name, "measure") for key, *_ in places)]
+    where = ", ".join(filter(None, places[0][1:]))
+    return table(f"Measured on {where}" if where else "As it was measured", heads, rows)
+
+
+def _measured(readings: Readings) -> Table | None:
+    """Give the values over all learners."""
+    section = readings.findings.comparison.section("metrics")
+    if section is None:
+        return None
+    rows = [
+        (word_of(str(row[0])).name, row[0], row[3], row[1], row[2])
+        for row in section.rows
+        if row[3] is not None
+    ]
+    columns = [
+        ("what", "text"), ("metric", "text"), ("value", "measure"), ("split", "text"),
+        ("measured on", "text"),
+    ]  # fmt: skip
+    return table("Over all learners", columns, rows)
+
+
+def _groups(readings: Readings) -> Table | None:
+    """Give the values by group, the worst ones marked."""
+    rows = [(row[1], word_of(row[0]).name, row[4], row[2], row[3]) for row in readings.rows]
+    if not rows:
+        return None
+    columns = [
+        ("group", "text"), ("what", "text"), ("value", "measure"), ("split", "text"),
+        ("measured on", "text"),
+    ]  # fmt: skip
+    return table("By group of learners", columns, sorted(rows, key=lambda row: (row[1], row[0])))
+
+
+def _metadata(values: Any) -> Table | None:
+    rows: Sequence[tuple[str, str]] = [
+        (key, value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False))
+        for key, value in sorted(values.items())
+    ]
+    return table("What its author says of it", [("key", "text"), ("value", "text")], rows)
+
+
+def _plain(value: Any) -> Any:
+    """Give read-only metadata as JSON has it."""
+    return copy.deepcopy(value)

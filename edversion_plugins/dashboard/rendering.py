@@ -1,0 +1,97 @@
+"""Templates, and values as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import jinja2
+from markupsafe import Markup
+
+import edversion
+from edversion_plugins.reporting.words import size, visible
+
+__all__ = ["address_of", "counted", "environment", "link_to", "moment", "query"]
+
+
+def environment() -> jinja2.Environment:
+    """Give the templates of the dashboard, with those of the HTML report beside them.
+
+    Everything is escaped, and what would turn the direction of writing is replaced.
+    """
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([
+            jinja2.PackageLoader("edversion_plugins.dashboard"),
+            jinja2.PackageLoader("edversion_plugins.reporting"),
+        ]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )  # fmt: skip
+    made.filters |= {
+        "bytes": _size, "moment": moment, "day": lambda at: moment(at)[:10],
+        "link": link_to, "address": address_of, "query": query,
+    }  # fmt: skip
+    made.globals |= {"edversion": edversion.__version__, "counted": counted}
+    return made
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Markup):
+        return value
+    return visible(value) if isinstance(value, str) else value
+
+
+def _size(count: int | None) -> str:
+    return "unknown size" if count is None else size(count)
+
+
+def moment(at: datetime) -> str:
+    """Give a time to the minute."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Give a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "file"), counted(2000, "file")
+    ('1 file', '2,000 files')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def address_of(version: edversion.Version) -> str:
+    """Give where a version's page is."""
+    place = "/".join(map(quote, (version.project, version.name)))
+    return f"/p/{place}/{version.version}"
+
+
+def link_to(reference: str) -> str | None:
+    """Give where the page of a full reference is; None where it names no version or collection.
+
+    Examples
+    --------
+    >>> link_to("school/dropout:v3"), link_to("school/dropout:champion"), link_to("run 7")
+    ('/p/school/dropout/v3', '/p/school/dropout/champion', None)
+    """
+    place, _, target = reference.partition(":")
+    if place.count("/") != 1 or " " in reference:
+        return None
+    return "/p/" + quote(place) + (f"/{quote(target, safe='')}" if target else "")
+
+
+def query(values: Mapping[str, Any]) -> str:
+    """Give the query of an address; what is empty is left out.
+
+    Examples
+    --------
+    >>> query({"v": ["a:v0", "a:v1"], "page": ""})
+    '?v=a%3Av0&v=a%3Av1'
+    """
+    return "?" + urlencode({key: each for key, each in values.items() if each}, doseq=True)

@@ -1,0 +1,96 @@
+"""The command: where it listens, whom it refuses, and that it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import edversion
+from edversion.cli.application import Application
+from edversion_plugins.dashboard.commands import edversion_register_commands
+from edversion_plugins.dashboard.serving import listen
+
+PROGRAM = """
+import sys
+from edversion.cli.application import Application
+from edversion_plugins.dashboard.commands import edversion_register_commands
+cli = Application(name="edversion")
+cli._asked = True
+edversion_register_commands(cli)
+cli.main(sys.argv[1:])
+"""
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    cli = Application(name="edversion")
+    cli._asked = True
+    edversion_register_commands(cli)
+    answer = CliRunner().invoke(cli, ["dashboard", *arguments])
+    return answer.exit_code, answer.output
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "lab.example", "", "127.0.0.1.x"])
+def test_other_addresses_wait_for_accounts(store: Path, host: str) -> None:
+    code, text = run("--store", str(store), "--host", host, "--no-browser")
+    assert code == 1
+    assert "no accounts yet" in text
+    assert "ssh -L" in text
+
+
+def test_a_port_that_is_taken_is_told(store: Path) -> None:
+    with listen("127.0.0.1", 0) as place:
+        code, text = run("--store", str(store), "--port", str(place.port), "--no-browser")
+    assert code == 1
+    assert "--port 0" in text
+
+
+def test_no_repository_is_told(tmp_path: Path) -> None:
+    code, text = run("--store", str(tmp_path / "none"), "--no-browser")
+    assert code == 1
+    assert "Traceback" not in text
+
+
+def test_it_serves_until_it_is_stopped(store: Path) -> None:
+    command = [
+        sys.executable, "-c", PROGRAM, "dashboard", "--store", str(store), "--port", "0",
+        "--no-browser", "--json",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        text = ""
+        while "}" not in text:
+            line = process.stdout.readline()
+            assert line, text
+            text += line
+        url = json.loads(text)["url"]
+        assert url.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert b"course/passing" in answer.read()
+            assert "server" not in {name.lower() for name in answer.headers}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+def test_the_command_is_known_without_a_web_framework() -> None:
+    code = (
+        "import sys, edversion_plugins.dashboard.commands\n"
+        "assert not {'starlette', 'uvicorn', 'jinja2', 'vl_convert'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+
+
+def test_names_of_the_front_door() -> None:
+    from edversion_plugins import dashboard
+
+    assert [getattr(dashboard, name).__name__ for name in dashboard.__all__] == dashboard.__all__
+    with pytest.raises(AttributeError, match="nothing"):
+        dashboard.nothing  # noqa: B018
+    assert edversion.__version__
