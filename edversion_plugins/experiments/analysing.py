@@ -72,29 +72,29 @@ def analyze_tables(
     frames = read_tables(tables)
     observed = Observed.of(plan, frames, learners)
     checks = check_all(plan, frames, observed)
-    arms = range(len(plan.variants))
-    clusters = None
-    if observed.cluster is not None:
-        clusters = tuple(len(np.unique(observed.cluster[observed.arm == arm])) for arm in arms)
-    report = Report(
-        plan=plan,
-        units=tuple(int(np.count_nonzero(observed.arm == arm)) for arm in arms),
-        clusters=clusters,
-        checks=checks,
-        outcomes=(),
-        settings={
-            "level": uncertainty.level,
-            "draws": draws,
-            "seed": seed,
-            "min_group": least,
-            "outliers": plan.outliers,
-            "edversion": edversion.__version__,
-        },
-    )
+    settings = {
+        "level": uncertainty.level,
+        "draws": draws,
+        "seed": seed,
+        "min_group": least,
+        "outliers": plan.outliers,
+        "edversion": edversion.__version__,
+    }
+    units, clusters = _counts(observed)
+    report = Report(plan, units, clusters, checks, (), settings)
     if report.trusted:
         found = [_outcome(observed, name, least, uncertainty) for name in _ordered(plan, observed)]
         report = replace(report, outcomes=_told(_corrected(found)))
     return replace(report, sentences=tuple(sentences_of(report)))
+
+
+def _counts(observed: Observed) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Count learners, and clusters where these were assigned, by variant."""
+    masks = [observed.arm == arm for arm in range(len(observed.plan.variants))]
+    units = tuple(int(np.count_nonzero(rows)) for rows in masks)
+    if observed.cluster is None:
+        return units, None
+    return units, tuple(len(np.unique(observed.cluster[rows])) for rows in masks)
 
 
 def _ordered(plan: Plan, observed: Observed) -> Iterator[str]:

@@ -61,13 +61,9 @@ def analyze(
     plan = Plan.of(definition, tuple(lower_is_better))
     frozen = experiment.freeze()
     known = None if learners is None else _frame(experiment, learners, raw=raw)
+    tables = frozen_tables(frozen)
     report = analyze_tables(
-        plan,
-        frozen_tables(frozen),
-        learners=known,
-        min_group=min_group,
-        draws=draws,
-        seed=seed,
+        plan, tables, learners=known, min_group=min_group, draws=draws, seed=seed
     )
     repository = experiment.home
     assert isinstance(repository, Repository)

@@ -62,24 +62,29 @@ def guarded(
         text = f"{name} is a guardrail without a margin: what {variant} may cost was not said."
         return Guardrail("not shown", None, "all", text)
     judged = [("all", overall), *((each.slice, each.found) for each in groups)]
-    ends = [(who, None if found is None else worst_end(found, better), found)
-            for who, found in judged]  # fmt: skip
-    unknown = [who for who, end, _ in ends if end is None]
-    known = [(end, who) for who, end, _ in ends if end is not None]
-    harmed = [who for who, _, found in ends if found is not None
-              and (best := _best_end(found, better)) is not None and best < -margin]  # fmt: skip
-    worst = min(known)[1] if known else "all"
-    start = f"{name} under {variant}, of which {number(margin)} less good is allowed: "
     left_out = f" {hidden:,} small groups were not judged." if hidden else ""
+    verdict, worst, said = _verdict(judged, margin, better)
+    text = f"{name} under {variant}, of which {number(margin)} less good is allowed: {said}"
+    return Guardrail(verdict, margin, worst, text + left_out)
+
+
+def _verdict(
+    judged: Sequence[tuple[str, Estimate | None]], margin: float, better: str
+) -> tuple[str, str, str]:
+    """Give the verdict, who has the worst interval, and a phrase."""
+    ends = [(who, None if found is None else worst_end(found, better)) for who, found in judged]
+    unknown = [who for who, end in ends if end is None]
+    known = [(end, who) for who, end in ends if end is not None]
+    bests = [(who, None if found is None else _best_end(found, better)) for who, found in judged]
+    harmed = [who for who, best in bests if best is not None and best < -margin]
     if harmed:
-        text = f"{start}it is worse than that for {_who(harmed)}."
-        return Guardrail("harmed", margin, harmed[0], text + left_out)
+        return "harmed", harmed[0], f"it is worse than that for {_who(harmed)}."
     if not unknown and min(known)[0] > -margin:
-        text = f"{start}nobody is harmed by more, neither all together nor any group shown."
-        return Guardrail("held", margin, worst, text + left_out)
-    open_ = [who for end, who in known if end <= -margin] + unknown
-    text = f"{start}that nobody is harmed by more is not shown for {_who(open_)}."
-    return Guardrail("not shown", margin, open_[0], text + left_out)
+        said = "nobody is harmed by more, neither all together nor any group shown."
+        return "held", min(known)[1], said
+    not_shown = [who for end, who in known if end <= -margin] + unknown
+    said = f"that nobody is harmed by more is not shown for {_who(not_shown)}."
+    return "not shown", not_shown[0], said
 
 
 def _who(names: Sequence[str]) -> str:
