@@ -202,7 +202,7 @@ def _plan(version: Version, stored: StoredManifest | None, works: Works) -> _Pla
     needs = look(store, sizes, sharers)
     theirs = {base.pack: base for base in needs.bases.values() if base.pack in sizes}
     # What is in the manifest of a version that stays may be read, if its packs stay.
-    stay = {(base.pack) for one, base in needs.bases.items() if one.digest == base.digest}
+    stay = {base.pack for one, base in needs.bases.items() if one.digest == base.digest}
     bases = {pack: sizes[pack] for pack in theirs if pack not in stay}
     own = None if stored is None else stored.base
     if own is not None and own.pack in sizes and own.pack not in theirs:

@@ -106,7 +106,6 @@ def applied(
     found = [*kept, *rows]
     order = sorted(range(len(found)), key=[row[0] for row in found].__getitem__)
     placement = [*compress(base.placement, stays), *places]
-    ordered = [found[place] for place in order]
     marks = _marks(base.rows, base.attributes)
     for index in removed:
         marks.pop(base.rows[index][0], None)

@@ -19,6 +19,7 @@ import zstandard
 from edversion.digests import canonical_json, canonical_rows, checksum, entries_digest
 from edversion.errors import CatalogVersionError, IntegrityError
 from edversion.store.changing import applied, attributes_of
+from edversion.store.compression import decompress_text
 from edversion.store.manifests import BaseManifest, Changes, Segments, StoredManifest
 from edversion.store.packs import INLINE, Segment
 
@@ -105,13 +106,15 @@ def decode_manifest(
     try:
         header, entries, third, rest = _decompressed(data).split(b"\n")
         head = json.loads(header)
-        _check_format(head, key, FORMAT if read_base is None else _CHANGES)
+        _check_format(head, key)
+        if read_base is None and head["format"] != FORMAT:
+            raise _damaged(key, "it is written as changes to another one, and is no base")
         if rest:
             raise _damaged(key, "something follows its last line")
         if checksum(third) != head["placement_checksum"]:
             raise _damaged(key, "its content does not match its digest")
         placement = orjson.loads(third)
-        if head["format"] == FORMAT or read_base is None:
+        if read_base is None or head["format"] == FORMAT:
             stored = _assembled(entries, placement, digest)
         else:
             told = head["base"]
@@ -120,7 +123,7 @@ def decode_manifest(
         if entries_digest(stored.text) != digest:
             raise _damaged(key, "its content does not match its digest")
         return stored
-    except (ValueError, KeyError, TypeError, IndexError, zstandard.ZstdError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, CatalogVersionError | IntegrityError):
             raise
         raise _damaged(key, f"it cannot be read ({error})") from error
@@ -209,16 +212,16 @@ def _segments(placement: dict[str, Any]) -> list[Segments]:
 def _decompressed(data: bytes) -> bytes:
     if not data.startswith(_ZSTD_MAGIC):
         return data
-    return zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_BYTES)
+    return decompress_text(data, _MAX_BYTES)
 
 
-def _check_format(head: dict[str, Any], key: str, known: int) -> None:
-    if head["format"] > known:
+def _check_format(head: dict[str, Any], key: str) -> None:
+    if head["format"] > _CHANGES:
         raise CatalogVersionError(
-            f"{key} has format {head['format']}; this edversion reads formats up to {known}. "
+            f"{key} has format {head['format']}; this edversion reads formats up to {_CHANGES}. "
             "Upgrade edversion",
             found=head["format"],
-            known=known,
+            known=_CHANGES,
         )
 
 

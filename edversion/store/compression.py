@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import zstandard
 
 from edversion.errors import IntegrityError
 
-__all__ = ["ZSTD", "compress", "decompress", "pays"]
+__all__ = ["ZSTD", "compress", "decompress", "decompress_text", "pays"]
 
 ZSTD = "zstd"
 _LEVEL = 3
 _WORTH = 0.8
 _PROBE_LEVEL = 1
+_AT_ONCE = 1 << 30
+_PART = 64 << 20
+_UNTOLD = -1  # of a frame that does not tell its size
 _local = threading.local()
 
 
@@ -40,6 +44,11 @@ def decompress(data: bytes | memoryview, raw_length: int) -> bytes:
         The bytes are no zstd frame of that length.
     """
     try:
+        told = zstandard.frame_content_size(data)
+        if told not in (raw_length, _UNTOLD):  # what a frame tells is what zstd makes room for
+            raise IntegrityError(
+                f"zstd frame tells of {told} bytes, not {raw_length}", path="", pack=None
+            )
         raw = _decompressor().decompress(data, max_output_size=raw_length)
     except zstandard.ZstdError as error:
         raise IntegrityError(f"damaged zstd frame: {error}", path="", pack=None) from error
@@ -48,6 +57,39 @@ def decompress(data: bytes | memoryview, raw_length: int) -> bytes:
             f"zstd frame holds {len(raw)} bytes, not {raw_length}", path="", pack=None
         )
     return raw
+
+
+def decompress_text(data: bytes, most: int) -> bytes:
+    """Give back what was compressed, however much; room is made for what is there alone.
+
+    Parameters
+    ----------
+    data : bytes
+        A zstd frame.
+    most : int
+        Bytes that it may hold.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, or holds more.
+    """
+    try:
+        if 0 <= zstandard.frame_content_size(data) <= min(most, _AT_ONCE):
+            return _decompressor().decompress(data)
+        return b"".join(_parts(data, most))
+    except zstandard.ZstdError as error:
+        raise ValueError(f"damaged zstd frame: {error}") from error
+
+
+def _parts(data: bytes, most: int) -> Iterator[bytes]:
+    size = 0
+    with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+        while part := reader.read(min(_PART, most + 1 - size)):
+            size += len(part)
+            if size > most:
+                raise ValueError(f"the zstd frame holds more than {most} bytes")
+            yield part
 
 
 def _compressor() -> zstandard.ZstdCompressor:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edversion
-from edversion.digests import digest_of_bytes
+from edversion.digests import checksum, digest_of_bytes
 from edversion.errors import CatalogVersionError, IntegrityError
 from edversion.model import ExternalReference, FileEntry
 from edversion.run import Run
@@ -115,8 +115,50 @@ def test_changes_with_any_bit_flipped_are_refused_or_the_same(data: st.DataObjec
 def test_a_base_has_to_be_whole() -> None:
     base = manifest({"a": (1, False)})
     changes = based(base, base)
-    with pytest.raises(CatalogVersionError, match=r"base has format 2; .* formats up to 1"):
+    with pytest.raises(IntegrityError, match="base is damaged: it is written as changes"):
         decode_manifest(encode_manifest(changes), "base", base.digest)
+
+
+def forged(stored: StoredManifest, base: StoredManifest, **lines: object) -> None:
+    """Read changes of which whoever may write to the store has written a line anew."""
+    header, entries, third, _ = encode_manifest(stored).split(b"\n")
+    entries = json.dumps(lines.get("entries", json.loads(entries))).encode()
+    third = json.dumps({**json.loads(third), **lines.get("placement", {})}).encode()
+    head = {**json.loads(header), "placement_checksum": checksum(third)}
+    data = b"\n".join((json.dumps(head).encode(), entries, third, b""))
+    decode_manifest(data, "key", stored.digest, lambda *_: BaseManifest(BASE, 7, base))
+
+
+@pytest.mark.usefixtures("any_part")
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [[-2], []], [[1 << 70], []], [["0"], []], [[0.0], []], [[0, 0], []], [None, [[]]],
+        [[], [["a", 1, "blake3:0"]]], [[], "ab"], {}, [[]], None, [{"a": 1}, {}],
+    ],
+)  # fmt: skip
+def test_forged_changes_are_damage(entries: object) -> None:
+    base = manifest({"a": (1, False), "b": (2, False), "c": (4, False)})
+    same = based(base, base)
+    forged(same, base)
+    with pytest.raises(IntegrityError, match="key is damaged"):
+        forged(same, base, entries=entries)
+
+
+@pytest.mark.usefixtures("any_part")
+@pytest.mark.parametrize(
+    "placement",
+    [
+        {"executable": None}, {"executable": [9]}, {"references": []}, {"references": {"x": {}}},
+        {"packs": {"a": 1}}, {"packs": [["a"]]}, {"pack": [7]}, {"segments": [2]}, {"inline": 1},
+    ],
+)  # fmt: skip
+def test_forged_places_of_changes_are_damage(placement: object) -> None:
+    base = manifest({"a": (1, False), "b": (2, False)})
+    other = based(manifest({"a": (3, False), "b": (2, False)}), base)
+    forged(other, base)
+    with pytest.raises(IntegrityError, match="key is damaged"):
+        forged(other, base, placement=placement)
 
 
 def test_a_later_format_is_refused_by_name() -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import secrets
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ from edversion.model import FileEntry, Version
 from edversion.repository import Repository
 from edversion.store import Segment, Store, StoredManifest, pack_key
 from edversion.store.coding import decode_manifest, encode_manifest
+from edversion.store.compression import decompress
 from edversion.testing import flip_bit, object_keys, remove, rewrite, swap, truncate
 
 SMALL, PACKED, LARGE = 100, 50_000, 3 << 20
@@ -362,6 +364,38 @@ def test_a_manifest_cut_short_is_refused(size: int, compressed: bool) -> None:
         encoded = zstandard.ZstdCompressor().compress(encoded)
     with pytest.raises(IntegrityError, match="is damaged"):
         decode_manifest(encoded[:size], "key", stored.manifest.digest)
+
+
+def bomb(size: int, *, told: int | None = None) -> bytes:
+    """Give a zstd frame with zeros, and what it tells of their size."""
+    frame = zstandard.ZstdCompressor().compressobj(**({} if told is None else {"size": told}))
+    head = frame.compress(bytes(size))
+    end = zstandard.COMPRESSOBJ_FLUSH_FINISH if told in (None, size) else _BLOCK
+    return head + frame.flush(end)
+
+
+_BLOCK = zstandard.COMPRESSOBJ_FLUSH_BLOCK
+
+
+@pytest.mark.parametrize(
+    "data",
+    [bomb(100, told=1 << 50), bomb(100), bomb(9 << 20), bomb(9 << 20, told=9 << 20)],
+    ids=["boasts", "says nothing", "bursts unsaid", "bursts"],
+)
+def test_a_frame_gets_no_more_memory_than_it_may(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it tells of its size is told by whoever wrote it."""
+    monkeypatch.setattr("edversion.store.coding._MAX_BYTES", 1 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(IntegrityError):
+            decompress(data, 99)
+        with pytest.raises(IntegrityError, match="is damaged"):
+            decode_manifest(data, "key", "blake3:")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_damaged_versions_are_not_shared(tmp_path: Path) -> None:
