@@ -16,6 +16,7 @@ from benchmarks.evaluation import evaluations
 from benchmarks.experiments import experiments
 from benchmarks.files import big_file, checkpoints, small_files
 from benchmarks.followers import followers
+from benchmarks.footprint import footprint
 from benchmarks.garbage import collect_half
 from benchmarks.lineage import lineage
 from benchmarks.measure import Result, keep, show
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "compare": compare_manifests,
     "compare-checkpoints": compare_checkpoints,
     "gc": collect_half,
+    "footprint": footprint,
     "transfer": transfer,
     "million": million_files,
     "bucket-log": bucket_log,
