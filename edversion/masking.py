@@ -37,8 +37,9 @@ _WORD = (
 )
 _NAMED = re.compile(rf"(?:^|.*[-_.])(?:{_WORD})|-*token", re.IGNORECASE)
 # As in the words by which PostgreSQL's library is told where to connect, or in a line of code.
+# What stands before the word is no part of it: to look for its beginning is quadratic.
 _ASSIGNED = re.compile(
-    rf"(?P<name>\b[\w.-]*(?:{_WORD})['\"]?\s*[=:]\s*)"
+    rf"(?P<name>(?:{_WORD})['\"]?\s*[=:]\s*)"
     r"(?P<value>(?!\*\*\*)(?:'[^'\n]*'|\"[^\"\n]*\"|[^\s'\",;&)\]}]+))",
     re.IGNORECASE,
 )
@@ -106,7 +107,10 @@ def masked_settings(value: Any, name: str = "") -> Any:
 
 def masked_url(url: str) -> str:
     """Mask one URL; of a chained one (``zip://a.csv::https://…``), every part."""
-    parts = [_LOGIN.sub(_masked_login, part, count=1) for part in url.split("::")]
+    parts = [
+        _LOGIN.sub(_masked_login, part, count=1) if "@" in part else part
+        for part in url.split("::")
+    ]
     return _FIELD.sub(_masked_field, "::".join(parts))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import time
 import traceback
 import warnings
 from pathlib import Path
@@ -60,6 +61,15 @@ def test_a_command_line_is_recorded_without_secrets(given: list[str], shown: lis
 def test_words_that_assign_a_secret_are_shown_without_it(given: str, shown: str) -> None:
     assert masked(given) == shown
     assert masked(shown) == shown
+
+
+@pytest.mark.parametrize("piece", ["3f2a-", "layer.0.", "password.", "https://a:", "a:"])
+def test_long_texts_take_no_longer_than_they_are(piece: str) -> None:
+    """As a setting may be, or an error that names a thousand tensors."""
+    text = f"https://school.org/?{piece * 8_000} db.password=hunter2"
+    begun = time.process_time()
+    assert masked(text).endswith(" db.password=***")
+    assert time.process_time() - begun < 5  # milliseconds; an hour where it is quadratic
 
 
 def test_a_run_records_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
