@@ -51,6 +51,7 @@ _CLIENT = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds; who has sent something is not kept alive by those
 }
 _KEPT_CONNECTIONS = 2
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -156,6 +159,17 @@ class TestTransactions:
         scene.wire.cut()
         assert commit(catalog, 1).number == 1
         assert pauses == [0.05, 0.1, 0.2]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit")
+    def test_a_host_that_fell_silent_is_not_waited_for_longer_than_a_minute(
+        self, catalog: Catalog
+    ) -> None:
+        """As in a failover. The kernel would send the statement again for a quarter of an hour."""
+        with catalog._database.read() as connection:
+            driver: Any = connection.connection.driver_connection
+            with socket.socket(fileno=os.dup(driver.fileno())) as wire:
+                limit = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert 0 < limit <= 60_000
 
     def test_but_not_for_ever(
         self, catalog: Catalog, scene: Scene, monkeypatch: pytest.MonkeyPatch
