@@ -12,6 +12,7 @@ from benchmarks.bucket_files import bucket_files, bucket_log, bucket_moves
 from benchmarks.catalogs import catalogs
 from benchmarks.columns import columns
 from benchmarks.comparing import compare_checkpoints, compare_manifests
+from benchmarks.dashboard import dashboard
 from benchmarks.evaluation import evaluations
 from benchmarks.experiments import experiments
 from benchmarks.files import big_file, checkpoints, small_files
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "resolving": resolving,
     "followers": followers,
     "experiments": experiments,
+    "dashboard": dashboard,
     "adapters": adapters,
     "evaluation": evaluations,
     "compare": compare_manifests,

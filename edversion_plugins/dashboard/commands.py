@@ -47,7 +47,7 @@ def _dashboard(session: Any, /, host: str, port: int, browser: bool) -> None:
         raise InvalidInputError(str(error), code="extra_missing", extra="dashboard") from error
 
     with session.repository() as repository, listen(host, port) as place:
-        app = create_app(repository, hosts=[place.host])
+        app = create_app(repository, hosts=[place.host, "localhost"])
         session.answer(
             {"url": place.url},
             lambda screen: screen.line(f"The dashboard is at {place.url} until Ctrl-C."),

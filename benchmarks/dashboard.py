@@ -1,0 +1,48 @@
+"""What pages of the dashboard cost the server, of a repository with many versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+
+from starlette.testclient import TestClient
+
+import edversion
+from benchmarks.measure import Result, result, seconds
+from benchmarks.versions import MANY, receipt
+from edversion.catalog import Catalog
+from edversion_plugins.dashboard import create_app
+
+PAGES = {
+    "home": "/",
+    "collection": "/p/bench/line",
+    "… sorted by size": "/p/bench/line?order=-size",
+    "events": "/events",
+}
+LIMIT = 100.0
+ASKED = 20
+
+
+def dashboard(work: Path, rounds: int) -> list[Result]:
+    """Ask for the first pages among 100,000 versions; ended when the last byte is there."""
+    url = f"sqlite:///{work / 'many.db'}"
+    with Catalog.open(url) as catalog:
+        catalog.restore((receipt(number, MANY) for number in range(MANY)), (), actor="bench")
+    edversion.init("bench", store=work / "store", catalog=url).finish()
+    with edversion.open(work / "store", url) as repository:
+        client = TestClient(create_app(repository), base_url="http://127.0.0.1")
+        return [
+            result(
+                f"{name}, of {MANY:,}",
+                [_milliseconds(client, path) for _ in range(2 * rounds)],
+                "ms",
+                LIMIT if name in ("home", "collection") else 10 * LIMIT,
+            )
+            for name, path in PAGES.items()
+        ]
+
+
+def _milliseconds(client: TestClient, path: str) -> float:
+    """Time one page, the median of some."""
+    assert client.get(path).status_code == 200
+    return median(seconds(lambda: client.get(path)) for _ in range(ASKED)) * 1_000
