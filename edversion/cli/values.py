@@ -31,10 +31,6 @@ __all__ = [
 ]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-_VERSION = (
-    "reference", "project", "name", "version", "number", "type", "digest", "size", "file_count",
-    "description", "aliases", "tags", "created_at", "metadata", "facts",
-)  # fmt: skip
 # Control characters could drive the terminal, and the marks that turn the direction of
 # writing could make one name look like another.
 _UNSAFE = re.compile(
@@ -118,7 +114,7 @@ def json_text(value: Any) -> str:
 def plain(value: Any) -> Any:
     """Give a value as JSON has it: times as ISO 8601, tuples as arrays, our values as objects."""
     if isinstance(value, Version):
-        value = {name: getattr(value, name) for name in _VERSION}
+        value = value.as_json()
     elif dataclasses.is_dataclass(value):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from edversion.model.lineage import Direction, Lineage
 
 __all__ = ["Version", "VersionSource"]
+
+
+_JSON = (
+    "reference", "project", "name", "version", "number", "type", "digest", "size", "file_count",
+    "description", "aliases", "tags", "created_at", "metadata", "facts",
+)  # fmt: skip
+"""What `Version.as_json` gives, in this order."""
 
 
 class VersionSource(Protocol):
@@ -135,6 +143,13 @@ class Version:
         if self._source is None:
             raise RuntimeError(f"{self.reference} is not attached to a repository")
         return self._source
+
+    def as_json(self) -> dict[str, Json]:
+        """Give the version as JSON has it."""
+        facts: dict[str, Json] = {name: getattr(self, name) for name in _JSON}
+        facts |= {name: deepcopy(getattr(self, name)) for name in ("metadata", "facts")}
+        facts |= {name: list(getattr(self, name)) for name in ("aliases", "tags")}
+        return facts | {"created_at": self.created_at.isoformat()}
 
     def files(self) -> tuple[FileEntry, ...]:
         """Give the entries, sorted by path."""

@@ -11,6 +11,7 @@ report.
     serving       an address on this machine, and who listens there
     app           the application: every page behind the same checks
     routes        what a page is, and the permission without which there is none
+    api           the same reads as JSON, and their description
     guard         who may ask: Host, Origin, and the headers of every answer
     visit         one request: its parameters, and how to answer it
     problems      errors as pages that say what to do

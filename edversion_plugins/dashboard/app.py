@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 import edversion
 from edversion import EdversionError
+from edversion_plugins.dashboard.api import API
 from edversion_plugins.dashboard.guard import Guard
 from edversion_plugins.dashboard.pages import PAGES
 from edversion_plugins.dashboard.problems import Problem, problem_of, show_problem
@@ -39,7 +40,7 @@ def create_app(
     repository: edversion.Repository,
     *,
     hosts: Collection[str] = _LOOPBACK,
-    pages: Sequence[Page] = PAGES,
+    pages: Sequence[Page] = (*PAGES, *API),
     allows: Allows = _single_user,
 ) -> Starlette:
     """Make the dashboard of an open repository.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from edversion import (
     CatalogVersionError,
@@ -72,5 +72,14 @@ def problem_of(error: EdversionError) -> Problem:
 
 
 def show_problem(visit: Visit, problem: Problem) -> Response:
-    """Answer with a page about a problem."""
+    """Answer with a page about a problem; programs get it as RFC 9457 has it."""
+    if visit.request.url.path.startswith("/api/"):
+        told = {
+            "type": "about:blank",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": problem.message,
+            "code": problem.code,
+        }
+        return JSONResponse(told, problem.status, media_type="application/problem+json")
     return visit.page("problem.html", status=problem.status, problem=problem)

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 import edversion
 from edversion_plugins.dashboard import Page
+from edversion_plugins.dashboard.api import API
 from edversion_plugins.dashboard.pages import PAGES
 from edversion_plugins.dashboard.routes import PERMISSIONS
 
@@ -18,13 +19,14 @@ from .showing import client_of
 HERE = {
     "project": "course", "collection": "passing", "version": "v1", "name": "report.css",
 }  # fmt: skip
-PATHS = [page.path.format(**HERE) for page in PAGES]
+EVERY = (*PAGES, *API)
+PATHS = [page.path.format(**HERE) for page in EVERY]
 
 
 def test_every_route_declares_what_it_needs() -> None:
-    assert {page.permission for page in PAGES} <= set(PERMISSIONS)
-    assert [page.path for page in PAGES if page.permission == "anyone"] == ["/static/{name}"]
-    assert all(page.methods == ("GET",) for page in PAGES)
+    assert {page.permission for page in EVERY} <= set(PERMISSIONS)
+    assert [page.path for page in EVERY if page.permission == "anyone"] == ["/static/{name}"]
+    assert all(page.methods == ("GET",) for page in EVERY)
 
 
 @pytest.mark.parametrize("permission", [None, "", "everything"])
@@ -55,7 +57,7 @@ def test_every_route_asks_for_its_own_permission(repository: edversion.Repositor
     client = client_of(repository, allows=lambda request, what: bool(asked.append(what)))
     for path in PATHS:
         client.get(path)
-    assert asked == [page.permission for page in PAGES]
+    assert asked == [page.permission for page in EVERY]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8765", "", "[::1", "a@b"])

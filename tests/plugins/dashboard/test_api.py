@@ -1,0 +1,82 @@
+"""The API gives what the repository has, describes itself, and tells problems as problems."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.testclient import TestClient
+
+import edversion
+from edversion_plugins.dashboard.api import API, CALLS, description
+
+from .showing import FILES, client_of
+
+
+def test_versions_are_found_as_by_the_repository(
+    client: TestClient, repository: edversion.Repository
+) -> None:
+    found = client.get("/api/v1/versions?where=type='model'&order=number&project=course").json()
+    known = repository.search("type = 'model'", order_by="number")
+    assert [each["reference"] for each in found["versions"]] == [v.reference for v in known]
+    assert found["versions"][1]["aliases"] == ["champion", "latest"]
+    assert found["versions"][1]["metadata"] == {"epochs": 12}
+    assert found["next"] is None
+    assert client.get("/api/v1/versions?page=2").json()["versions"] == []
+
+
+def test_a_version_has_its_files(client: TestClient) -> None:
+    found = client.get("/api/v1/versions/course/notes/v0").json()
+    assert {each["path"]: each["size"] for each in found["files"]} == {
+        path: len(content) for path, content in FILES.items()
+    }
+    assert found["created_by"]
+
+
+def test_the_rest_is_what_the_repository_says(
+    client: TestClient, repository: edversion.Repository
+) -> None:
+    assert client.get("/api/v1/projects").json() == {"projects": ["course"]}
+    names = [each["name"] for each in client.get("/api/v1/collections").json()["collections"]]
+    assert names == [each.name for each in repository.collections()]
+    told = client.get("/api/v1/events?subject=course/passing:champion").json()["events"]
+    assert [each["reason"] for each in told] == ["better for all"]
+    pair = ("course/passing:v0", "course/passing:v1")
+    given = client.get("/api/v1/comparison", params={"v": list(pair)}).json()
+    assert given["summary"] == list(repository.compare(*pair).summary)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("versions/course/passing/v9", 404, "not_found"),
+        ("versions?where=nonsense", 400, None),
+        ("versions?page=0", 400, "bad_argument"),
+        ("comparison?v=course/passing:v0", 400, "too_few_versions"),
+        ("nope", 404, "no_such_page"),
+    ],
+)
+def test_problems_are_problem_details(
+    client: TestClient, path: str, status: int, code: str | None
+) -> None:
+    answer = client.get(f"/api/v1/{path}")
+    assert answer.status_code == answer.json()["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "detail"} <= answer.json().keys()
+    assert code in (None, answer.json()["code"])
+
+
+def test_without_permission_there_is_a_problem(repository: edversion.Repository) -> None:
+    client = client_of(repository, allows=lambda request, permission: False)
+    for page in API:
+        answer = client.get(page.path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+def test_it_describes_every_call(client: TestClient) -> None:
+    given = client.get("/api/v1/openapi.json").json()
+    assert given == description()
+    assert list(given["paths"]) == [page.path for page in API[:-1]]
+    for call, path in zip(CALLS, given["paths"], strict=True):
+        names = {each["name"] for each in given["paths"][path]["get"]["parameters"]}
+        assert names == set(call.query) | {
+            part[1:-1] for part in call.path.split("/") if part.startswith("{")
+        }
