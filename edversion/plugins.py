@@ -265,6 +265,16 @@ class Plugins:
             except Exception as error:  # noqa: BLE001 - the other commands still work
                 self._warn(name, "edversion_register_commands", error)
 
+    def register_pages(self) -> tuple[Any, ...]:
+        """Give the pages that plugins add to the dashboard; of one that breaks, none."""
+        pages: list[Any] = []
+        for name, ask in self._implementations("edversion_register_pages"):
+            try:
+                pages.extend(ask() or ())
+            except Exception as error:  # noqa: BLE001 - the other pages still work
+                self._warn(name, "edversion_register_pages", error)
+        return tuple(pages)
+
     def _implementations(
         self, hook: str, **arguments: object
     ) -> Iterator[tuple[str, Callable[[], Any]]]:

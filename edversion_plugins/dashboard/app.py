@@ -40,7 +40,7 @@ def create_app(
     repository: edversion.Repository,
     *,
     hosts: Collection[str] = _LOOPBACK,
-    pages: Sequence[Page] = (*PAGES, *API),
+    pages: Sequence[Page] | None = None,
     allows: Allows = _single_user,
 ) -> Starlette:
     """Make the dashboard of an open repository.
@@ -52,7 +52,8 @@ def create_app(
     hosts : collection of str
         Names by which browsers ask for it; other ones are refused.
     pages : sequence of Page
-        What there is to see; the dashboard's own where left out.
+        What there is to see; the dashboard's own and those of plugins where left
+        out.
     allows : callable
         Whether a request has a permission; the one person at this machine has all.
 
@@ -72,6 +73,9 @@ def create_app(
     200
     >>> folder.cleanup()
     """
+    if pages is None:
+        pages = (*PAGES, *API, *repository.plugins.register_pages())
+    checked = check_pages(pages)
     templates = environment()
 
     def visit_of(request: Request) -> Visit:
@@ -94,10 +98,7 @@ def create_app(
         return answer
 
     return Starlette(
-        routes=[
-            Route(page.path, endpoint(page), methods=list(page.methods))
-            for page in check_pages(pages)
-        ],
+        routes=[Route(page.path, endpoint(page), methods=list(page.methods)) for page in checked],
         middleware=[Middleware(Guard, hosts=hosts)],
         exception_handlers={404: missing, 405: missing},
     )
