@@ -96,7 +96,7 @@ class TestTransactions:
 
     def test_so_it_is_where_the_server_itself_ends_what_is_idle(self, scene: Scene) -> None:
         """Many a hosted one does, and gives its own reason."""
-        with Catalog.open(f"{scene.url}?options=-cidle_session_timeout=200ms") as catalog:
+        with Catalog.open(f"{scene.url}?options=-cidle_session_timeout=500ms") as catalog:
             commit(catalog, 0)
             wait_until(lambda: scene.count_sessions() == 0, "the server has ended all sessions")
             assert catalog.set_alias(*PLACE, "best", 0, actor="ada").revision == 1
