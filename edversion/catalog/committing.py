@@ -27,7 +27,7 @@ from edversion.catalog.tables import (
     version_packs,
     versions,
 )
-from edversion.catalog.wear import note_worn
+from edversion.catalog.wear import note_former, note_worn
 from edversion.digests import canonical_json
 from edversion.errors import ConflictError
 from edversion.model import Version
@@ -338,6 +338,7 @@ def mend(transaction: Transaction, row: Row[Any], request: CommitRequest) -> Non
     its = version_packs.c.version_id == row.id
     former = transaction.execute(select(version_packs.c.pack_id).where(its)).scalars().all()
     note_worn(transaction, former)  # others may need some of them still
+    note_former(transaction, row.id, former)
     transaction.execute(delete(version_packs).where(its))
     write_packs(transaction, row.id, request)
     transaction.changed(row.id, key_of(row))

@@ -12,7 +12,8 @@ from edversion.catalog.tables import Id, Instant, schema
 __all__ = ["removals", "retention_policies"]
 
 # Objects that are to be deleted, so that a crash in the middle of it forgets none; manifests
-# that wait for it (`replaced`, since `due_at`), and packs of which something died (`worn`).
+# that wait for it (`replaced`, since `due_at`), packs of which something died (`worn`), and packs
+# in which a mended version's bytes lay (`former`, the generation being the version's id).
 removals = Table(
     "removals",
     schema,

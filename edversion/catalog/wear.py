@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.database import Transaction
@@ -18,9 +19,21 @@ from edversion.catalog.needs import HAS_BYTES, IN_DRAFT, IS_NEEDED, PRESENT
 from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import packs, version_packs, versions
 
-__all__ = ["WORN", "Wear", "WornPack", "note_removed", "note_worn", "worn_by", "worn_packs"]
+__all__ = [
+    "WORN",
+    "Wear",
+    "WornPack",
+    "former_packs",
+    "note_former",
+    "note_removed",
+    "note_worn",
+    "worn_by",
+    "worn_packs",
+]
 
 WORN = "worn"
+FORMER = "former"
+"""Packs in which a version's bytes lay before it was mended: an erasure has to find them."""
 
 _IS_WORN = removals.c.kind == WORN
 _WORN = (
@@ -92,7 +105,24 @@ def note_worn(transaction: Transaction, worn: Iterable[str]) -> None:
         transaction.execute(insert(removals), [row | {"due_at": transaction.at} for row in rows])
 
 
+def note_former(transaction: Transaction, version: int, former: Iterable[str]) -> None:
+    """Take note of the packs that a version names no longer, though they may hold its bytes."""
+    known = set(transaction.execute(former_packs(version)).scalars())
+    row = {"kind": FORMER, "generation": version, "due_at": transaction.at}
+    rows = [row | {"name": pack} for pack in former if pack not in known]
+    if rows:
+        transaction.execute(insert(removals), rows)
+
+
+def former_packs(version: int) -> Select[Any]:
+    """Give the packs in which a version's bytes lay, those that are still there."""
+    return select(removals.c.name).where(
+        removals.c.kind == FORMER, removals.c.generation == version
+    )
+
+
 def note_removed(transaction: Transaction) -> None:
     """Forget the packs that this transaction removes."""
     removed = select(packs.c.id).where(packs.c.removed_at == transaction.at)
-    transaction.execute(delete(removals).where(_IS_WORN, removals.c.name.in_(removed)))
+    told = removals.c.kind.in_([WORN, FORMER])
+    transaction.execute(delete(removals).where(told, removals.c.name.in_(removed)))

@@ -414,3 +414,22 @@ def test_erasing_works_on_stores_of_objects(memory_repository: Repository) -> No
         assert (done.freed, done.packs_rewritten) == (len(packed(1)), 1)
         assert second.read_bytes("b") == packed(2)
         assert memory_repository.verify() == ()
+
+
+def test_what_lay_elsewhere_before_it_was_mended_goes_too(run: Run) -> None:
+    """In a pack that it names no longer, and that another one needs."""
+    repository, proof = run.repository, packed(1)[1_000:2_000]
+    first = logged(run, "pupils", a=packed(1), b=packed(2))
+    second = logged(run, "pupils", b=packed(2))
+    for _ in range(2):
+        now = repository.version(first.reference)
+        repository.store.delete_manifest(now.digest, now.generation)
+        draft = edversion.Artifact("pupils", "dataset")
+        draft.add_bytes(packed(1), "a")
+        draft.add_bytes(packed(2), "b")
+        assert run.log_artifact(draft, rehash=True).number == first.number
+    assert holds(repository, proof)
+    repository.erase(first, **WHY)
+    assert not holds(repository, proof)
+    assert repository.version(second.reference).read_bytes("b") == packed(2)
+    assert repository.doctor() == repository.verify() == ()
