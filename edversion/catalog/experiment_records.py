@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, update
 
 from edversion.catalog.database import Transaction
-from edversion.catalog.experiment_rows import STORED, stored_definition
+from edversion.catalog.experiment_rows import read_definition, stored_definition
 from edversion.catalog.experiment_tables import experiments, variants
 from edversion.catalog.reading import referenced
 from edversion.catalog.runs import project_id
@@ -63,7 +63,8 @@ def restore_experiment(transaction: Transaction, record: Mapping[str, Any]) -> N
     """Write an experiment of a rebuilt catalog."""
     parts, slice = record["variants"], record["namespace"]
     definition = ExperimentDefinition(
-        **{field: record[field] for field in (*STORED, "project", "name", "ramp")},
+        **read_definition(record),
+        **{field: record[field] for field in ("project", "name", "ramp")},
         weights={one["name"]: one["weight"] for one in parts},
         variants={one["name"]: Pinned(one["asked"], None) for one in parts},
         asked={one["name"]: one["asked"] for one in parts},

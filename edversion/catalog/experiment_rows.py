@@ -17,11 +17,11 @@ from edversion.model import ExperimentDefinition, Json, Namespace, Pinned
 __all__ = [
     "EXPERIMENTS",
     "ONE_EXPERIMENT",
-    "STORED",
     "existing_experiment",
     "experiment_subject",
     "missing_experiment",
     "protected_by_experiments",
+    "read_definition",
     "refuse_compared",
     "stored_definition",
     "to_definitions",
@@ -52,18 +52,27 @@ _COMPARED: Select[Any] = (
 )
 _COMPARED_ONE = _COMPARED.where(variants.c.version_id == bindparam("version"))
 
-STORED = (
+_STORED = (
     "salt", "unit", "cluster", "outcomes", "primary", "guardrails", "consistency", "alpha",
-    "margins", "covariates", "outliers", "groups",
+    "margins", "covariates", "outliers", "groups", "lower_is_better",
 )  # fmt: skip
+_TUPLES = ("covariates", "groups", "lower_is_better")
+_LATER: dict[str, Any] = {"lower_is_better": ()}  # what definitions of before do not say
 _PLAIN = ("project", "name", "state", "ramp", "key_id", "created_by")
 _TIMES = ("created_at", "started_at", "stopped_at", "archived_at")
 
 
 def stored_definition(definition: ExperimentDefinition) -> dict[str, Json]:
     """Give what the column ``definition`` holds: all that has no column of its own."""
-    stored = {field: getattr(definition, field) for field in STORED}
-    return stored | {field: list(stored[field]) for field in ("covariates", "groups")}
+    stored = {field: getattr(definition, field) for field in _STORED}
+    return stored | {field: list(stored[field]) for field in _TUPLES}
+
+
+def read_definition(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what `stored_definition` gave, also before it knew of all fields."""
+    known = {**_LATER, **record}
+    stored = {field: known[field] for field in _STORED}
+    return stored | {field: tuple(stored[field]) for field in _TUPLES}
 
 
 def to_definitions(
@@ -82,10 +91,8 @@ def to_definitions(
 def _definition(
     row: Row[Any], parts: Sequence[Row[Any]], names: Mapping[int, str]
 ) -> ExperimentDefinition:
-    stored = {field: row.definition[field] for field in STORED}
-    stored |= {field: tuple(stored[field]) for field in ("covariates", "groups")}
     return ExperimentDefinition(
-        **stored,
+        **read_definition(row.definition),
         **{field: getattr(row, field) for field in _PLAIN + _TIMES},
         weights={one.name: one.weight for one in parts},
         variants={

@@ -278,7 +278,14 @@ def _show_one(
         )
     }  # fmt: skip
     kinds = ", ".join(f"{name} ({kind})" for name, kind in found.outcomes.items())
-    about = {"outcomes": kinds, "primary": found.primary, "guardrails": ", ".join(found.guardrails)}
+    about = {
+        "outcomes": kinds,
+        "primary": found.primary,
+        "guardrails": ", ".join(found.guardrails),
+        "lower is better of": ", ".join(found.lower_is_better),
+        "groups": ", ".join(found.groups),
+        "covariates": ", ".join(found.covariates),
+    }
     screen.facts(times | about | {"key": found.key_id or ""})
     rows = [
         (

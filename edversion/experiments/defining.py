@@ -42,6 +42,7 @@ def define(
     covariates: Sequence[str],
     outliers: Mapping[str, Any] | None,
     groups: Sequence[str],
+    lower_is_better: Sequence[str],
     salt: str | None,
 ) -> ExperimentDefinition:
     """Make a draft; see `Repository.experiment`.
@@ -76,6 +77,10 @@ def define(
         covariates=tuple(check_name(one, "covariate") for one in _names(covariates, "covariates")),
         outliers=None if outliers is None else clean_metadata(outliers, "outliers"),
         groups=_names(groups, "groups"),
+        lower_is_better=tuple(
+            _known(one, kinds, "lower_is_better")
+            for one in _names(lower_is_better, "lower_is_better")
+        ),
         asked=asked,
     )
 

@@ -109,6 +109,8 @@ class ExperimentDefinition:
         What the analysis does about extreme values, e.g. ``{"winsorize": 0.99}``.
     groups : tuple of str
         Attributes of learners by which effects are told, e.g. ``("gender",)``.
+    lower_is_better : tuple of str
+        Outcomes of which lower values are better, such as errors.
     state : {"draft", "running", "stopped", "archived"}
         Where it is in its life.
     asked : mapping of str to str
@@ -142,6 +144,7 @@ class ExperimentDefinition:
     covariates: tuple[str, ...] = ()
     outliers: Mapping[str, Json] | None = None
     groups: tuple[str, ...] = ()
+    lower_is_better: tuple[str, ...] = ()
     state: ExperimentState = "draft"
     asked: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None

@@ -45,6 +45,7 @@ class Experimenting(Recording):
         covariates: Sequence[str] = (),
         outliers: Mapping[str, Any] | None = None,
         groups: Sequence[str] = (),
+        lower_is_better: Sequence[str] = (),
         salt: str | None = None,
         durable: bool = False,
     ) -> Experiment:
@@ -85,6 +86,9 @@ class Experimenting(Recording):
             By outcome, the difference that would matter.
         covariates, outliers, groups
             For the analysis; see `ExperimentDefinition`.
+        lower_is_better : sequence of str
+            Outcomes of which lower values are better, such as errors; known before the start,
+            as the analysis must not choose it.
         salt : str, optional
             Key of the assignment; a random one where left out.
         durable : bool
@@ -125,6 +129,7 @@ class Experimenting(Recording):
                 outcomes=outcomes or {}, primary=primary, guardrails=guardrails,
                 consistency=consistency, namespace=namespace, ramp=ramp, alpha=alpha,
                 margins=margins, covariates=covariates, outliers=outliers, groups=groups,
+                lower_is_better=lower_is_better,
                 salt=salt or self._known_salt(project, own),
             )  # fmt: skip
             found = self.catalog.define_experiment(wanted, actor=actor())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,7 +23,6 @@ def analyze(
     *,
     learners: Any = None,
     raw: bool = False,
-    lower_is_better: Sequence[str] = (),
     min_group: int = 10,
     draws: int = 1000,
     seed: int = 0,
@@ -45,8 +43,6 @@ def analyze(
         registered. It is used and not kept.
     raw : bool
         Whether its column ``unit`` holds ids, which are turned into pseudonyms here.
-    lower_is_better : sequence of str
-        Outcomes of which lower values are better, such as errors.
     min_group : int
         Learners that a group must have under each variant to be shown.
     draws, seed : int
@@ -58,7 +54,7 @@ def analyze(
         It is a draft, or what was registered is not known of the learners.
     """
     definition = experiment.refresh()
-    plan = Plan.of(definition, tuple(lower_is_better))
+    plan = Plan.of(definition)
     frozen = experiment.freeze()
     known = None if learners is None else _frame(experiment, learners, raw=raw)
     tables = frozen_tables(frozen)

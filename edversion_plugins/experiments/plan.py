@@ -68,26 +68,19 @@ class Plan:
     lower: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, definition: ExperimentDefinition, lower: tuple[str, ...] = ()) -> Plan:
+    def of(cls, definition: ExperimentDefinition) -> Plan:
         """Read it from the definition.
 
         Raises
         ------
         InvalidInputError
-            The experiment is a draft, of which nothing can be known, or has no such outcome.
+            The experiment is a draft, of which nothing can be known.
         """
         if definition.state == "draft":
             raise InvalidInputError(
                 f"{definition.reference} is a draft: nobody was assigned yet. Start it first",
                 code="experiment_draft",
                 experiment=definition.reference,
-            )
-        unknown = set(lower) - set(definition.outcomes)
-        if unknown:
-            raise InvalidInputError(
-                f"{definition.reference} has no outcome {min(unknown)!r}; there are: "
-                f"{', '.join(definition.outcomes)}",
-                code="no_outcome",
             )
         pinned = definition.variants.values()
         return cls(
@@ -110,5 +103,5 @@ class Plan:
             groups=definition.groups,
             outliers=None if definition.outliers is None else dict(definition.outliers),
             several=definition.cluster is not None and definition.consistency == "group",
-            lower=frozenset(lower),
+            lower=frozenset(definition.lower_is_better),
         )

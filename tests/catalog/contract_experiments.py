@@ -17,6 +17,7 @@ from edversion.catalog import (
     ServedRows,
     experiment_record,
 )
+from edversion.catalog.experiment_rows import read_definition, stored_definition
 from edversion.catalog.experiment_tables import variants as variant_table
 from edversion.catalog.kept import write_kept
 from edversion.errors import (
@@ -42,6 +43,7 @@ def definition(**changes: Any) -> ExperimentDefinition:
         "variants": {name: Pinned(text, None) for name, text in asked.items()},
         "outcomes": {"completed": "proportion"}, "primary": "completed",
         "margins": {"completed": 0.1}, "covariates": ("before",), "groups": ("gender",),
+        "lower_is_better": ("completed",),
         "outliers": {"winsorize": 0.99}, "namespace": Namespace("home", 0.25, 0.5),
     }  # fmt: skip
     return ExperimentDefinition(**(fields | changes))
@@ -88,6 +90,14 @@ class ExperimentContract:
         assert catalog.experiments() == (made,)
         assert catalog.experiments(project="other") == ()
         assert catalog.experiment(*TEST) == made
+
+    def test_what_was_stored_before_it_could_say_so_has_no_outcome_of_which_less_is_better(
+        self, catalog: Catalog
+    ) -> None:
+        stored = stored_definition(definition())
+        assert read_definition(stored)["lower_is_better"] == ("completed",)
+        del stored["lower_is_better"]
+        assert read_definition(stored)["lower_is_better"] == ()
 
     def test_a_draft_may_change_and_each_change_is_an_event(self, catalog: Catalog) -> None:
         define(catalog)

@@ -28,7 +28,8 @@ def school(work, call):
     with edversion.open(project="school") as repository:
         repository.experiment(
             "rec-test", variants={"control": "model:champion", "new": "model:candidate"},
-            outcomes={"completed": "proportion"}, salt="exp-1",
+            outcomes={"completed": "proportion", "errors": "mean"}, salt="exp-1",
+            lower_is_better=["errors"], groups=["gender"], covariates=["before"],
         )  # fmt: skip
         yield repository
 
@@ -57,6 +58,8 @@ def test_from_a_draft_to_the_archive(school, call):
         ["new", "school/model:v1", "1", "1", "1"],
     ]
     assert call("experiments", "ramp", "rec-test", "0.5").code == 1
+    words = " ".join(shown.text.split())
+    assert "lower is better of errors groups gender covariates before" in words
     counts = call("experiments", "show", "rec-test", "--json").json["counts"]
     assert counts["units"] == {"control": 1, "new": 1}
     assert "is stopped" in call("experiments", "stop", "rec-test").lines[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -338,6 +339,8 @@ def test_threads_share_an_experiment(running: Experiment) -> None:
         ({"namespace": ("home", 0.5, 0.5)}, "slice between 0 and 1"),
         ({"alpha": 1}, "alpha between 0 and 1"),
         ({"ramp": 0}, "ramp"),
+        ({"lower_is_better": ["errors"]}, "no outcome 'errors'"),
+        ({"lower_is_better": "completed"}, "lower_is_better"),
     ],
 )
 def test_what_cannot_be_an_experiment_is_refused(
@@ -346,6 +349,16 @@ def test_what_cannot_be_an_experiment_is_refused(
     with pytest.raises(InvalidInputError, match=why):
         school.experiment("rec-test", **DEFINITION | changes)
     assert school.experiments() == ()
+
+
+def test_of_what_less_is_better_is_settled_by_the_start(school: Repository) -> None:
+    wanted = DEFINITION | {"lower_is_better": ["time_on_task"]}
+    running = school.experiment("rec-test", **wanted).start()
+    assert school.experiment("rec-test").definition.lower_is_better == ("time_on_task",)
+    frozen = json.loads(running.freeze().read_bytes("definition.json"))
+    assert frozen["lower_is_better"] == ["time_on_task"]
+    with pytest.raises(ConflictError, match="another lower_is_better"):
+        school.experiment("rec-test", **DEFINITION)
 
 
 def test_a_ratio_is_of_two_outcomes_that_are_recorded(school: Repository) -> None:

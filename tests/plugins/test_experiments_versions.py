@@ -151,6 +151,17 @@ def test_by_group_too(school: Any) -> None:
         experiment.analyze()
 
 
+def test_that_less_is_better_was_registered(school: Any) -> None:
+    fewer = {**DEFINITION, "lower_is_better": ["completed"]}
+    experiment = school.experiment("rec-test", **fewer).start()
+    serve(experiment, 0.25)
+    report = experiment.stop().analyze()
+    assert [report.outcome(name).better for name in DEFINITION["outcomes"]] == ["lower", "higher"]
+    assert report.as_json()["plan"]["lower"] == ["completed"]
+    (win,) = _verdicts(school, want="win")
+    assert not win.passed  # more of what there should be less of
+
+
 def test_a_comparison_shows_the_difference(school: Any, won: Any) -> None:
     assert school.compare("rec:v0", "rec:v1").section("experiments") is None
     report = won.analyze()
