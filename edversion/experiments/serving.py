@@ -87,10 +87,11 @@ class Counter:
         """Give what a unit is served, and record it."""
         if not self.is_running:
             return self._apart("stopped")
+        versions = self._served or self._fetch()  # first: what fails must not lose an assignment
         placement, assigned = self._placer.place(unit, cluster)
         if placement.variant is None:
             return self._apart(placement.reason or "stopped")
-        served = (self._served or self._fetch())[placement.variant]
+        served = versions[placement.variant]
         exposed = Exposed(
             placement.unit, placement.cluster, placement.variant, served.version.digest,
             time.time(), request, served.reason,
@@ -102,12 +103,13 @@ class Counter:
         """Give what a unit is to be served, and record its assignment alone."""
         if not self.is_running:
             return self._apart("stopped")
+        versions = self._served or self._fetch()
         placement, assigned = self._placer.place(unit, cluster)
         if placement.variant is None:
             return self._apart(placement.reason or "stopped")
         if assigned is not None:
             self.buffer.add(assigned, None)
-        return (self._served or self._fetch())[placement.variant]
+        return versions[placement.variant]
 
     def expose(
         self,
@@ -119,10 +121,13 @@ class Counter:
         request: str | None,
     ) -> None:
         """Record what a unit was really served."""
-        placement, assigned = self._placer.place(unit, cluster)
-        if placement.variant is None or not self.is_running:
+        if not self.is_running:
             return
-        served = (self._served or self._fetch())[placement.variant]
+        versions = self._served or self._fetch()
+        placement, assigned = self._placer.place(unit, cluster)
+        if placement.variant is None:
+            return
+        served = versions[placement.variant]
         exposed = Exposed(
             placement.unit, placement.cluster, placement.variant, digest or served.version.digest,
             time.time(), request, fallback or served.reason,

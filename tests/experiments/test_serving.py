@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 import edversion
-from edversion import ConflictError, InvalidInputError, NotFoundError
+from edversion import ConflictError, InvalidInputError, NotFoundError, StorageError
 from edversion.catalog.experiment_tables import variants as variant_table
 from edversion.experiments.experiment import Experiment
 from edversion.repository import Repository, open_repository
@@ -163,6 +163,23 @@ def test_what_is_damaged_gives_way_and_the_reason_is_recorded(
     shown = running.tables()["exposures"]
     assert shown["fallback"] == ["manifest_missing", None]
     assert set(shown["digest"]) == {school.version("rec:v0").digest}
+
+
+@pytest.mark.parametrize("call", ["serve", "assign", "expose"])
+def test_a_store_that_was_away_for_a_moment_loses_no_assignment(
+    running: Experiment, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    learner = named("new")
+    with monkeypatch.context() as away:
+        away.setattr("edversion.experiments.serving._local", _away)
+        with pytest.raises(StorageError):
+            getattr(running, call)(learner)
+    getattr(running, call)(learner)
+    assert column(running, "assignments", "unit") == [running.pseudonym(learner)]
+
+
+def _away(version: Any) -> None:
+    raise StorageError(f"{version} is away", code="away")
 
 
 def test_assignment_and_exposure_may_be_apart(running: Experiment) -> None:
