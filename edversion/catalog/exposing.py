@@ -7,7 +7,7 @@ as long as the tables, and nothing could be erased from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from edversion.catalog.area import Area, batches
 from edversion.catalog.database import Transaction
 from edversion.catalog.experiment_rows import existing_experiment, experiment_subject
 from edversion.catalog.experiment_tables import assignments, exposures, outcomes, variants
-from edversion.catalog.tables import dump_instant
+from edversion.catalog.tables import dump_instant, events
 from edversion.model import Json
 
 __all__ = ["Assigned", "Exposed", "Exposing", "Outcome", "ServedRows"]
@@ -88,6 +88,12 @@ _NAMES = (
     .where(variants.c.experiment_id == bindparam("experiment"))
     .order_by(variants.c.position)
 )
+_FORGOT = "experiment.forgot_one"
+_EVENT = (
+    select(events.c.sequence)
+    .where(events.c.subject == bindparam("subject"), events.c.action == bindparam("action"))
+    .limit(1)
+)
 _EXPOSURES_OF = (
     select(exposures)
     .where(
@@ -120,10 +126,14 @@ class Exposing(Area):
         def work(again: bool) -> dict[str, int]:
             with self._database.write() as transaction:
                 id = existing_experiment(transaction.connection, project, name).id
-                if again and _is_written(transaction.connection, id, rows):
+                forgot = _forgot_one(transaction.connection, project, name)
+                if again and _is_written(
+                    transaction.connection, id, _known_rows(transaction, id, rows, check=forgot)
+                ):
                     return {}
                 others = _assign(transaction, id, rows.assignments, each_cluster=each_cluster)
-                _fill(transaction, exposures, id, rows.exposures)
+                kept = _known_rows(transaction, id, rows, check=forgot)
+                _fill(transaction, exposures, id, kept.exposures)
                 _fill(transaction, outcomes, id, rows.outcomes)
                 return others
 
@@ -186,7 +196,7 @@ class Exposing(Area):
                 counts[table.name] = transaction.execute(gone).rowcount
             told: Json = dict(counts)
             transaction.tell(
-                "experiment.forgot_one",
+                _FORGOT,
                 experiment_subject(project, name),
                 actor=actor,
                 after=told,
@@ -218,6 +228,27 @@ def _assign(
             others[row.unit] = before
     _fill(transaction, assignments, id, new)
     return others
+
+
+def _forgot_one(connection: Connection, project: str, name: str) -> bool:
+    """Tell whether a unit was ever forgotten."""
+    key = {"subject": experiment_subject(project, name), "action": _FORGOT}
+    return connection.execute(_EVENT, key).first() is not None
+
+
+def _known_rows(transaction: Transaction, id: int, rows: ServedRows, *, check: bool) -> ServedRows:
+    """Leave out exposures of units without an assignment, where units were forgotten.
+
+    Another process may hold some of theirs, or serve them on as it knows them; an exposure
+    without its assignment would be taken for a fault of the experiment.
+    """
+    if not check:
+        return rows
+    found: set[str] = set()
+    for batch in batches(dict.fromkeys(row.unit for row in rows.exposures)):
+        known = transaction.execute(_RECORDED, {"experiment": id, "units": batch})
+        found.update(row.unit for row in known)
+    return replace(rows, exposures=[row for row in rows.exposures if row.unit in found])
 
 
 def _fill(transaction: Transaction, table: Table, id: int, rows: Sequence[Any]) -> None:

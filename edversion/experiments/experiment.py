@@ -182,8 +182,9 @@ class Experiment(Lifecycle):
     def forget(self, unit: str | int, *, reason: str | None = None) -> Forgotten:
         """Erase all that is recorded of a learner; counts and tables are without her from then on.
 
-        Other processes may write for another second what they hold. Serve her nothing more: she
-        would be recorded again. What was frozen holds her rows still, and is named: erase it.
+        Of what other processes hold, exposures of hers are dropped; outcomes may be written for
+        another second. Serve her nothing more: who did not know her would record her again. What
+        was frozen holds her rows still, and is named: erase it.
 
         Parameters
         ----------

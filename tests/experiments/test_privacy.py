@@ -174,6 +174,27 @@ def test_a_learner_is_forgotten_and_the_counts_are_right(
     assert running.counts()["units"] == {"control": 1, "new": 1}
 
 
+def test_what_other_processes_know_of_a_forgotten_learner_is_no_fault(
+    running: Experiment, school: Repository
+) -> None:
+    ada, bob, eve = named("control"), named("new"), named("new", kind="pupil")
+    with (
+        open_repository(school.location.store) as elsewhere,
+        elsewhere.experiment("rec-test") as other,
+    ):
+        for learner in (ada, bob):
+            other.serve(learner)
+        other.flush()
+        other.serve(ada)  # held, and not written yet
+        running.forget(ada)
+        for learner in (ada, bob, eve):
+            other.serve(learner)
+    tables = running.tables()
+    known = [running.pseudonym(learner) for learner in (bob, eve)]
+    assert tables["assignments"]["unit"] == known
+    assert tables["exposures"]["unit"] == [known[0], *known]
+
+
 def test_a_key_is_needed_to_start(school: Repository) -> None:
     key_path(school.store.id).unlink()
     with pytest.raises(NotFoundError):
