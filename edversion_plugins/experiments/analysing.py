@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from edversion_plugins.evaluation.intervals import Uncertainty
 from edversion_plugins.evaluation.significance import holm
 from edversion_plugins.experiments.checks import check_all
 from edversion_plugins.experiments.estimating import (
+    deciding,
     estimable,
     level_of,
     naive,
@@ -165,8 +167,11 @@ def _comparison(
     groups = effects(sample, report.kind, arm, groupings, uncertainty)
     guardrail = None
     if report.name in plan.guardrails:
+        decides = partial(deciding, running=plan.state == "running", uncertainty=uncertainty)
         guardrail = guarded(
-            report.name, empty.variant, plan.guardrails[report.name], report.better, found, groups,
+            report.name, empty.variant, plan.guardrails[report.name], report.better,
+            decides(found),
+            [replace(one, found=one.found and decides(one.found)) for one in groups],
             report.hidden,
         )  # fmt: skip
     return replace(

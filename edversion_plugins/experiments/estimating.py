@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import stats
 
@@ -14,7 +16,7 @@ from edversion_plugins.experiments.proportions import two_proportions
 from edversion_plugins.experiments.samples import Sample
 from edversion_plugins.experiments.sequences import CLUSTERS, LEARNERS, always_valid
 
-__all__ = ["estimable", "level_of", "naive", "registered", "secondary", "sequence"]
+__all__ = ["deciding", "estimable", "level_of", "naive", "registered", "secondary", "sequence"]
 
 
 def estimable(sample: Sample, arm: int) -> str | None:
@@ -94,15 +96,23 @@ def _pair(sample: Sample, arm: int) -> tuple[Floats, Floats, tuple[Floats, Float
 def sequence(found: Estimate, uncertainty: Uncertainty) -> tuple[float, float, int] | None:
     """Give the interval that holds at every look, and what it is tuned for.
 
-    None where there is no error to make it of.
+    None where there is no error to make it of, or where the clusters are too few to say anything.
     """
-    if not (np.isfinite(found.se) and found.se > 0):
+    if not (np.isfinite(found.se) and found.se > 0) or found.low is None or found.high is None:
         return None
     n, tuned = (sum(found.n), LEARNERS) if found.clusters is None else (
         sum(found.clusters), CLUSTERS,
     )  # fmt: skip
     half = float(always_valid(found.se, n, alpha=uncertainty.alpha, tuned_for=tuned))
     return found.value - half, found.value + half, tuned
+
+
+def deciding(found: Estimate, *, running: bool, uncertainty: Uncertainty) -> Estimate:
+    """Give a difference with the interval that may decide: at every look, while it is looked at."""
+    if not running:
+        return found
+    low, high, _ = sequence(found, uncertainty) or (None, None, 0)
+    return replace(found, low=low, high=high)
 
 
 def level_of(sample: Sample, kind: str, arm: int, uncertainty: Uncertainty) -> Level:

@@ -436,6 +436,26 @@ def test_a_guardrail_without_a_margin_is_not_held() -> None:
     assert found.guardrail.verdict == "not shown"
 
 
+@pytest.mark.parametrize("effects", [{"f": 0.0, "m": 0.0}, {"f": 1.0, "m": 0.0}])
+def test_while_it_runs_guardrails_are_judged_by_what_holds_at_every_look(
+    effects: dict[str, float],
+) -> None:
+    made, learners = _grouped(effects)
+    verdicts = []
+    for state in ("running", "stopped"):
+        wanted = _of_minutes(guardrails={"minutes": 0.35}, state=state)
+        (found,) = analyze_tables(wanted, made, learners=learners).outcome("minutes").comparisons
+        verdicts.append(found.guardrail.verdict)
+    assert verdicts == ["not shown", "held"]
+
+
+def test_two_classes_say_nothing_at_any_look() -> None:
+    made = tables([0, 1] * 30, {"minutes": np.arange(60) % 7}, cluster=[0, 1, 2, 3] * 15)
+    wanted = plan(cluster="class", outcomes={"minutes": "mean"}, primary="minutes")
+    (found,) = analyze_tables(wanted, made).outcome("minutes").comparisons
+    assert (found.registered.low, found.sequence) == (None, None)
+
+
 def test_small_groups_are_shown_nowhere() -> None:
     made, learners = _grouped({"f": 0.1, "m": 0.1}, size=200)
     learners["gender"][:12] = "x"  # six under each variant
