@@ -86,7 +86,7 @@ def analyze_tables(
     report = Report(plan, units, clusters, checks, (), settings)
     if report.trusted:
         found = [_outcome(observed, name, least, uncertainty) for name in _ordered(plan, observed)]
-        report = replace(report, outcomes=_told(_corrected(found)))
+        report = replace(report, outcomes=_told(_corrected(found), plan.alpha))
     return replace(report, sentences=tuple(sentences_of(report)))
 
 
@@ -233,7 +233,7 @@ def _by_variant(comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
     )
 
 
-def _told(outcomes: Sequence[OutcomeReport]) -> tuple[OutcomeReport, ...]:
+def _told(outcomes: Sequence[OutcomeReport], alpha: float) -> tuple[OutcomeReport, ...]:
     """Put what was found into words."""
     return tuple(
         replace(
@@ -241,7 +241,7 @@ def _told(outcomes: Sequence[OutcomeReport]) -> tuple[OutcomeReport, ...]:
             comparisons=tuple(
                 replace(
                     each,
-                    sentence=sentence_of(outcome, each),
+                    sentence=sentence_of(outcome, each, alpha),
                     warning=warning_of(outcome, each) or "",
                 )
                 for each in outcome.comparisons

@@ -106,9 +106,13 @@ def _two_variants(plan: Plan, assignments: Any, exposures: Any) -> Check:
             )
     facts: dict[str, Any] = {"units": count}
     passed = not count or plan.several
-    if plan.cluster is not None and not plan.several:
+    if plan.cluster is not None:
         by = assignments.drop_duplicates(["cluster", "variant"])["cluster"].value_counts()
-        facts["clusters"] = int((by > 1).sum())
+        split = facts["clusters"] = int((by > 1).sum())
+        if split:  # nothing tells any more which variant such a class was assigned
+            passed = False
+            what = plan.cluster if split == 1 else several(plan.cluster)
+            message += f" {split:,} {what} {'was' if split == 1 else 'were'} in two variants."
     return Check("two_variants", passed, message, facts)
 
 

@@ -46,7 +46,7 @@ def judged(content: _Json, reference: str, rule: _Json) -> Iterator[Judged]:
             continue
         evidence = _evidence(each, running=running)
         if rule.get("want", "no-harm") == "win":
-            yield _won(f"{outcome} under {variant} in {name}", each, evidence)
+            yield _won(f"{outcome} under {variant} in {name}", each, evidence, content["plan"])
         else:
             yield from _harmless(content, each, rule, outcome, evidence)
 
@@ -91,12 +91,18 @@ def _worst(evidence: _Json, better: str) -> float | None:
     return float(low if better == "higher" else -high)
 
 
-def _won(what: str, each: _Json, evidence: dict[str, Any]) -> Judged:
+def _won(what: str, each: _Json, evidence: dict[str, Any], plan: _Json) -> Judged:
     worst = _worst(evidence, each["better"])
     if worst is None:
         return False, f"{what} has no interval", evidence
-    won = worst > 0
-    rest = "it won" if won else "that is no win: all of the interval must be better"
+    won, rest = worst > 0, "that is no win: all of the interval must be better"
+    if won:
+        adjusted, count = each["adjusted"], len(plan["variants"]) - 1
+        won = adjusted is None or adjusted < plan["alpha"]
+        rest = "it won" if won else (
+            f"that is no win: of {count} variants one may look like that by chance (p by Holm "
+            f"{adjusted:.2g})"
+        )  # fmt: skip
     return won, f"{_told(what, evidence)}; {rest}", evidence
 
 
@@ -106,7 +112,7 @@ def _harmless(
     """Judge the outcome by the margin, and every guardrail by its own."""
     variant, name = each["variant"], content["experiment"]
     guards = _guards(content, variant)
-    margin = rule.get("margin", guards.get(outcome, {}).get("margin"))
+    margin = rule.get("margin", _registered_margin(content, guards, outcome))
     what, worst = f"{outcome} under {variant} in {name}", _worst(evidence, each["better"])
     if worst is None:
         yield False, f"{what} has no interval", evidence
@@ -123,6 +129,13 @@ def _harmless(
     for guarded, guard in guards.items():
         known = {"outcome": guarded, "verdict": guard["verdict"], "margin": guard["margin"]}
         yield guard["verdict"] == "held", f"{name}: {guard['message']}", known
+
+
+def _registered_margin(content: _Json, guards: _Json, outcome: str) -> float | None:
+    """Give the margin of a guardrail, else the difference that would matter."""
+    own = guards.get(outcome, {}).get("margin")
+    known: float | None = content["plan"].get("margins", {}).get(outcome) if own is None else own
+    return known
 
 
 def _guards(content: _Json, variant: str) -> dict[str, _Json]:

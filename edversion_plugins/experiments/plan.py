@@ -37,6 +37,8 @@ class Plan:
         The outcome that decides.
     guardrails : mapping of str to float or None
         By outcome, how much worse it may get.
+    margins : mapping of str to float
+        By outcome, the difference that would matter.
     alpha : float
         Level of the tests.
     covariates, groups : tuple of str
@@ -60,6 +62,7 @@ class Plan:
     outcomes: Mapping[str, str]
     primary: str
     guardrails: Mapping[str, float | None] = field(default_factory=dict)
+    margins: Mapping[str, float] = field(default_factory=dict)
     alpha: float = 0.05
     covariates: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -98,6 +101,7 @@ class Plan:
                 name: definition.margins.get(name) if margin is None else margin
                 for name, margin in definition.guardrails.items()
             },
+            margins=dict(definition.margins),
             alpha=definition.alpha,
             covariates=definition.covariates,
             groups=definition.groups,

@@ -69,8 +69,8 @@ def _assigned(report: Report) -> str:
     )
 
 
-def sentence_of(report: OutcomeReport, each: Comparison) -> str:
-    """Tell one difference: number, comparison, doubt."""
+def sentence_of(report: OutcomeReport, each: Comparison, alpha: float) -> str:
+    """Tell one difference: number, comparison, doubt; by Holm's p, where there are several."""
     found = each.registered
     control, variant = each.control, each.variant
     if found is None:
@@ -93,10 +93,10 @@ def sentence_of(report: OutcomeReport, each: Comparison) -> str:
         )
     if "adjust" in each.how:
         said += f", {each.how}"
-    return f"{said}; {_doubt(report, each)}."
+    return f"{said}; {_doubt(report, each, alpha)}."
 
 
-def _doubt(report: OutcomeReport, each: Comparison) -> str:
+def _doubt(report: OutcomeReport, each: Comparison, alpha: float) -> str:
     found = each.registered
     assert found is not None
     if found.low is None or found.high is None:
@@ -108,6 +108,8 @@ def _doubt(report: OutcomeReport, each: Comparison) -> str:
     likely = f"likely is anything from {ends[0]} to {ends[1]}"
     if found.low <= 0 <= found.high:
         return f"{likely}, so that chance may explain it, which does not mean that nothing differs"
+    if each.adjusted is not None and each.adjusted >= alpha:
+        return f"{likely}; of {len(report.comparisons)} variants, one may look like that by chance"
     return f"{likely}, so that chance hardly explains it"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from edversion_plugins.experiments.plan import Plan
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
-DIGESTS = ("blake3:" + "a" * 64, "blake3:" + "b" * 64, "blake3:" + "c" * 64)
+DIGESTS = tuple(f"blake3:{letter * 64}" for letter in "abcdef")
 
 
 def plan(**changes: Any) -> Plan:

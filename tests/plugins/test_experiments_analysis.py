@@ -14,6 +14,7 @@ from edversion_plugins.evaluation.groups import read_grouping
 from edversion_plugins.experiments.analysing import analyze_tables
 from edversion_plugins.experiments.balance import ALARM
 from edversion_plugins.experiments.grouped import interaction
+from edversion_plugins.experiments.judging import judged
 from edversion_plugins.experiments.samples import Sample
 from tests.plugins.experimented import DIGESTS, START, completions, plan, tables
 
@@ -117,6 +118,19 @@ def test_a_learner_in_two_variants(known: Any) -> None:
     report = analyze_tables(plan(), known)
     found = check(report, "two_variants")
     assert (found.passed, found.facts["units"]) == (False, 1)
+    assert report.outcomes == ()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_class_in_two_variants(several: bool) -> None:
+    cluster = np.arange(800) // 20
+    arm = cluster % 2
+    arm[0] = 1  # one learner of the first class
+    made = tables(arm, {"completed": np.arange(800) % 2}, cluster=cluster)
+    report = analyze_tables(plan(cluster="class", several=several), made)
+    found = check(report, "two_variants")
+    assert (found.passed, found.facts) == (False, {"units": 0, "clusters": 1})
+    assert found.message.endswith("1 class was in two variants.")
     assert report.outcomes == ()
 
 
@@ -454,6 +468,20 @@ def test_two_classes_say_nothing_at_any_look() -> None:
     wanted = plan(cluster="class", outcomes={"minutes": "mean"}, primary="minutes")
     (found,) = analyze_tables(wanted, made).outcome("minutes").comparisons
     assert (found.registered.low, found.sequence) == (None, None)
+
+
+def test_of_several_variants_one_may_look_good_by_chance() -> None:
+    names = ("control", "one", "two", "three", "four")
+    arm, did = completions(((200, 400), (202, 400), (231, 400), (199, 400), (200, 400)))
+    wanted = plan(variants=names, weights=(1.0,) * 5)
+    report = analyze_tables(wanted, tables(arm, {"completed": did}, names=names))
+    two = report.outcome("completed").comparisons[1]
+    assert two.registered.low > 0
+    assert two.registered.p < wanted.alpha < two.adjusted
+    assert two.sentence.endswith("; of 4 variants, one may look like that by chance.")
+    (verdict,) = judged(report.as_json(), "school/rec:v2", {"want": "win"})
+    assert not verdict[0]
+    assert "p by Holm" in verdict[1]
 
 
 def test_small_groups_are_shown_nowhere() -> None:

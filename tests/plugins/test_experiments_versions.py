@@ -239,6 +239,16 @@ def test_no_win_may_still_be_harmless(school: Any) -> None:
     assert not _verdicts(school, want="win", min_n=10_000)[0].passed
 
 
+def test_the_difference_that_would_matter_is_the_margin_of_the_primary_outcome(school: Any) -> None:
+    known = {**DEFINITION, "margins": {"completed": 0.3}}
+    experiment = school.experiment("rec-test", **known).start()
+    serve(experiment, 0.0, seed=3)
+    experiment.stop().analyze()
+    completed, _ = _verdicts(school)
+    assert (completed.passed, completed.evidence["margin"]) == (True, 0.3)
+    assert not _verdicts(school, margin=0.0001)[0].passed
+
+
 def test_a_win_that_harms_a_guardrail_is_no_harmless_one(school: Any) -> None:
     strict = {**DEFINITION, "guardrails": {"minutes": 0.01}}
     experiment = school.experiment("rec-test", **strict).start()
