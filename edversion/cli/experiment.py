@@ -281,7 +281,7 @@ def _show_one(
     about = {
         "outcomes": kinds,
         "primary": found.primary,
-        "guardrails": ", ".join(found.guardrails),
+        "guardrails": _guardrails(found),
         "lower is better of": ", ".join(found.lower_is_better),
         "groups": ", ".join(found.groups),
         "covariates": ", ".join(found.covariates),
@@ -299,6 +299,20 @@ def _show_one(
     ]
     numbers = ("weight", f"{found.unit}s", "exposures")
     screen.table(("variant", "version", *numbers), rows, right=numbers)
+
+
+def _guardrails(found: ExperimentDefinition) -> str:
+    """Name them with their margins, since one without can be changed in a draft alone."""
+    margins = {
+        name: found.margins.get(name) if margin is None else margin
+        for name, margin in found.guardrails.items()
+    }
+    return ", ".join(
+        f"{name} (no margin, so never held)"
+        if margin is None
+        else f"{name} ({margin:g} less good allowed)"
+        for name, margin in margins.items()
+    )
 
 
 def _traced(found: ExposureTrace) -> dict[str, Any]:

@@ -99,12 +99,12 @@ def _checked_weights(
     weights: Mapping[str, float] | None, asked: Mapping[str, str]
 ) -> dict[str, float]:
     """Give the weights in the order of the variants: it divides the units."""
-    given = check_weights(dict.fromkeys(asked, 1) if weights is None else weights)
-    if set(given) != set(asked):
+    if isinstance(weights, Mapping) and set(weights) != set(asked):
         raise _fault(
-            f"has the variants {', '.join(asked)}, and weights for {', '.join(given)}: give one "
-            "for each"
+            f"has the variants {', '.join(asked)}, and weights for {', '.join(map(str, weights))}: "
+            "give one for each"
         )
+    given = check_weights(dict.fromkeys(asked, 1) if weights is None else weights)
     return {variant: given[variant] for variant in asked}
 
 

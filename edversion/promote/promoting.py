@@ -160,7 +160,7 @@ def _in_brief(report: PromotionReport, code: str) -> dict[str, Json]:
 
 
 def _told(refused: tuple[Verdict, ...]) -> str:
-    return "; ".join(f"{verdict.gate}: {verdict.message}" for verdict in refused)
+    return "; ".join(f"{verdict.gate}: {verdict.message.rstrip('.')}" for verdict in refused)
 
 
 def _refusal(message: str, code: str, report: PromotionReport) -> RefusedError:

@@ -71,7 +71,8 @@ class Experimenting(Recording):
         primary : str, optional
             The outcome that decides; the first where left out.
         guardrails : sequence of str, or mapping of str to float, optional
-            Outcomes that must not get worse, and by how much at most.
+            Outcomes that must not get worse, and by how much at most; without a margin, here or in
+            `margins`, none can be shown to hold.
         consistency : {"individual", "group", "experiment"}
             What a learner gets who changes her class: the variant that she had first; that of
             her class; or she is out of the experiment while the two differ.

@@ -59,7 +59,11 @@ def guarded(
     Noninferiority and Equivalence Randomized Trials. JAMA 308, 2594–2604.
     """
     if margin is None:
-        text = f"{name} is a guardrail without a margin: what {variant} may cost was not said."
+        text = (
+            f"{name} is a guardrail without a margin: what {variant} may cost was not said, so "
+            "that it cannot be shown to hold. Say it when you define an experiment: "
+            f"guardrails={{{name!r}: …}}."
+        )
         return Guardrail("not shown", None, "all", text)
     judged = [("all", overall), *((each.slice, each.found) for each in groups)]
     left_out = f" {hidden:,} small groups were not judged." if hidden else ""

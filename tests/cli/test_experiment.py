@@ -28,8 +28,9 @@ def school(work, call):
     with edversion.open(project="school") as repository:
         repository.experiment(
             "rec-test", variants={"control": "model:champion", "new": "model:candidate"},
-            outcomes={"completed": "proportion", "errors": "mean"}, salt="exp-1",
-            lower_is_better=["errors"], groups=["gender"], covariates=["before"],
+            outcomes={"completed": "proportion", "minutes": "mean", "errors": "mean"},
+            primary="completed", guardrails=["minutes", "errors"], margins={"errors": 2},
+            lower_is_better=["errors"], groups=["gender"], covariates=["before"], salt="exp-1",
         )  # fmt: skip
         yield repository
 
@@ -53,6 +54,7 @@ def test_from_a_draft_to_the_archive(school, call):
     serve(school, "learner-0", "learner-1")
     shown = call("experiments", "show", "rec-test")
     assert "each learner is assigned, 100% take part" in shown.lines[0]
+    assert "minutes (no margin, so never held), errors (2 less good allowed)" in shown.text
     assert [line.split() for line in shown.lines[-2:]] == [
         ["control", "school/model:v0", "1", "1", "1"],
         ["new", "school/model:v1", "1", "1", "1"],

@@ -341,6 +341,7 @@ def test_threads_share_an_experiment(running: Experiment) -> None:
     [
         ({"variants": {"control": "rec:v0"}}, "two variants"),
         ({"weights": {"control": 1, "other": 1}}, "weights for control, other"),
+        ({"weights": {"control": 1}}, "weights for control: give one for each"),
         ({"outcomes": {}}, "one outcome or more"),
         ({"outcomes": {"x": "median"}}, "'ratio:<outcome>/<outcome>'"),
         (

@@ -448,6 +448,7 @@ def test_a_guardrail_without_a_margin_is_not_held() -> None:
     wanted = _of_minutes(guardrails={"minutes": None})
     (found,) = analyze_tables(wanted, made, learners=learners).outcome("minutes").comparisons
     assert found.guardrail.verdict == "not shown"
+    assert "guardrails={'minutes': …}" in found.guardrail.message  # what to do
 
 
 @pytest.mark.parametrize("effects", [{"f": 0.0, "m": 0.0}, {"f": 1.0, "m": 0.0}])

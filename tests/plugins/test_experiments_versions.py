@@ -258,6 +258,16 @@ def test_a_win_that_harms_a_guardrail_is_no_harmless_one(school: Any) -> None:
     assert (completed.passed, minutes.passed) == (True, False)
 
 
+def test_a_guardrail_without_a_margin_refuses_and_says_what_to_do(school: Any) -> None:
+    bare = {**DEFINITION, "guardrails": ["minutes"]}
+    experiment = school.experiment("rec-test", **bare).start()
+    serve(experiment, 0.25)
+    experiment.stop().analyze()
+    school.set_policy("rec:champion", '[[gates.experiment]]\nname = "rec-test"')
+    with pytest.raises(RefusedError, match=r"guardrails=\{'minutes': …\}\. See 'edversion policy"):
+        school.promote("rec:v1", "champion")
+
+
 def test_while_it_runs_only_the_interval_for_every_look_decides(school: Any) -> None:
     experiment = school.experiment("rec-test", **DEFINITION).start()
     serve(experiment, 0.16)
