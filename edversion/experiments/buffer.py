@@ -71,8 +71,6 @@ class Buffer:
         self._changed = threading.Condition(threading.Lock())
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._closed = False
-        self._process = os.getpid()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -125,9 +123,8 @@ class Buffer:
     def close(self) -> None:
         """Write all that is held, and end the thread."""
         with self._changed:
-            self._closed = True
+            thread, self._thread = self._thread, None
             self._changed.notify_all()
-        thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         self.flush()
@@ -152,7 +149,6 @@ class Buffer:
 
     def _start(self) -> None:
         if self._thread is None:
-            self._closed = False
             self._thread = threading.Thread(
                 target=self._work, name="edversion-experiments", daemon=True
             )
@@ -160,7 +156,7 @@ class Buffer:
             at_exit(_flush_late, weakref.ref(self))
 
     def _work(self) -> None:
-        """Write what is held, until the buffer is closed and empty, or nobody uses it."""
+        """Write what is held, until the buffer is closed, or nobody uses it."""
         pause, told, idle = self._seconds, False, 0.0
         while not self._is_over(pause, idle):
             idle = 0.0 if len(self) else idle + self._look_every
@@ -169,7 +165,7 @@ class Buffer:
                 if self._look is not None:
                     self._look()
             except TROUBLES as error:
-                if self._closed:
+                if self._is_dismissed():
                     return  # whoever closed it tries once more, and is told
                 if not told:
                     LOG.warning("exposures cannot be written yet, and are held: %s", error)
@@ -177,19 +173,25 @@ class Buffer:
             else:
                 pause, told = self._seconds, False
 
+    def _is_dismissed(self) -> bool:
+        """Tell whether this thread's time is over; whoever adds a row later has another one."""
+        return self._thread is not threading.current_thread()
+
     def _is_over(self, pause: float, idle: float) -> bool:
         """Wait for something to do; tell whether there is nothing more to do."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self) or self._closed, self._look_every)
+            self._changed.wait_for(lambda: len(self) or self._is_dismissed(), self._look_every)
+            if self._is_dismissed():
+                return True  # whoever closed it writes the rest
             if len(self):
                 away = pause > self._seconds  # then that there are more rows changes nothing
                 self._changed.wait_for(
-                    lambda: self._closed or (len(self) >= _MANY and not away), pause
+                    lambda: self._is_dismissed() or (len(self) >= _MANY and not away), pause
                 )
                 return False
             if idle >= _IDLE:  # so that a repository that was forgotten can be collected
                 self._thread = None
-            return self._closed or self._thread is None
+            return self._is_dismissed()
 
 
 _BUFFERS: weakref.WeakSet[Buffer] = weakref.WeakSet()

@@ -116,6 +116,29 @@ def test_a_closed_buffer_begins_again() -> None:
     assert not [one for one in threading.enumerate() if one.name == "edversion-experiments"]
 
 
+def test_it_closes_though_others_go_on_serving() -> None:
+    writes, goes_on = threading.Event(), threading.Event()
+    written: list[str] = []
+
+    def write(rows: ServedRows) -> None:
+        writes.set()
+        assert goes_on.wait(60)
+        written.extend(row.unit for row in rows.exposures)
+
+    held = Buffer(write, seconds=0.01)
+    held.add(None, exposed("a"))
+    assert writes.wait(60)
+    closes = threading.Thread(target=held.close, daemon=True)
+    closes.start()
+    wait_until(lambda: held._thread is None, "it is being closed")
+    held.add(None, exposed("b"))
+    goes_on.set()
+    closes.join(20)
+    assert not closes.is_alive()
+    held.close()
+    assert written == ["a", "b"]
+
+
 def test_nobody_waits_in_an_unused_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buffers, "_IDLE", 0.0)
     sink = Sink()
