@@ -120,14 +120,28 @@ def _draft(report: Report, name: str, data: Version, served: list[Version]) -> e
 
 
 def _log_metrics(run: Run, report: Report, served: list[Version], data: Version, name: str) -> None:
-    """Record what each variant came out as, and how far from the control, on its version."""
+    """Record what each variant came out as, and how far from the control, on its version.
+
+    What the newest such metric says already is not said again: people look more than once.
+    """
     apart = len(set(report.plan.references)) == len(report.plan.references)
     for variant, version in zip(report.plan.variants, served, strict=True):
         split = name if apart else f"{name}:{variant}"  # in an A/A test they are one version
+        last = {  # oldest first, so that the newest stays
+            (each.slice or "", each.key): (each.value, each.n, each.low, each.high)
+            for each in run.repository.metrics(version)
+            if (each.dataset, each.split) == (data.reference, split)
+        }
         for slice, metrics in _metrics(report, variant).items():
-            run.log_metrics(
-                metrics, version=version, dataset=data, split=split, slice=slice or None
-            )
+            new = {
+                key: one
+                for key, one in metrics.items()
+                if last.get((slice, key)) != tuple(map(one.get, ("value", "n", "low", "high")))
+            }
+            if new:
+                run.log_metrics(
+                    new, version=version, dataset=data, split=split, slice=slice or None
+                )
 
 
 def _metrics(report: Report, variant: str) -> Mapping[str, dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from edversion_plugins.experiments.wording import several
+
 if TYPE_CHECKING:
     from edversion_plugins.experiments.estimates import Estimate
     from edversion_plugins.experiments.results import Comparison, OutcomeReport, Report
@@ -22,17 +24,20 @@ def told(report: Report) -> Iterator[str]:
     for outcome in report.outcomes:
         yield ""
         yield f"{outcome.name} ({outcome.comparisons[0].role} outcome, {outcome.kind})"
+        if outcome.name != report.plan.primary:  # whose sentences stand on top
+            texts = (text for each in outcome.comparisons for text in (each.sentence, each.warning))
+            yield from (f"  {text}" for text in texts if text)
         for variant, level in outcome.levels.items():
             ends = "" if level.low is None else f" ({level.low:.4g} to {level.high:.4g})"
             yield f"  {variant}: {level.value:.4g}{ends}, n {level.n:,}"
         for each in outcome.comparisons:
-            yield from _compared(outcome, each)
+            yield from _compared(outcome, each, report.plan.cluster or outcome.unit)
     if report.version is not None:
         yield ""
         yield f"Kept as {report.version}, on {report.dataset}."
 
 
-def _compared(outcome: OutcomeReport, each: Comparison) -> Iterator[str]:
+def _compared(outcome: OutcomeReport, each: Comparison, assigned: str) -> Iterator[str]:
     start = f"{each.variant} less {each.control}"
     if each.registered is None:
         yield f"  {start}: {each.reason}"
@@ -44,7 +49,10 @@ def _compared(outcome: OutcomeReport, each: Comparison) -> Iterator[str]:
         yield f"    {_numbers(each.naive)}, wrong: as if each {outcome.unit} had been assigned"
     if each.sequence is not None:
         low, high, tuned = each.sequence
-        yield f"    [{low:+.4g}, {high:+.4g}] at every look, tightest at {tuned:,}"
+        yield (
+            f"    [{low:+.4g}, {high:+.4g}] at every look, tightest at {tuned:,} "
+            f"{several(assigned)}"
+        )
     for one in each.groups:
         adjusted = "" if one.adjusted is None else f", by Holm {one.adjusted:.2g}"
         yield f"    {one.slice}: {one.reason or _numbers(one.found)}{adjusted}"

@@ -103,7 +103,11 @@ def test_lines_for_a_terminal() -> None:
     text = str(report())
     assert "minutes (primary outcome, mean)" in text
     assert "cluster-robust errors, as registered" in text
-    assert "at every look, tightest at 100" in text
+    assert "at every look, tightest at 100 classes" in text
+    (secondary,) = report().outcome("completed").comparisons
+    assert secondary.role == "secondary"
+    assert f"  {secondary.sentence}\n  {secondary.warning}\n  control: " in text
+    assert text.count(report().outcome("minutes").comparisons[0].sentence) == 1
     assert "whether effects differ by gender" in text
 
 

@@ -136,6 +136,20 @@ def test_metrics_of_the_versions_that_were_served(school: Any, won: Any) -> None
     assert "completed" in {row[0] for row in section.rows}
 
 
+def test_to_analyse_again_records_no_number_twice(school: Any, won: Any) -> None:
+    won.analyze()
+    known = school.metrics("rec:v1")
+    won.analyze()
+    assert school.metrics("rec:v1") == known
+    won.outcome("learner-0", minutes=99.0)
+    won.flush()
+    won.analyze()
+    added = school.metrics("rec:v0") + school.metrics("rec:v1")
+    assert {each.dataset for each in added} == {
+        "school/rec-test-data:v0", "school/rec-test-data:v1",
+    }  # fmt: skip
+
+
 def test_by_group_too(school: Any) -> None:
     experiment = school.experiment("rec-test", **DEFINITION, groups=["gender"]).start()
     serve(experiment, 0.25)
