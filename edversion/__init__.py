@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from edversion.deploy import Follower, current, follow
     from edversion.experiments import assign
     from edversion.experiments.experiment import Experiment
+    from edversion.experiments.freezing import frozen_definition
     from edversion.ranks import DistributedPart
     from edversion.repository import Repository
     from edversion.run import Run
@@ -128,6 +129,7 @@ __all__ = [
     "current",
     "current_run",
     "follow",
+    "frozen_definition",
     "hookimpl",
     "init",
     "open",
@@ -295,6 +297,7 @@ _LATER = {
     "Repository": "edversion.repository",
     "Run": "edversion.run",
     "assign": "edversion.experiments",
+    "frozen_definition": "edversion.experiments.freezing",
     "current": "edversion.deploy",
     "follow": "edversion.deploy",
 }

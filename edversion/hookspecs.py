@@ -79,7 +79,9 @@ def edversion_retain(version: Version) -> str | None:
 
 
 @hookspec(firstresult=True)
-def edversion_analyze_experiment(experiment: Experiment) -> Any | None:
+def edversion_analyze_experiment(
+    experiment: Experiment, learners: Mapping[str, list[Any]] | None
+) -> Any | None:
     """Judge what an experiment recorded: give a report, or None."""
 
 

@@ -232,8 +232,15 @@ class Plugins:
                 reasons.append(f"{name}: {reason}")
         return tuple(reasons)
 
-    def analyze_experiment(self, experiment: Experiment) -> Any | None:
+    def analyze_experiment(
+        self, experiment: Experiment, learners: Mapping[str, list[Any]] | None = None
+    ) -> Any | None:
         """Ask for a report on an experiment; None where nobody judges experiments.
+
+        Parameters
+        ----------
+        learners : mapping of str to list, optional
+            Groups and covariates by pseudonym, as `Experiment.analyze` read them.
 
         Raises
         ------
@@ -241,7 +248,7 @@ class Plugins:
             A plugin broke; half of an analysis is worse than none.
         """
         for name, ask in self._implementations(
-            "edversion_analyze_experiment", experiment=experiment
+            "edversion_analyze_experiment", experiment=experiment, learners=learners
         ):
             try:
                 report = ask()

@@ -10,7 +10,7 @@ from edversion.catalog.database import Outdated
 from edversion.catalog.deployments import NewDeployment
 from edversion.catalog.doomed import MANIFEST, PACK, Removal
 from edversion.catalog.erasing import Erasing
-from edversion.catalog.experiment_records import experiment_record
+from edversion.catalog.experiment_records import definition_of, experiment_record
 from edversion.catalog.exposing import Assigned, Exposed, Outcome, ServedRows
 from edversion.catalog.instances import Followed, InstanceReport
 from edversion.catalog.kept import Kept
@@ -75,6 +75,7 @@ __all__ = [
     "Sharer",
     "Swap",
     "WornPack",
+    "definition_of",
     "experiment_record",
     "governing",
     "message_body",

@@ -20,6 +20,7 @@ from edversion.model import ExperimentDefinition, Namespace, Pinned
 
 __all__ = [
     "columns_of",
+    "definition_of",
     "experiment_record",
     "insert_experiment",
     "insert_variants",
@@ -59,21 +60,34 @@ def experiment_record(definition: ExperimentDefinition) -> dict[str, Any]:
     }
 
 
-def restore_experiment(transaction: Transaction, record: Mapping[str, Any]) -> None:
-    """Write an experiment of a rebuilt catalog."""
+def definition_of(record: Mapping[str, Any]) -> ExperimentDefinition:
+    """Read an experiment out of what `experiment_record` gave."""
     parts, slice = record["variants"], record["namespace"]
-    definition = ExperimentDefinition(
+    when: dict[str, Any] = {
+        field: record[field] and datetime.fromisoformat(record[field]) for field in _TIMES
+    }
+    plain = ("project", "name", "ramp", "state", "key_id", "created_by")
+    return ExperimentDefinition(
         **read_definition(record),
-        **{field: record[field] for field in ("project", "name", "ramp")},
+        **{field: record[field] for field in plain},
+        **when,
         weights={one["name"]: one["weight"] for one in parts},
-        variants={one["name"]: Pinned(one["asked"], None) for one in parts},
+        variants={
+            one["name"]: Pinned(one["version"] or one["asked"], one["digest"]) for one in parts
+        },
         asked={one["name"]: one["asked"] for one in parts},
         namespace=None if slice is None else Namespace(*slice),
     )
-    when = {field: record[field] and datetime.fromisoformat(record[field]) for field in _TIMES}
-    made = when | {field: record[field] for field in ("state", "key_id", "created_by")}
-    id = insert_experiment(transaction, definition, made)
-    for one in parts:
+
+
+def restore_experiment(transaction: Transaction, record: Mapping[str, Any]) -> None:
+    """Write an experiment of a rebuilt catalog."""
+    definition = definition_of(record)
+    fields = (*_TIMES, "state", "key_id", "created_by")
+    id = insert_experiment(
+        transaction, definition, {field: getattr(definition, field) for field in fields}
+    )
+    for one in record["variants"]:
         if one["version"] is not None:
             pin = {"digest": one["digest"], "started_weight": one["weight"]}
             with suppress(NotFoundError):  # its receipt was lost

@@ -111,11 +111,22 @@ def freeze_experiment(session: Session, name: str) -> None:
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as a page."
 )
+@click.option(
+    "--learners",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="CSV or Parquet: a column 'unit', and the groups and covariates registered.",
+)
+@click.option("--raw", is_flag=True, help="'unit' holds ids; they become pseudonyms here.")
 @pass_session
-def analyze_experiment(session: Session, name: str, html: Path | None) -> None:
+def analyze_experiment(
+    session: Session, name: str, html: Path | None, learners: Path | None, raw: bool
+) -> None:
     """Judge an experiment: the checks first, then each outcome in a sentence."""
+    if raw and learners is None:
+        raise click.UsageError("--raw says what --learners FILE holds: give both.")
     with session.repository() as repository:
-        report = repository.experiment(session.full(name)).analyze()
+        report = repository.experiment(session.full(name)).analyze(learners=learners, raw=raw)
         if html is not None:
             html.write_text(report.html(), encoding="utf-8")
     told = report.as_json() if session.json else None

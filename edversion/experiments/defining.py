@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from edversion.errors import InvalidInputError
 from edversion.experiments.assignment import check_share, check_weights
+from edversion.experiments.learners import UNIT
 from edversion.metadata import check_mapping, check_names, clean_metadata
 from edversion.model import Consistency, ExperimentDefinition, Namespace, Pinned
 from edversion.reference import check_name, parse_reference
@@ -74,9 +75,11 @@ def define(
         ramp=check_share(ramp, "ramp"),
         alpha=float(alpha),
         margins=_numbers(margins or {}, kinds, "margin"),
-        covariates=tuple(check_name(one, "covariate") for one in _names(covariates, "covariates")),
+        covariates=tuple(
+            check_name(one, "covariate") for one in _about_learners(covariates, "covariates")
+        ),
         outliers=None if outliers is None else clean_metadata(outliers, "outliers"),
-        groups=_names(groups, "groups"),
+        groups=_about_learners(groups, "groups"),
         lower_is_better=tuple(
             _known(one, kinds, "lower_is_better")
             for one in _names(lower_is_better, "lower_is_better")
@@ -163,6 +166,13 @@ def _numbers(values: Mapping[str, Any], kinds: Mapping[str, str], what: str) -> 
 
 def _names(names: Iterable[str] | None, what: str) -> tuple[str, ...]:
     return check_names(names, what)
+
+
+def _about_learners(names: Iterable[str] | None, what: str) -> tuple[str, ...]:
+    found = _names(names, what)
+    if UNIT in found:
+        raise _fault(f"cannot have {UNIT!r} among its {what}: it is the column of ids")
+    return found
 
 
 def _known(name: str, kinds: Mapping[str, str], what: str) -> str:

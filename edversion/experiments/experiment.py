@@ -10,6 +10,7 @@ from edversion.environment import actor
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
 from edversion.experiments.assignment import check_id
 from edversion.experiments.freezing import freeze, frozen_versions
+from edversion.experiments.learners import LEARNERS, UNIT, of_assigned, read_learners
 from edversion.experiments.lifecycle import Lifecycle
 from edversion.experiments.outcomes import check_values, read_outcomes
 from edversion.experiments.serving import Counter, own_key
@@ -206,19 +207,28 @@ class Experiment(Lifecycle):
         frozen = frozen_versions(self._home, self._definition)
         return Forgotten(**counts, frozen=tuple(one.reference for one in frozen))
 
-    def freeze(self) -> Version:
+    def freeze(self, *, learners: Any = None, raw: bool = False) -> Version:
         """Log all that is recorded as a dataset version, made from the versions that were served.
 
         The same rows once more are the same version. It holds ``assignments``, ``exposures`` and
         ``outcomes``, as Parquet where pyarrow is installed, else as JSON lines, and
-        ``definition.json``.
+        ``definition.json``. With learners also the table ``learners``: of those who were assigned,
+        pseudonyms and the groups and covariates that were registered.
+
+        Parameters
+        ----------
+        learners, raw
+            As in `analyze`.
 
         Returns
         -------
         Version
             Of the collection ``<name>-data``.
         """
+        known = None if learners is None else self._learners(learners, raw=raw)
         tables = self.tables()
+        if known is not None:
+            tables[LEARNERS] = of_assigned(known, tables["assignments"][UNIT])
         return freeze(self._home, self.refresh(), tables)
 
     def trace(self, pseudonym: str, *, at: datetime | None = None) -> ExposureTrace:
@@ -239,8 +249,17 @@ class Experiment(Lifecycle):
         self.flush()
         return trace_exposure(self._home, self._definition, pseudonym, at)
 
-    def analyze(self) -> Any:
+    def analyze(self, *, learners: Any = None, raw: bool = False) -> Any:
         """Judge what is recorded, by the plugin that does.
+
+        Parameters
+        ----------
+        learners : mapping, DataFrame, Table or path, optional
+            One row a learner: ``unit``, and columns of the groups and covariates that were
+            registered; or a file of CSV, JSON lines or Parquet. All other columns are left out.
+        raw : bool
+            Whether ``unit`` holds ids, which are turned into pseudonyms before anybody, the
+            plugin too, has them.
 
         Returns
         -------
@@ -253,11 +272,15 @@ class Experiment(Lifecycle):
             No plugin judges experiments (code ``no_analysis``).
         ConflictError
             It was not started (code ``experiment_draft``).
+        InvalidInputError
+            The table of learners cannot be read, or says not what was registered (code
+            ``illegal_learners``).
         """
         self.flush()
         if self.refresh().state == "draft":
             raise self._is_draft()
-        report = self._home.plugins.analyze_experiment(self)
+        known = None if learners is None else self._learners(learners, raw=raw)
+        report = self._home.plugins.analyze_experiment(self, known)
         if report is None:
             raise NotFoundError(
                 "no plugin judges experiments: install one with pip install "
@@ -265,6 +288,9 @@ class Experiment(Lifecycle):
                 code="no_analysis",
             )
         return report
+
+    def _learners(self, table: Any, *, raw: bool) -> dict[str, list[Any]]:
+        return read_learners(self.refresh(), table, self.pseudonym if raw else None)
 
     def _written_to(self) -> Counter:
         counter = self._counter or self._open()

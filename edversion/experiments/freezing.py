@@ -9,18 +9,26 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edversion.artifact import Artifact
-from edversion.catalog import experiment_record
+from edversion.catalog import definition_of, experiment_record
 from edversion.commit import CommitOptions
 from edversion.digests import canonical_json
 from edversion.environment import actor
-from edversion.errors import NotFoundError
+from edversion.errors import InvalidInputError, NotFoundError
 from edversion.experiments.home import Home
+from edversion.experiments.learners import LEARNERS
 from edversion.model import ExperimentDefinition, Version
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SERVED_IN", "draft_of_tables", "freeze", "frozen_name", "frozen_versions"]
+__all__ = [
+    "SERVED_IN",
+    "draft_of_tables",
+    "freeze",
+    "frozen_definition",
+    "frozen_name",
+    "frozen_versions",
+]
 
 SERVED_IN = "served_in"
 """The relation of a frozen experiment to the versions that it served."""
@@ -29,6 +37,7 @@ Tables = Mapping[str, Mapping[str, list[Any]]]
 
 _NUMBERS = {"value"}
 _TIMES = {"at", "assigned_at"}
+_DEFINITION = "definition.json"
 
 
 def frozen_name(name: str) -> str:
@@ -42,6 +51,29 @@ def frozen_versions(home: Home, definition: ExperimentDefinition) -> tuple[Versi
         return home.catalog.versions(definition.project, frozen_name(definition.name))
     except NotFoundError:
         return ()
+
+
+def frozen_definition(version: Version) -> ExperimentDefinition:
+    """Give what an experiment was when `Experiment.freeze` made a version of its rows.
+
+    Parameters
+    ----------
+    version : Version
+        Of a collection ``<name>-data``.
+
+    Raises
+    ------
+    InvalidInputError
+        It holds no experiment (code ``not_frozen``).
+    """
+    try:
+        return definition_of(json.loads(version.read_bytes(_DEFINITION)))
+    except (NotFoundError, KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{version.reference} holds no experiment; give what experiment.freeze() made",
+            code="not_frozen",
+            version=version.reference,
+        ) from error
 
 
 def freeze(home: Home, definition: ExperimentDefinition, tables: Tables) -> Version:
@@ -64,9 +96,11 @@ def draft_of_tables(home: Home, definition: ExperimentDefinition, tables: Tables
         },
     )
     for name, columns in tables.items():
-        suffix, content = _encoded(columns)
+        of_learners = name == LEARNERS
+        numbers = set(definition.covariates) if of_learners else _NUMBERS
+        suffix, content = _encoded(columns, numbers, set() if of_learners else _TIMES)
         draft.add_bytes(content, f"{name}.{suffix}")
-    draft.add_bytes(canonical_json(experiment_record(definition)) + b"\n", "definition.json")
+    draft.add_bytes(canonical_json(experiment_record(definition)) + b"\n", _DEFINITION)
     for reference in _served(definition):
         draft.add_source(home.version(reference), SERVED_IN)
     return draft
@@ -78,7 +112,9 @@ def _served(definition: ExperimentDefinition) -> Iterator[str]:
     yield from dict.fromkeys(found)
 
 
-def _encoded(columns: Mapping[str, list[Any]]) -> tuple[str, bytes]:
+def _encoded(
+    columns: Mapping[str, list[Any]], numbers: set[str], times: set[str]
+) -> tuple[str, bytes]:
     """Write a table: Parquet where pyarrow is there, else JSON lines."""
     try:
         import pyarrow as pa
@@ -87,17 +123,19 @@ def _encoded(columns: Mapping[str, list[Any]]) -> tuple[str, bytes]:
     from pyarrow import parquet
 
     out = io.BytesIO()
-    parquet.write_table(_arrow(pa, columns), out)
+    parquet.write_table(_arrow(pa, columns, numbers, times), out)
     return "parquet", out.getvalue()
 
 
-def _arrow(pa: Any, columns: Mapping[str, list[Any]]) -> pa.Table:
+def _arrow(
+    pa: Any, columns: Mapping[str, list[Any]], numbers: set[str], times: set[str]
+) -> pa.Table:
     """Give an Arrow table whose types do not depend on what is in it."""
     kinds = {
         name: pa.float64()
-        if name in _NUMBERS
+        if name in numbers
         else pa.timestamp("us", tz="UTC")
-        if name in _TIMES
+        if name in times
         else pa.string()
         for name in columns
     }

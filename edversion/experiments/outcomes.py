@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import numbers
-import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from edversion.catalog import Outcome
-from edversion.errors import InvalidInputError, NotFoundError
-from edversion.experiments.pseudonyms import is_pseudonym
+from edversion.errors import InvalidInputError
+from edversion.experiments.columns import (
+    Columns,
+    illegal_table,
+    is_missing,
+    read_columns,
+    read_number,
+    read_units,
+)
 from edversion.model import ExperimentDefinition
 
 __all__ = ["check_values", "read_outcomes"]
 
-Columns = Mapping[str, list[Any]]
+_WHAT = "outcomes"
 
 
 def check_values(
@@ -71,15 +73,13 @@ def read_outcomes(
     InvalidInputError
         A column is missing, or a cell cannot be what it should.
     """
-    columns = _columns(table)
-    if unit not in columns:
-        raise _fault(f"has no column {unit!r}; there are: {', '.join(map(str, columns))}")
-    units = [_unit(one, known) for one in columns[unit]]
+    columns = read_columns(table, _WHAT)
+    units = read_units(columns, unit, _WHAT, known)
     times = [_time(cell) for cell in columns.get(at, [None] * len(units))]
     return [
         Outcome(who, name, _value(definition, name, cell), when)
         for who, when, name, cell in _cells(definition, columns, units, times)
-        if not _is_missing(cell)
+        if not is_missing(cell)
     ]
 
 
@@ -100,56 +100,6 @@ def _cells(
             yield who, when, name, cell
 
 
-def _columns(table: Any) -> Columns:
-    """Read columns out of what people have tables in."""
-    if isinstance(table, str | os.PathLike):
-        return _file(Path(table))
-    if isinstance(table, Mapping):
-        return {name: list(column) for name, column in table.items()}
-    for convert, arguments in (("to_pydict", ()), ("to_dict", ("list",))):  # Arrow, pandas
-        if hasattr(table, convert):
-            columns: Columns = getattr(table, convert)(*arguments)
-            return columns
-    raise _fault(f"cannot be read out of {type(table).__name__}")
-
-
-def _file(path: Path) -> Columns:
-    if not path.is_file():
-        raise NotFoundError(f"there is no file {path}", code="no_file", path=str(path))
-    if path.suffix == ".parquet":
-        return _parquet(path)
-    with path.open(encoding="utf-8", newline="") as file:
-        if path.suffix == ".csv":
-            rows: list[dict[str, Any]] = list(csv.DictReader(file))
-        else:
-            rows = [json.loads(line) for line in file if line.strip()]
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _parquet(path: Path) -> Columns:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InvalidInputError(
-            f"{path} is Parquet, which needs pyarrow: pip install 'edversion[experiments]'",
-            code="extra_missing",
-        ) from error
-    columns: Columns = parquet.read_table(path).to_pydict()
-    return columns
-
-
-def _unit(cell: Any, known: Callable[[str | int], str] | None) -> str:
-    if known is not None:
-        return known(cell)
-    if not is_pseudonym(cell):
-        raise _fault(
-            "holds a unit that is no pseudonym; where its column holds ids, say raw=True, and "
-            "they are turned into pseudonyms here"
-        )
-    return str(cell)
-
-
 def _value(definition: ExperimentDefinition, name: str, value: Any) -> float:
     """Give a value as a number."""
     if name not in definition.recorded:
@@ -159,7 +109,7 @@ def _value(definition: ExperimentDefinition, name: str, value: Any) -> float:
             code="illegal_outcome",
             outcome=name,
         )
-    number = _number(value)
+    number = read_number(value)
     proportion = definition.outcomes[name] == "proportion"
     if number is None or not math.isfinite(number) or (proportion and number not in (0, 1)):
         wanted = "True, False, 0 or 1" if proportion else "a number"
@@ -171,24 +121,8 @@ def _value(definition: ExperimentDefinition, name: str, value: Any) -> float:
     return number
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, str):  # of a CSV file
-        words = {"true": 1.0, "false": 0.0}
-        try:
-            return words.get(value.strip().lower()) if value.strip().isalpha() else float(value)
-        except ValueError:
-            return None
-    if isinstance(value, numbers.Real) or type(value).__name__ in ("bool_", "bool"):
-        return float(value)
-    return None
-
-
-def _is_missing(cell: Any) -> bool:
-    return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
-
-
 def _time(cell: Any) -> float:
-    if _is_missing(cell):
+    if is_missing(cell):
         return _seconds(None)
     if isinstance(cell, str):
         try:
@@ -211,4 +145,4 @@ def _seconds(at: datetime | None) -> float:
 
 
 def _fault(text: str) -> InvalidInputError:
-    return InvalidInputError(f"the table of outcomes {text}", code="illegal_outcomes")
+    return illegal_table(_WHAT, text)

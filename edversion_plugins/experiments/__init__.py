@@ -30,13 +30,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edversion_plugins.experiments.analysing import analyze_tables
-    from edversion_plugins.experiments.entry import analyze
+    from edversion_plugins.experiments.entry import analyze, repeat
     from edversion_plugins.experiments.plan import Plan
     from edversion_plugins.experiments.results import Report
 
-__all__ = ["Plan", "Report", "analyze", "analyze_tables"]
+__all__ = ["Plan", "Report", "analyze", "analyze_tables", "repeat"]
 
-_HOME = {"Plan": "plan", "Report": "results", "analyze": "entry", "analyze_tables": "analysing"}
+_HOME = {
+    "Plan": "plan",
+    "Report": "results",
+    "analyze": "entry",
+    "analyze_tables": "analysing",
+    "repeat": "entry",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from edversion import Repository
+import edversion
+from edversion import Repository, Version
 from edversion_plugins.experiments.analysing import analyze_tables
 from edversion_plugins.experiments.plan import Plan
 from edversion_plugins.experiments.recording import frozen_tables, record
@@ -15,7 +15,7 @@ from edversion_plugins.experiments.results import Report
 if TYPE_CHECKING:
     from edversion import Experiment
 
-__all__ = ["analyze"]
+__all__ = ["analyze", "repeat"]
 
 
 def analyze(
@@ -38,9 +38,9 @@ def analyze(
     ----------
     experiment : Experiment
         Running, stopped or archived.
-    learners : DataFrame, mapping or Table, optional
+    learners : DataFrame, mapping, Table or path, optional
         One row a learner: ``unit``, and columns of the covariates and groups that were
-        registered. It is used and not kept.
+        registered, which are frozen with the rest.
     raw : bool
         Whether its column ``unit`` holds ids, which are turned into pseudonyms here.
     min_group : int
@@ -53,22 +53,36 @@ def analyze(
     InvalidInputError
         It is a draft, or what was registered is not known of the learners.
     """
-    definition = experiment.refresh()
-    plan = Plan.of(definition)
-    frozen = experiment.freeze()
-    known = None if learners is None else _frame(experiment, learners, raw=raw)
-    tables = frozen_tables(frozen)
-    report = analyze_tables(
-        plan, tables, learners=known, min_group=min_group, draws=draws, seed=seed
-    )
+    frozen = experiment.freeze(learners=learners, raw=raw)
+    report = repeat(frozen, min_group=min_group, draws=draws, seed=seed)
     repository = experiment.home
     assert isinstance(repository, Repository)
     return record(repository, report, frozen)
 
 
-def _frame(experiment: Experiment, learners: Any, *, raw: bool) -> Any:
-    columns = learners.to_pandas() if hasattr(learners, "to_pandas") else learners
-    frame = pd.DataFrame(columns)
-    if raw and "unit" in frame:
-        frame = frame.assign(unit=[experiment.pseudonym(each) for each in frame["unit"]])
-    return frame
+def repeat(frozen: Version, *, min_group: int = 10, draws: int = 1000, seed: int = 0) -> Report:
+    """Judge an experiment once more, from what was frozen of it alone; nothing is recorded.
+
+    Parameters
+    ----------
+    frozen : Version
+        What `Experiment.freeze` made; a report names it as its ``dataset``.
+    min_group, draws, seed
+        As in `analyze`; a report has those of its own in ``settings``.
+
+    Returns
+    -------
+    Report
+        Equal to that of `analyze`, where the code is the same.
+
+    Raises
+    ------
+    InvalidInputError
+        The version is no frozen experiment, or that of a draft.
+    """
+    plan = Plan.of(edversion.frozen_definition(frozen))
+    tables = frozen_tables(frozen)
+    report = analyze_tables(
+        plan, tables, learners=tables.get("learners"), min_group=min_group, draws=draws, seed=seed
+    )
+    return replace(report, dataset=frozen.reference)

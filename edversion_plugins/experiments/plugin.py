@@ -43,11 +43,13 @@ _KINDS = ("text", "text", "text", "number", "number", "number", "number", "numbe
 
 
 @hookimpl
-def edversion_analyze_experiment(experiment: Experiment) -> Report:
+def edversion_analyze_experiment(
+    experiment: Experiment, learners: Mapping[str, list[Any]] | None
+) -> Report:
     """Judge an experiment, and keep the answer; see `edversion_plugins.experiments.analyze`."""
     from edversion_plugins.experiments import analyze
 
-    return analyze(experiment)
+    return analyze(experiment, learners=learners)
 
 
 @hookimpl

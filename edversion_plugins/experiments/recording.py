@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,26 +19,29 @@ from edversion_plugins.experiments.results import Report
 __all__ = ["frozen_tables", "record"]
 
 _TABLES = ("assignments", "exposures", "outcomes")
+_TIMES = {"at", "assigned_at"}
+_GIVEN = ("learners",)
 _NAME_LENGTH = 128
 
 
 def frozen_tables(frozen: Version) -> dict[str, Any]:
-    """Read the tables that `Experiment.freeze` wrote.
+    """Read the tables that `Experiment.freeze` wrote; ``learners`` where it was given them.
 
     Raises
     ------
     InvalidInputError
         A table is not there.
     """
-    return {name: _table(frozen, name) for name in _TABLES}
-
-
-def _table(frozen: Version, name: str) -> Any:
     paths = {file.path for file in frozen.files()}
+    given = [name for name in _GIVEN if paths & {f"{name}.parquet", f"{name}.jsonl"}]
+    return {name: _table(frozen, name, paths) for name in (*_TABLES, *given)}
+
+
+def _table(frozen: Version, name: str, paths: Collection[str]) -> Any:
     if f"{name}.parquet" in paths:
         return pd.read_parquet(io.BytesIO(frozen.read_bytes(f"{name}.parquet")))
     if f"{name}.jsonl" in paths:
-        return _lines(frozen.read_bytes(f"{name}.jsonl"))
+        return _lines(frozen.read_bytes(f"{name}.jsonl"), set() if name in _GIVEN else _TIMES)
     raise InvalidInputError(
         f"{frozen.reference} holds no table {name!r}; give what experiment.freeze() made",
         code="not_frozen",
@@ -46,9 +49,9 @@ def _table(frozen: Version, name: str) -> Any:
     )
 
 
-def _lines(content: bytes) -> Any:
+def _lines(content: bytes, times: set[str]) -> Any:
     frame = pd.DataFrame([json.loads(line) for line in content.splitlines()])
-    for column in {"at", "assigned_at"} & set(frame.columns):
+    for column in times & set(frame.columns):
         frame[column] = pd.to_datetime(frame[column], format="ISO8601", utc=True)
     return frame
 

@@ -167,8 +167,11 @@ class Report:
 
 class Judge:
     @edversion.hookimpl
-    def edversion_analyze_experiment(self, experiment):
+    def edversion_analyze_experiment(self, experiment, learners):
         assert set(experiment.tables()) == {"assignments", "exposures", "outcomes"}
+        if learners is not None:
+            assert set(learners) == {"unit", "gender", "before"}, learners
+            assert learners["unit"] == [experiment.pseudonym("anna")], learners
         return Report()
 
 from edversion import plugins
@@ -183,3 +186,15 @@ def test_analyze_prints_the_report_of_a_plugin(school, call, work):
     assert run_python(REPORT, "--html", "page.html") == "no difference\n"
     assert (work / "page.html").read_text() == "<p>no difference"
     assert json.loads(run_python(REPORT, "--json")) == {"verdict": "no difference"}
+
+
+def test_analyze_takes_what_is_known_of_learners(school, call, work):
+    call("experiments", "start", "rec-test")
+    table = work / "learners.csv"
+    table.write_text("unit,gender,before,name\nanna,f,1.5,Anna Lindqvist\n")
+    assert run_python(REPORT, "--learners", "learners.csv", "--raw") == "no difference\n"
+    ask = ("experiments", "analyze", "rec-test")
+    no_ids = call(*ask, "--learners", "learners.csv")
+    assert (no_ids.code, "--raw" in no_ids.err, "anna" in no_ids.err) == (1, True, False)
+    assert call(*ask, "--raw").code == 2
+    assert call(*ask, "--learners", "none.csv").code == 2

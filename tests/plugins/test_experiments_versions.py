@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import edversion
 from edversion import InvalidInputError, RefusedError
 from edversion.testing import GateContract
-from edversion_plugins.experiments import Plan, analyze, analyze_tables, plugin
+from edversion_plugins.experiments import Plan, analyze, analyze_tables, plugin, repeat
 from edversion_plugins.experiments.recording import frozen_tables
 
 DEFINITION: dict[str, Any] = {
@@ -88,7 +89,7 @@ from edversion import plugins
 from edversion.cli import cli
 from edversion_plugins.experiments import plugin
 plugins.Plugins._load_entry_points = lambda self: self._manager.register(plugin, "experiments")
-cli.main(["--json", "experiments", "analyze", "rec-test", "--html", sys.argv[1]])
+cli.main(["--json", "experiments", "analyze", "rec-test", "--html", *sys.argv[1:]])
 """
 
 
@@ -108,6 +109,28 @@ def test_from_the_command_line(school: Any, won: Any, tmp_path: Path) -> None:
     assert (found["role"], found["registered"]["low"] > 0) == ("primary", True)
     assert "Of 1,000 learners" in page.read_text("utf-8")
     assert school.version("rec-test-analysis:v0").metadata["trusted"] is True
+
+
+def test_by_group_from_the_command_line(school: Any, tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    experiment = school.experiment("rec-test", **DEFINITION, groups=["gender"]).start()
+    serve(experiment, 0.25)
+    experiment.stop()
+    table = tmp_path / "learners.csv"
+    rows = "".join(f"learner-{place},{'fm'[place % 2]}\n" for place in range(400))
+    table.write_text(f"unit,gender\n{rows}", "utf-8-sig")
+    place = {"EDVERSION_STORE": str(tmp_path / "store"), "EDVERSION_PROJECT": "school"}
+    paths = os.pathsep.join(filter(None, sys.path))
+    given = ["a.html", "--learners", str(table), "--raw"]
+    done = subprocess.run(
+        [sys.executable, "-c", ANALYZE, *given], cwd=tmp_path,
+        env={**os.environ, **place, "PYTHONPATH": paths, "EDVERSION_DISABLE_PLUGINS": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told["outcomes"][0]["slices"]) == {"gender=f", "gender=m"}
+    assert repeat(school.version(told["dataset"])).as_json() == told
 
 
 def test_it_can_be_repeated(school: Any, won: Any) -> None:
@@ -163,6 +186,65 @@ def test_by_group_too(school: Any) -> None:
     assert slices == {None, "gender=f", "gender=m"}
     with pytest.raises(InvalidInputError, match="give learners="):
         experiment.analyze()
+
+
+def test_from_the_frozen_version_alone_anybody_repeats_an_analysis_by_group(
+    school: Any, tmp_path: Path
+) -> None:
+    wanted = {
+        "groups": ["gender", "grade"],
+        "covariates": ["before"],
+        "lower_is_better": ["minutes"],
+    }
+    experiment = school.experiment("rec-test", **DEFINITION, **wanted).start()
+    serve(experiment, 0.25)
+    experiment.stop()
+    learners = pd.DataFrame({
+        "unit": [f"learner-{place}" for place in range(400)],
+        "gender": ["f", None, "m", "m"] * 100,
+        "grade": [7, 8] * 200,
+        "before": np.random.default_rng(1).normal(size=400),
+        "name": ["Ada"] * 400,
+    })  # fmt: skip
+    report = experiment.analyze(learners=learners, raw=True)
+    assert set(report.outcome("completed").slices) >= {"gender=f", "gender=m", "grade=7", "grade=8"}
+    assert "adjusted" in report.outcome("completed").comparisons[0].how
+    key = school.experiment_key_path()
+    key.rename(tmp_path / "elsewhere.key")  # whoever repeats it has no key
+    again = repeat(school.version(report.dataset))
+    assert again.as_json() == report.as_json()
+    assert again.outcomes == report.outcomes
+    assert again.version is None
+    recorded = school.version(report.version).read_bytes("experiment.json")
+    assert json.loads(recorded) == json.loads(json.dumps(again.as_json()))
+
+
+def test_without_pyarrow_the_same_is_repeated(school: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = school.experiment(
+        "rec-test", **DEFINITION, groups=["at"], covariates=["b"]
+    ).start()
+    serve(experiment, 0.25)
+    learners = {
+        "unit": [f"learner-{place}" for place in range(400)],
+        "at": ["1", "2"] * 200,
+        "b": [0.1, None, 3, "4.5"] * 100,
+    }
+    arrow = repeat(experiment.freeze(learners=learners, raw=True))
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pyarrow", None)
+        lines = experiment.freeze(learners=learners, raw=True)
+    assert "learners.jsonl" in {file.path for file in lines.files()}
+    assert repeat(lines).outcomes == arrow.outcomes
+    assert set(arrow.outcome("completed").slices) == {"at=1", "at=2"}
+
+
+def test_what_is_no_frozen_experiment_cannot_be_repeated(school: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"give what experiment\.freeze\(\) made") as caught:
+        repeat(school.version("rec:v0"))
+    assert caught.value.code == "not_frozen"
+    draft = school.experiment("rec-test", **DEFINITION)
+    with pytest.raises(InvalidInputError, match="is a draft"):
+        repeat(draft.freeze())
 
 
 def test_that_less_is_better_was_registered(school: Any) -> None:
