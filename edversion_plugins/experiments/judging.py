@@ -126,7 +126,12 @@ def _harmless(
             f"{margin:g} worse is allowed" if passed else f"less than {margin:g} worse is allowed"
         )
         yield passed, f"{_told(what, evidence)}; {rest}", {**evidence, "margin": margin}
-    for guarded, guard in guards.items():
+    for guarded, margin in content["plan"]["guardrails"].items():
+        guard = guards.get(guarded)
+        if guard is None:  # not measured, or of too few learners
+            known = {"outcome": guarded, "verdict": "not shown", "margin": margin}
+            yield False, f"{name}: nothing is known of the guardrail {guarded}", known
+            continue
         known = {"outcome": guarded, "verdict": guard["verdict"], "margin": guard["margin"]}
         yield guard["verdict"] == "held", f"{name}: {guard['message']}", known
 

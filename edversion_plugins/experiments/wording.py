@@ -130,7 +130,14 @@ def warning_of(report: OutcomeReport, each: Comparison) -> str | None:
 
 
 def _guardrails(report: Report) -> Iterator[str]:
-    for outcome in report.outcomes:
-        for each in outcome.comparisons:
-            if each.guardrail is not None:
-                yield each.guardrail.message
+    for name in report.plan.guardrails:
+        found = {
+            each.variant: each.guardrail.message
+            for outcome in report.outcomes
+            if outcome.name == name
+            for each in outcome.comparisons
+            if each.guardrail is not None
+        }
+        for variant in report.plan.variants[1:]:
+            unknown = f"Of the guardrail {name} nothing is known under {variant}: it does not hold."
+            yield found.get(variant, unknown)

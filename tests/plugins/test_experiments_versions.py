@@ -345,6 +345,18 @@ def test_the_difference_that_would_matter_is_the_margin_of_the_primary_outcome(s
     assert not _verdicts(school, margin=0.0001)[0].passed
 
 
+def test_a_guardrail_of_which_nothing_is_known_is_not_held(school: Any) -> None:
+    experiment = school.experiment("rec-test", **DEFINITION).start()
+    for place in range(400):
+        experiment.serve(f"learner-{place}")
+        experiment.outcome(f"learner-{place}", completed=place % 3 > 0)
+    report = experiment.stop().analyze()
+    assert any("Of the guardrail minutes nothing is known" in each for each in report.sentences)
+    completed, minutes = _verdicts(school, margin=0.5)
+    assert (completed.passed, minutes.passed) == (True, False)
+    assert (minutes.evidence["outcome"], minutes.evidence["verdict"]) == ("minutes", "not shown")
+
+
 def test_a_win_that_harms_a_guardrail_is_no_harmless_one(school: Any) -> None:
     strict = {**DEFINITION, "guardrails": {"minutes": 0.01}}
     experiment = school.experiment("rec-test", **strict).start()
