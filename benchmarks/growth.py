@@ -22,7 +22,7 @@ _BLOCK = r"(<!-- {0} -->\n).*?(<!-- end of {0} -->)"
 # What is assumed, and not measured: a bucket's usual answers, and list prices of 2026 in dollars.
 SMALL = 4_096  # bytes of a small file
 MODEL = 10**9  # bytes of a large file
-PACK, PART, PAGE_OF_KEYS = 64 << 20, 16 << 20, 1_000
+PACK, PART, PAGE_OF_KEYS = 64 << 20, 32 << 20, 1_000
 ANSWER = 0.03  # seconds until a bucket answers a small request
 LISTED = 0.1  # seconds for a page of a listing
 AT_ONCE = 16  # requests that a process has open
@@ -102,7 +102,7 @@ def manifests(size: Size) -> float:
 
 
 def puts(size: Size) -> float:
-    return size.bytes / PART + objects(size)
+    return size.bytes / PART + objects(size) - packs(size)
 
 
 def pages(size: Size) -> float:
@@ -176,7 +176,7 @@ LINES: Mapping[str, _Lines] = {
         ("objects", "packs and three for a version", objects, amount),
     ),
     "requests": (
-        ("puts, with parts of 16 MiB", "counted in tests", puts, amount),
+        (f"puts, in parts of {PART >> 20} MiB", "counted in tests", puts, amount),
         ("… their price", "list price", put_price, dollars),
         ("all read once: price of the requests", "list price", reading, dollars),
         ("kept for a month", "list price", month, dollars),
