@@ -25,7 +25,7 @@ from .hazards import Crash, Fuse
 
 NOW, DAY = timedelta(0), timedelta(days=1)
 WHY = {"reason": "asked", "legal_basis": "GDPR Art. 17"}
-SECRET = "anna-born-2011"
+ANNA = "anna-born-2011"
 MANIFEST_BYTES = 4_000  # what 40 files take
 
 
@@ -278,19 +278,19 @@ def test_nothing_wears_a_base(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("before", ["erase", "gc"])
 def test_an_erased_manifest_is_in_no_base(run: Run, before: str) -> None:
     repository = run.repository
-    first = logged(run, **{SECRET: data(60, 30_000)})
+    first = logged(run, **{ANNA: data(60, 30_000)})
     second = logged(run)
     third = logged(run, more=data(50))
     if before == "gc":  # it was gone already, but for what others needed of it
         repository.delete(first, reason="old")
         repository.gc(grace=NOW)
-    assert SECRET.encode() in everything(repository)
+    assert ANNA.encode() in everything(repository)
     said = repository.erase(first, **WHY, dry_run=True)
     done = repository.erase(first, **WHY)
     assert (said.freed, said.packs_removed, said.packs_rewritten) == (
         done.freed, done.packs_removed, done.packs_rewritten,
     )  # fmt: skip
-    assert SECRET.encode() not in everything(repository)
+    assert ANNA.encode() not in everything(repository)
     assert base_of(repository, second) == base_of(repository, third)
     check(second)
     check(third, more=data(50))
@@ -301,11 +301,11 @@ def test_a_base_stays_while_who_it_was_made_of_does(run: Run) -> None:
     """What the erased one had for itself was in its changes alone."""
     repository = run.repository
     first = logged(run)
-    erased = logged(run, **{SECRET: data(60, 30_000)})
+    erased = logged(run, **{ANNA: data(60, 30_000)})
     third = logged(run, more=data(50))
     base = base_of(repository, first)
     repository.erase(erased, **WHY)
-    assert SECRET.encode() not in everything(repository)
+    assert ANNA.encode() not in everything(repository)
     assert base_of(repository, first) == base_of(repository, third) == base
     check(third, more=data(50))
     assert repository.doctor() == repository.verify() == ()
@@ -314,7 +314,7 @@ def test_a_base_stays_while_who_it_was_made_of_does(run: Run) -> None:
 def test_whoever_has_the_base_of_who_moves_goes_along(run: Run) -> None:
     repository = run.repository
     first = logged(run)
-    erased = logged(run, shared=data(61, 30_000), **{SECRET: data(60, 30_000)})
+    erased = logged(run, shared=data(61, 30_000), **{ANNA: data(60, 30_000)})
     third = logged(run, shared=data(61, 30_000))
     assert repository.erase(erased, **WHY).packs_rewritten == 1
     for version in (first, third):
@@ -329,22 +329,22 @@ def test_whoever_has_the_base_of_who_moves_goes_along(run: Run) -> None:
 
 def test_the_base_of_before_it_was_mended_goes_too(run: Run) -> None:
     repository = run.repository
-    first = logged(run, **{SECRET: data(60, 30_000)})
+    first = logged(run, **{ANNA: data(60, 30_000)})
     second = logged(run)
     now = repository.version(first.reference)
     repository.store.delete_manifest(now.digest, now.generation)
-    mended = run.log_artifact(tree_of(**{SECRET: data(60, 30_000)}), rehash=True)
+    mended = run.log_artifact(tree_of(**{ANNA: data(60, 30_000)}), rehash=True)
     assert mended.number == first.number
     assert base_of(repository, mended) != base_of(repository, second)
     repository.erase(mended, **WHY)
-    assert SECRET.encode() not in everything(repository)
+    assert ANNA.encode() not in everything(repository)
     check(second)
     assert repository.doctor() == repository.verify() == ()
 
 
 def test_the_last_one_takes_its_base_along(run: Run) -> None:
     repository = run.repository
-    erased = logged(run, **{SECRET: data(60, 30_000)})
+    erased = logged(run, **{ANNA: data(60, 30_000)})
     repository.erase(erased, **WHY)
     assert object_keys(repository.store) == object_keys(repository.store, "manifests") == []
 
