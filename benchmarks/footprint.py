@@ -19,7 +19,8 @@ from edversion.starting import start_run
 from edversion.testing import settle
 from edversion.testing.postgres import postgres_server
 
-_WARM, _TRAININGS, _FILES = 50, 200, 20_000
+_WARM, _TRAININGS = 50, 200
+_FILES = 9_000  # with more, the manifest would be written as changes to a base
 _SLICES = (None, "sex=female", "sex=male")
 _MODEL = 200_000  # bytes
 _LIMITS = {"rows": 40.0, "SQLite": 20_000.0, "PostgreSQL": 30_000.0, "objects": 4.0}

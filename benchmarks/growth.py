@@ -98,7 +98,7 @@ def objects(size: Size) -> float:
 
 
 def manifests(size: Size) -> float:
-    return size.files * measured("footprint", "manifest of 20,000 small files, each")
+    return size.files * measured("footprint", "manifest of 9,000 small files, each")
 
 
 def puts(size: Size) -> float:
