@@ -14,7 +14,8 @@ from edversion_plugins.evaluation.arguments import checked_min_group
 from edversion_plugins.evaluation.groups import Grouping
 from edversion_plugins.evaluation.intervals import Uncertainty
 from edversion_plugins.evaluation.significance import holm
-from edversion_plugins.experiments.checks import check_all
+from edversion_plugins.experiments.balance import ALARM
+from edversion_plugins.experiments.checks import check_all, missing
 from edversion_plugins.experiments.estimating import (
     deciding,
     estimable,
@@ -133,7 +134,20 @@ def _outcome(observed: Observed, name: str, least: int, uncertainty: Uncertainty
         _comparison(report, plan, sample, arm, groupings, uncertainty, shown=arms)
         for arm in range(1, len(plan.variants))
     )
+    if name in plan.guardrails and missing(plan, observed, name)[1] < ALARM:
+        comparisons = tuple(map(partial(_unjudged, name), comparisons))
     return replace(report, comparisons=comparisons)
+
+
+def _unjudged(name: str, each: Comparison) -> Comparison:
+    """Let a guardrail tell nothing: those whom a variant harms may be those who are missing."""
+    if each.guardrail is None or each.guardrail.verdict == "harmed":
+        return each
+    text = (
+        f"{name} under {each.variant}: of whom it is known depends on the variant, so that nobody "
+        "can tell whether it holds."
+    )
+    return replace(each, guardrail=replace(each.guardrail, verdict="not shown", message=text))
 
 
 def _levels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from edversion_plugins.experiments.plan import Plan
 from edversion_plugins.experiments.samples import Sample
 from edversion_plugins.experiments.wording import several
 
-__all__ = ["Check", "check_all"]
+__all__ = ["Check", "check_all", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def check_all(plan: Plan, frames: Mapping[str, Any], observed: Observed) -> tupl
         _unassigned(plan, frames["assignments"], frames["exposures"]),
         _two_variants(plan, frames["assignments"], frames["exposures"]),
         _digests(plan, frames["exposures"]),
-        *_attrition(plan, observed),
+        _attrition(plan, observed),
     )
 
 
@@ -143,28 +143,36 @@ def _digests(plan: Plan, exposures: Any) -> Check:
     return Check("served_digest", not wrong, message, facts)
 
 
-def _attrition(plan: Plan, observed: Observed) -> Iterator[Check]:
-    """Compare of how many learners the primary outcome is known, by what was assigned."""
-    known = observed.has(plan.primary).astype(np.float64)
+def missing(plan: Plan, observed: Observed, outcome: str) -> tuple[list[float], float]:
+    """Give the share of learners of whom an outcome is known, by variant; and p of no difference.
+
+    Of several variants the least p, by Bonferroni.
+    """
+    known = observed.has(outcome).astype(np.float64)
     sample = Sample.of_means(known, observed.arm, observed.cluster)
     shares = [float(known[observed.arm == arm].mean()) if (observed.arm == arm).any() else 0.0
               for arm in range(len(plan.variants))]  # fmt: skip
-    found = ", ".join(
-        f"{variant} {share:.1%}" for variant, share in zip(plan.variants, shares, strict=True)
-    )
     p_values = [
         registered(sample, "proportion", arm, Uncertainty()).p
         for arm in range(1, len(plan.variants))
         if estimable(sample, arm) is None and len({shares[0], shares[arm]}) > 1
     ]
     tested = [p for p in p_values if p is not None]
-    p = min(1.0, min(tested) * len(tested)) if tested else 1.0
+    return shares, min(1.0, min(tested) * len(tested)) if tested else 1.0
+
+
+def _attrition(plan: Plan, observed: Observed) -> Check:
+    """Compare of how many learners the primary outcome is known, by what was assigned."""
+    shares, p = missing(plan, observed, plan.primary)
+    found = ", ".join(
+        f"{variant} {share:.1%}" for variant, share in zip(plan.variants, shares, strict=True)
+    )
     passed = p >= ALARM
     said = f"{plan.primary} is known of: {found} of the {several(plan.unit)} (p {p:.2g})"
     rest = "" if passed else (
         "; who is missing depends on the variant, so that the rest cannot be compared"
     )  # fmt: skip
-    yield Check("attrition", passed, f"{said}{rest}.", {"shares": shares, "p": p})
+    return Check("attrition", passed, f"{said}{rest}.", {"shares": shares, "p": p})
 
 
 def _who(plan: Plan, count: int) -> str:

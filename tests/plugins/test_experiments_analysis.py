@@ -485,6 +485,19 @@ def test_of_several_variants_one_may_look_good_by_chance() -> None:
     assert "p by Holm" in verdict[1]
 
 
+@pytest.mark.parametrize(("lost", "verdict"), [(0, "held"), (120, "not shown")])
+def test_a_guardrail_is_not_held_by_those_who_are_missing(lost: int, verdict: str) -> None:
+    arm, did = completions(((300, 500), (300, 500)))
+    minutes = np.random.default_rng(5).normal(size=1000)
+    minutes[1000 - lost :] = np.nan
+    made = tables(arm, {"completed": did, "minutes": minutes})
+    report = analyze_tables(plan(guardrails={"minutes": 0.5}), made)
+    (found,) = report.outcome("minutes").comparisons
+    assert report.trusted
+    assert found.guardrail.verdict == verdict
+    assert ("depends on the variant" in " ".join(report.sentences)) == bool(lost)
+
+
 def test_small_groups_are_shown_nowhere() -> None:
     made, learners = _grouped({"f": 0.1, "m": 0.1}, size=200)
     learners["gender"][:12] = "x"  # six under each variant
