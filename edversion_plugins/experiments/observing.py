@@ -166,10 +166,25 @@ def _covariates(plan: Plan, units: Any, before: Any, about: Any) -> Floats | Non
     columns = [
         _by_unit(units, before, name, "mean")
         if name in recorded and (about is None or name not in about)
-        else _column(about, name, "covariate").astype(np.float64)
+        else _numbers(about, name)
         for name in plan.covariates
     ]
     return np.column_stack(columns)
+
+
+def _numbers(about: Any, name: str) -> Floats:
+    """Give a covariate; a message quotes no cell, for it may name a person."""
+    try:
+        return np.asarray(_column(about, name, "covariate").astype(np.float64))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+    raise InvalidInputError(
+        f"the covariate {name!r} must be numbers; encode words as numbers, or register them as "
+        "groups",
+        code="illegal_covariate",
+        column=name,
+    )
 
 
 def _learners(units: Any, learners: Any) -> Any:

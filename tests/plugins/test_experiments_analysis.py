@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import numpy as np
@@ -575,6 +576,14 @@ def test_what_is_registered_and_not_known_is_an_error(known: Any) -> None:
             analyze_tables(wanted, known)
     with pytest.raises(InvalidInputError, match="holds each pseudonym once"):
         analyze_tables(plan(groups=("gender",)), known, learners={"unit": ["a", "a"]})
+
+
+def test_what_is_no_number_is_refused_and_not_quoted(known: Any) -> None:
+    units = known["assignments"]["unit"]
+    learners = {"unit": units, "prior": ["Anna Lindqvist"] * len(units)}
+    with pytest.raises(InvalidInputError, match="'prior' must be numbers") as caught:
+        analyze_tables(plan(covariates=("prior",)), known, learners=learners)
+    assert "Anna" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_running_experiment_says_that_it_runs(known: Any) -> None:
