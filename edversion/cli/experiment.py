@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion.cli.output import note
+from edversion.cli.output import note, write_page
 from edversion.cli.parameters import TEXT
 from edversion.cli.session import Command, Group, Session, pass_session
 from edversion.cli.values import counted, document, full_time, plain, short_time
@@ -109,7 +109,10 @@ def freeze_experiment(session: Session, name: str) -> None:
 @experiments.command("analyze", cls=Command)
 @_NAME
 @click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as a page."
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write the report as a page for readers with and without code; - is the standard output.",
 )
 @click.option(
     "--learners",
@@ -125,10 +128,14 @@ def analyze_experiment(
     """Judge an experiment: the checks first, then each outcome in a sentence."""
     if raw and learners is None:
         raise click.UsageError("--raw says what --learners FILE holds: give both.")
+    if str(html) == "-" and session.json:
+        raise click.UsageError("only one of them can go to the standard output.")
     with session.repository() as repository:
         report = repository.experiment(session.full(name)).analyze(learners=learners, raw=raw)
-        if html is not None:
-            html.write_text(report.html(), encoding="utf-8")
+    if html is not None:
+        write_page(report.html(), html)
+    if str(html) == "-":
+        return
     told = report.as_json() if session.json else None
     session.answer(told, lambda screen: screen.line(str(report)))
 
@@ -192,7 +199,11 @@ def show_key(session: Session) -> None:
 @click.option("--exposure", "pseudonym", type=TEXT, metavar="PSEUDONYM", help="Of whom.")
 @click.option("--learner", is_flag=True, help="Ask for her id, or read it from standard input.")
 @click.option(
-    "--at", "moment", type=TEXT, metavar="TIME", help="Up to when, in UTC; now if not said."
+    "--at",
+    "moment",
+    type=TEXT,
+    metavar="TIME",
+    help="Up to when, in UTC; a day is meant whole; now if not said.",
 )
 @pass_session
 def trace(
@@ -227,11 +238,20 @@ def _asked() -> str:
     return text.strip()
 
 
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
+        if _is_day(text):
+            found = datetime.combine(found, time.max)
     except ValueError as error:
         raise click.UsageError(f"--at {text!r} is no time such as 2026-05-04T09:00.") from error
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -127,6 +127,8 @@ def test_a_time_says_which_exposure(school, call):
     assert (early.code, "nothing up to 2020-01-01" in early.err) == (1, True)
     assert call(*ask, "2120-01-01T00:00+02:00").code == 0
     assert call(*ask, "yesterday").code == 2
+    day = call(*ask[:-1], "--json").json["at"][:10]
+    assert call(*ask, day).code == 0  # a day is meant whole
     assert call("trace", "--experiment", "rec-test").code == 2
     wrong = call("trace", "--experiment", "rec-test", "--exposure", "learner-0")
     assert (wrong.code, "32 hexadecimal characters" in wrong.err) == (1, True)

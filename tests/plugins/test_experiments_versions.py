@@ -89,21 +89,25 @@ from edversion import plugins
 from edversion.cli import cli
 from edversion_plugins.experiments import plugin
 plugins.Plugins._load_entry_points = lambda self: self._manager.register(plugin, "experiments")
-cli.main(["--json", "experiments", "analyze", "rec-test", "--html", *sys.argv[1:]])
+cli.main(["experiments", "analyze", "rec-test", *sys.argv[1:]])
 """
+
+
+def _analyzed(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    place = {"EDVERSION_STORE": str(folder / "store"), "EDVERSION_PROJECT": "school"}
+    paths = os.pathsep.join(filter(None, sys.path))
+    return subprocess.run(
+        [sys.executable, "-c", ANALYZE, *options], cwd=folder,
+        env={**os.environ, **place, "PYTHONPATH": paths, "EDVERSION_DISABLE_PLUGINS": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def test_from_the_command_line(school: Any, won: Any, tmp_path: Path) -> None:
     pytest.importorskip("vl_convert")
     page = tmp_path / "report.html"
-    place = {"EDVERSION_STORE": str(tmp_path / "store"), "EDVERSION_PROJECT": "school"}
-    paths = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run(
-        [sys.executable, "-c", ANALYZE, str(page)],
-        env={**os.environ, **place, "PYTHONPATH": paths, "EDVERSION_DISABLE_PLUGINS": ""},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = _analyzed(tmp_path, "--json", "--html", str(page))
+    assert (done.returncode, f"wrote {page}" in done.stderr) == (0, True), done.stderr
     told = json.loads(done.stdout)
     found = told["outcomes"][0]["comparisons"][0]
     assert (found["role"], found["registered"]["low"] > 0) == ("primary", True)
@@ -119,18 +123,24 @@ def test_by_group_from_the_command_line(school: Any, tmp_path: Path) -> None:
     table = tmp_path / "learners.csv"
     rows = "".join(f"learner-{place},{'fm'[place % 2]}\n" for place in range(400))
     table.write_text(f"unit,gender\n{rows}", "utf-8-sig")
-    place = {"EDVERSION_STORE": str(tmp_path / "store"), "EDVERSION_PROJECT": "school"}
-    paths = os.pathsep.join(filter(None, sys.path))
-    given = ["a.html", "--learners", str(table), "--raw"]
-    done = subprocess.run(
-        [sys.executable, "-c", ANALYZE, *given], cwd=tmp_path,
-        env={**os.environ, **place, "PYTHONPATH": paths, "EDVERSION_DISABLE_PLUGINS": ""},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = _analyzed(tmp_path, "--json", "--learners", str(table), "--raw")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert set(told["outcomes"][0]["slices"]) == {"gender=f", "gender=m"}
     assert repeat(school.version(told["dataset"])).as_json() == told
+
+
+def test_the_page_alone_on_the_standard_output_or_an_error_in_words(
+    school: Any, won: Any, tmp_path: Path
+) -> None:
+    pytest.importorskip("vl_convert")
+    straight = _analyzed(tmp_path, "--html", "-")
+    assert straight.stdout.lstrip().lower().startswith("<!doctype html>")
+    assert straight.stdout.rstrip().endswith("</html>")
+    nowhere = _analyzed(tmp_path, "--html", str(tmp_path / "none" / "report.html"))
+    assert (nowhere.returncode, "fault of edversion" in nowhere.stderr) == (1, False)
+    assert "No such file or directory" in nowhere.stderr
+    assert _analyzed(tmp_path, "--html", "-", "--json").returncode == 2
 
 
 def test_it_can_be_repeated(school: Any, won: Any) -> None:
