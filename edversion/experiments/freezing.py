@@ -65,6 +65,24 @@ def frozen_definition(version: Version) -> ExperimentDefinition:
     ------
     InvalidInputError
         It holds no experiment (code ``not_frozen``).
+
+    Examples
+    --------
+    >>> import edversion, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with edversion.init("demo", store=folder.name) as run:
+    ...     for content in (b"old", b"new"):
+    ...         draft = edversion.Artifact("rec", type="model")
+    ...         draft.add_bytes(content, "model.bin")
+    ...         _ = run.log_artifact(draft)
+    ...     made = run.repository.experiment(
+    ...         "rec-test", variants={"control": "rec:v0", "new": "rec:v1"},
+    ...         outcomes={"errors": "mean"}, lower_is_better=["errors"],
+    ...     )
+    ...     frozen = made.freeze()
+    >>> edversion.frozen_definition(frozen).lower_is_better
+    ('errors',)
+    >>> folder.cleanup()
     """
     try:
         return definition_of(json.loads(version.read_bytes(_DEFINITION)))

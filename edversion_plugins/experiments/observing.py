@@ -204,7 +204,7 @@ def _column(about: Any, name: str, what: str) -> Array:
         given: Sequence[Any] = [] if about is None else list(about)
         raise InvalidInputError(
             f"the {what} {name!r} was registered, and is not known of the learners: give "
-            f"learners=, a table with the columns 'unit' and {name!r}"
+            f"learners= (--learners FILE), a table with the columns 'unit' and {name!r}"
             + (f"; it has {', '.join(map(str, given))}" if given else ""),
             code="no_column",
             column=name,
