@@ -238,7 +238,7 @@ def test_plugins_are_blocked_by_name(tmp_path: Path, monkeypatch) -> None:
     plugins = {
         name: hook("edversion_before_log", lambda draft: breaks()) for name in ("one", "two")
     }
-    installed = "attribution,evaluation,experiments,formats,openlineage"
+    installed = "attribution,dashboard,evaluation,experiments,formats,openlineage"
     monkeypatch.setenv("EDVERSION_DISABLE_PLUGINS", f" one ,two,{installed},unknown")
     with running(tmp_path, **plugins) as run:
         assert run.log_artifact(draft_of()).number == 0
