@@ -37,9 +37,10 @@ _WORD = (
 )
 _NAMED = re.compile(rf"(?:^|.*[-_.])(?:{_WORD})|-*token", re.IGNORECASE)
 # As in the words by which PostgreSQL's library is told where to connect, or in a line of code.
-# What stands before the word is no part of it: to look for its beginning is quadratic.
+# What stands before the word is no part of it: to look for its beginning is quadratic. The name of
+# a file is none: "/etc/passwd: permission denied".
 _ASSIGNED = re.compile(
-    rf"(?P<name>(?:{_WORD})['\"]?\s*[=:]\s*)"
+    rf"(?P<name>(?:(?:{_WORD})['\"]?\s*=|(?<![/\\])(?:{_WORD})['\"]?\s*:)\s*)"
     r"(?P<value>(?!\*\*\*)(?:'[^'\n]*'|\"[^\"\n]*\"|[^\s'\",;&)\]}]+))",
     re.IGNORECASE,
 )

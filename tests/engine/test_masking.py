@@ -56,6 +56,11 @@ def test_a_command_line_is_recorded_without_secrets(given: list[str], shown: lis
         ("password=None and secret: None", "password=None and secret: None"),
         ("a password or a token, which", "a password or a token, which"),
         ("max_tokens=512 pad_token='<p>'", "max_tokens=512 pad_token='<p>'"),
+        (
+            "illegal path '/etc/passwd': it is absolute",
+            "illegal path '/etc/passwd': it is absolute",
+        ),
+        ("C:\\run\\secret: not found", "C:\\run\\secret: not found"),
     ],
 )
 def test_words_that_assign_a_secret_are_shown_without_it(given: str, shown: str) -> None:
