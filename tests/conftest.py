@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,21 @@ settings.register_profile(
 )
 settings.load_profile("edversion")
 
+# A shell that starts tests in the background lets them ignore Ctrl-C, and all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_OURS = {"EDVERSION_NIGHTLY"}  # settings of the tests themselves
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Let no setting of the developer's reach a test."""
-    for name in ("STORE", "CATALOG", "ACTOR", "DISABLE_PLUGINS", "CACHE"):
-        monkeypatch.delenv(f"EDVERSION_{name}", raising=False)
+    for name in os.environ:
+        if name.startswith("EDVERSION_") and name not in _OURS:
+            monkeypatch.delenv(name)
     cache: Path = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("EDVERSION_CACHE", str(cache))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
