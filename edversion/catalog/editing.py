@@ -104,7 +104,7 @@ class Editing(Area):
         ------
         RefusedError
             Another alias points at it (code ``aliased``), a deployment serves or follows it
-            (code ``served``), or a running experiment serves it (code ``in_experiment``).
+            (code ``served``), or an experiment serves it (code ``in_experiment``).
         """
         with self._database.write() as transaction:
             row = located(transaction.connection, version)

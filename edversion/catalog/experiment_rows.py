@@ -1,4 +1,4 @@
-"""Rows to experiments: definitions, what a running one protects, and what is said of none."""
+"""Rows to experiments: definitions, what open ones protect, and what is said of none."""
 
 from __future__ import annotations
 
@@ -42,12 +42,19 @@ _VARIANTS = (
     .where(variants.c.experiment_id.in_(bindparam("ids", expanding=True)))
     .order_by(variants.c.experiment_id, variants.c.position)
 )
+# A stopped one serves its first variant, and what came of it is still to be analyzed.
+_OPEN = ("running", "stopped")
 _COMPARED: Select[Any] = (
-    select(projects.c.name.label("project"), experiments.c.name, variants.c.version_id)
+    select(
+        projects.c.name.label("project"),
+        experiments.c.name,
+        experiments.c.state,
+        variants.c.version_id,
+    )
     .select_from(variants)
     .join(experiments, experiments.c.id == variants.c.experiment_id)
     .join(projects, projects.c.id == experiments.c.project_id)
-    .where(experiments.c.state == "running", variants.c.version_id.is_not(None))
+    .where(experiments.c.state.in_(_OPEN), variants.c.version_id.is_not(None))
     .order_by(projects.c.name, experiments.c.name)
 )
 _COMPARED_ONE = _COMPARED.where(variants.c.version_id == bindparam("version"))
@@ -136,12 +143,12 @@ def experiment_subject(project: str, name: str) -> str:
 
 
 def why_protected(connection: Connection, version_id: int) -> tuple[str, ...]:
-    """Say which running experiments serve a version."""
+    """Say which open experiments serve a version: those that run or are stopped."""
     return tuple(map(_serves, connection.execute(_COMPARED_ONE, {"version": version_id})))
 
 
 def protected_by_experiments(connection: Connection) -> dict[int, str]:
-    """Give the ids of all versions that running experiments serve, and which does."""
+    """Give the ids of all versions that open experiments serve, and which does."""
     return {row.version_id: _serves(row) for row in connection.execute(_COMPARED)}
 
 
@@ -151,12 +158,13 @@ def refuse_compared(connection: Connection, row: Row[Any]) -> None:
     Raises
     ------
     RefusedError
-        A running experiment does (code ``in_experiment``).
+        One that is not archived does (code ``in_experiment``).
     """
     reasons = why_protected(connection, row.id)
     if reasons:
         raise RefusedError(
-            f"{subject_of(row)} cannot be removed: {'; '.join(reasons)}. Stop the experiment first",
+            f"{subject_of(row)} cannot be removed: {'; '.join(reasons)}. Analyze and archive the "
+            "experiment first",
             code="in_experiment",
             reference=subject_of(row),
             reasons=reasons,
@@ -164,4 +172,4 @@ def refuse_compared(connection: Connection, row: Row[Any]) -> None:
 
 
 def _serves(row: Row[Any]) -> str:
-    return f"experiment {row.project}/{row.name} is running and serves it"
+    return f"experiment {row.project}/{row.name} is {row.state} and serves it"

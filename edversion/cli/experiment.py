@@ -78,7 +78,7 @@ def stop_experiment(session: Session, name: str, reason: str | None) -> None:
 @_REASON
 @pass_session
 def archive_experiment(session: Session, name: str, reason: str | None) -> None:
-    """Put an experiment away that is not running: nothing is recorded any more."""
+    """Put an experiment away that is not running: its versions may be removed then."""
     with session.repository() as repository:
         _answer(session, repository.experiment(session.full(name)).archive(reason=reason))
 

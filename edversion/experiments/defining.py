@@ -18,6 +18,7 @@ from edversion.reference import check_name, parse_reference
 
 __all__ = ["define"]
 
+_LONGEST = 112  # characters of a name: those of its collections are up to sixteen longer
 _KINDS = ("mean", "proportion")
 _RATIO = re.compile(r"ratio:([^/]+)/([^/]+)")
 _TAKEN = {"at", "unit", "cluster", "name", "value"}
@@ -60,7 +61,7 @@ def define(
     if alpha >= 1 or check_share(alpha, "alpha") != alpha:
         raise _fault(f"has an alpha between 0 and 1, not {alpha!r}")
     return ExperimentDefinition(
-        name=check_name(name, "name of an experiment"),
+        name=_checked_own(name),
         project=check_name(project, "project"),
         salt=secrets.token_hex(16) if salt is None else check_name(salt, "salt"),
         unit=check_name(unit, "unit"),
@@ -86,6 +87,15 @@ def define(
         ),
         asked=asked,
     )
+
+
+def _checked_own(name: str) -> str:
+    if len(check_name(name, "name of an experiment")) > _LONGEST:
+        raise _fault(
+            f"has a name of at most {_LONGEST} characters, since collections are named after it; "
+            f"{name!r} has {len(name)}"
+        )
+    return name
 
 
 def _checked_variants(variants: Mapping[str, str]) -> dict[str, str]:

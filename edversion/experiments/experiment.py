@@ -120,7 +120,7 @@ class Experiment(Lifecycle):
         Raises
         ------
         InvalidInputError
-            There is no such outcome, or a value cannot be one.
+            There is no such outcome, a value cannot be one, or there is none.
         ConflictError
             The experiment is a draft, or archived.
         """

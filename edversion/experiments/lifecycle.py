@@ -115,7 +115,7 @@ class Lifecycle:
         return self
 
     def archive(self, *, reason: str | None = None) -> Self:
-        """Put it away: nothing is recorded any more."""
+        """Put it away: nothing is recorded any more, and its versions may be removed."""
         self.flush()
         why = check_text(reason, "reason")
         catalog = self._home.catalog

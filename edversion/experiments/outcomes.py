@@ -40,8 +40,14 @@ def check_values(
     Raises
     ------
     InvalidInputError
-        There is no such outcome, a value cannot be one, or the time has no zone.
+        None is given, there is no such outcome, a value cannot be one, or the time has no zone.
     """
+    if not values:
+        raise InvalidInputError(
+            f"no outcome is given; experiment {definition.reference} measures: "
+            f"{', '.join(definition.outcomes)}",
+            code="illegal_outcome",
+        )
     moment = _seconds(at)
     return [
         Outcome(unit, name, _value(definition, name, value), moment)

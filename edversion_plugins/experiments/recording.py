@@ -21,7 +21,6 @@ __all__ = ["frozen_tables", "record"]
 _TABLES = ("assignments", "exposures", "outcomes")
 _TIMES = {"at", "assigned_at"}
 _GIVEN = ("learners",)
-_NAME_LENGTH = 128
 
 
 def frozen_tables(frozen: Version) -> dict[str, Any]:
@@ -105,7 +104,7 @@ def _run(repository: Repository, project: str) -> Iterator[Run]:
 def _draft(report: Report, name: str, data: Version, served: list[Version]) -> edversion.Artifact:
     content = json.dumps(report.as_json(), ensure_ascii=False, indent=2, sort_keys=True)
     draft = edversion.Artifact(
-        f"{name[: _NAME_LENGTH - len('-analysis')]}-analysis",
+        f"{name}-analysis",
         TYPE,
         description=" ".join(report.sentences),
         metadata={

@@ -188,6 +188,10 @@ class ExperimentContract:
         assert len(catalog.kept_for(second)) == 1
         assert set(catalog.needed()) == {("dropout", "knn", 0), ("dropout", "knn", 1)}
         catalog.stop_experiment(*TEST, actor="bob", reason=None)
+        with pytest.raises(RefusedError, match="rec-test is stopped and serves it"):
+            catalog.delete(first, actor="ada", reason=None)
+        assert set(catalog.needed()) == {("dropout", "knn", 0), ("dropout", "knn", 1)}
+        catalog.archive_experiment(*TEST, actor="bob", reason=None)
         assert catalog.needed() == {}
         catalog.delete(first, actor="ada", reason=None)
 

@@ -74,6 +74,9 @@ def test_what_runs_is_removed_by_nobody(running: Experiment, school: Repository)
     kept = {one.version.number: one for one in school.retain().decisions}
     assert (kept[0].goes, "rec-test is running" in kept[0].why) == (False, True)
     running.stop()
+    assert not [one for one in school.retain().decisions if one.goes]
+    assert running.freeze().digest
+    running.archive()
     assert [one.version.number for one in school.retain().decisions if one.goes] == [0]
 
 

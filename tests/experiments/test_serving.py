@@ -229,6 +229,7 @@ def test_outcomes_are_recorded_by_pseudonym(running: Experiment) -> None:
         ({"time_on_task": float("nan")}, "a number"),
         ({"time_on_task": "long"}, "a number"),
         ({"clicks": 1}, "records no outcome 'clicks'"),
+        ({}, "measures: time_on_task, completed"),
     ],
 )
 def test_what_is_no_outcome_is_refused(
@@ -367,6 +368,13 @@ def test_what_cannot_be_an_experiment_is_refused(
     with pytest.raises(InvalidInputError, match=why):
         school.experiment("rec-test", **DEFINITION | changes)
     assert school.experiments() == ()
+
+
+def test_a_name_leaves_room_for_its_collections(school: Repository) -> None:
+    with pytest.raises(InvalidInputError, match=r"112 characters.*has 113"):
+        school.experiment("e" * 113, **DEFINITION)
+    made = school.experiment("e" * 112, **DEFINITION)
+    assert made.freeze().name == f"{'e' * 112}-data"
 
 
 def test_of_what_less_is_better_is_settled_by_the_start(school: Repository) -> None:
