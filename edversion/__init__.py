@@ -26,8 +26,11 @@ from edversion.errors import (
 )
 from edversion.hookspecs import hookimpl
 from edversion.model import (
+    Access,
+    Account,
     Alias,
     AliasMove,
+    ApiToken,
     Approval,
     CollectionInfo,
     Comparison,
@@ -42,6 +45,7 @@ from edversion.model import (
     FileEntry,
     FilePart,
     Forgotten,
+    Grant,
     Lineage,
     LineageEdge,
     Manifest,
@@ -65,6 +69,7 @@ if TYPE_CHECKING:
     from edversion.artifact import Artifact
     from edversion.background import BackgroundFailure, BackgroundWorker
     from edversion.deploy import Follower, current, follow
+    from edversion.environment import acting_as
     from edversion.experiments import assign
     from edversion.experiments.experiment import Experiment
     from edversion.experiments.freezing import frozen_definition
@@ -73,9 +78,12 @@ if TYPE_CHECKING:
     from edversion.run import Run
 
 __all__ = [
+    "Access",
+    "Account",
     "AdapterWarning",
     "Alias",
     "AliasMove",
+    "ApiToken",
     "Approval",
     "Artifact",
     "BackgroundFailure",
@@ -100,6 +108,7 @@ __all__ = [
     "FilePart",
     "Follower",
     "Forgotten",
+    "Grant",
     "HookError",
     "IntegrityError",
     "InvalidInputError",
@@ -125,6 +134,7 @@ __all__ = [
     "Version",
     "Webhook",
     "__version__",
+    "acting_as",
     "assign",
     "current",
     "current_run",
@@ -288,6 +298,7 @@ def __getattr__(name: str) -> Any:
 
 
 _LATER = {
+    "acting_as": "edversion.environment",
     "Artifact": "edversion.artifact",
     "BackgroundFailure": "edversion.background",
     "BackgroundWorker": "edversion.background",

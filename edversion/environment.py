@@ -7,22 +7,76 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import distributions
 
+from edversion.errors import InvalidInputError
 from edversion.masking import masked_arguments
 from edversion.model import Json
 
-__all__ = ["actor", "describe_environment"]
+__all__ = ["acting_as", "actor", "check_actor", "describe_environment"]
 
 _GIT_SECONDS = 5
+_LONGEST_NAME = 256
+
+_acting = ContextVar[str | None]("acting", default=None)
 
 
 def actor() -> str:
-    """Give who acts: ``EDVERSION_ACTOR``, else login name and host as ``ada@lab``."""
-    named = os.environ.get("EDVERSION_ACTOR")
-    return named or _user_at_host()
+    """Give who acts: whom `acting_as` names, else ``EDVERSION_ACTOR``, else login and host."""
+    return _acting.get() or os.environ.get("EDVERSION_ACTOR") or _user_at_host()
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Record what happens in a ``with`` block as done by somebody.
+
+    For programs that act for many people, as a dashboard does; it holds for the thread or the
+    task that enters it, and goes before ``EDVERSION_ACTOR``.
+
+    Parameters
+    ----------
+    name : str
+        Who acts, as events shall name them.
+
+    Raises
+    ------
+    InvalidInputError
+        The name is empty, longer than 256 characters, or not of one printable line.
+
+    Examples
+    --------
+    >>> import edversion, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with edversion.init("demo", store=folder.name) as run:
+    ...     _ = run.log_artifact(edversion.Artifact("dropout", type="model"))
+    ...     with edversion.acting_as("ada"):
+    ...         _ = run.repository.promote("dropout:v0", "champion")
+    ...     run.repository.alias("dropout:champion").moved_by
+    'ada'
+    >>> folder.cleanup()
+    """
+    check_actor(name)
+    token = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def check_actor(name: str) -> str:
+    """Give a name back that somebody can act under."""
+    fits = isinstance(name, str) and name == name.strip() and 0 < len(name) <= _LONGEST_NAME
+    if not (fits and name.isprintable()):
+        raise InvalidInputError(
+            f"nobody can act as {name!r}: a name is one line of 1 to {_LONGEST_NAME} printable "
+            "characters without spaces around it",
+            code="illegal_actor",
+        )
+    return name
 
 
 @cache

@@ -4,6 +4,7 @@ Only :class:`Version` reaches further than its own fields: it hands its methods 
 repository that made it, through the small protocol :class:`VersionSource`.
 """
 
+from edversion.model.account import ROLES, Access, Account, ApiToken, Grant, Role
 from edversion.model.comparison import Cell, CellKind, Comparison, Section
 from edversion.model.deployment import Deployment, DeploymentInstance, InstanceState
 from edversion.model.distributed import DistributedDraft
@@ -46,8 +47,12 @@ from edversion.model.version import Version, VersionSource
 from edversion.model.webhook import Delivery, DeliveryState, Webhook
 
 __all__ = [
+    "ROLES",
+    "Access",
+    "Account",
     "Alias",
     "AliasMove",
+    "ApiToken",
     "Approval",
     "Cell",
     "CellKind",
@@ -68,6 +73,7 @@ __all__ = [
     "FileEntry",
     "FilePart",
     "Forgotten",
+    "Grant",
     "InstanceState",
     "Json",
     "LazyFacts",
@@ -82,6 +88,7 @@ __all__ = [
     "Policy",
     "Promotion",
     "PromotionReport",
+    "Role",
     "RunInfo",
     "RunStatus",
     "Section",
