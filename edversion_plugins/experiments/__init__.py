@@ -16,6 +16,7 @@
     analysing          the way from tables to the report
     telling, page      the report in lines, and as one HTML file
     recording, entry   the report as a version on frozen data, its numbers as metrics
+    restoring, looking                     the report, read again; what may be read before the end
     finding, judging   analyses of a version, and what gates make of them
     plugin             what the engine asks
 

@@ -32,12 +32,16 @@ from edversion_plugins.experiments.outliers import check_outliers
 from edversion_plugins.experiments.plan import Plan
 from edversion_plugins.experiments.results import Comparison, OutcomeReport, Report
 from edversion_plugins.experiments.samples import Sample
-from edversion_plugins.experiments.wording import sentence_of, sentences_of, warning_of
+from edversion_plugins.experiments.wording import (
+    adjusts,
+    sentence_of,
+    sentences_of,
+    warning_of,
+)
 
 __all__ = ["analyze_tables"]
 
 _MIN_GROUP = 10
-_HOW = {"Lin": "adjusted for what was known before"}
 
 
 def analyze_tables(
@@ -194,7 +198,7 @@ def _comparison(
         secondary=secondary(sample, report.kind, arm, uncertainty),
         sequence=sequence(found, uncertainty),
         naive=None if plan.cluster is None else naive(sample, report.kind, arm, uncertainty),
-        how=next((how for word, how in _HOW.items() if word in found.method), ""),
+        how=adjusts(found.method),
         groups=groups,
         interactions=tuple(interaction(sample, arm, grouping) for grouping in groupings),
         guardrail=guardrail,

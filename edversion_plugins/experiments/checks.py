@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from edversion_plugins.experiments.plan import Plan
 from edversion_plugins.experiments.samples import Sample
 from edversion_plugins.experiments.wording import several
 
-__all__ = ["Check", "check_all", "missing"]
+__all__ = ["Check", "check_all", "check_ratio", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +64,39 @@ def check_all(plan: Plan, frames: Mapping[str, Any], observed: Observed) -> tupl
 
 def _ratio(plan: Plan, assignments: Any) -> Check:
     """Count what was assigned: clusters, where these were."""
-    what = plan.cluster or plan.unit
     first = assignments.drop_duplicates("cluster" if plan.cluster else "unit")
     seen = first["variant"].value_counts()
     counts = [int(seen.get(variant, 0)) for variant in plan.variants]
-    p = ratio_mismatch(counts, plan.weights)
-    weights = ":".join(f"{weight:g}" for weight in plan.weights)
+    return check_ratio(plan.cluster or plan.unit, plan.variants, plan.weights, counts)
+
+
+def check_ratio(
+    what: str, variants: Sequence[str], weights: Sequence[float], counts: Sequence[int]
+) -> Check:
+    """Check whether variants got as many as their weights say.
+
+    It tells nothing of outcomes, so it may be looked at while the experiment runs; its alarm is
+    at so small a p-value that looking often raises few false ones.
+
+    Parameters
+    ----------
+    what : str
+        What was assigned, e.g. ``"learner"``.
+    variants, weights, counts : sequence
+        The variants, their weights, and how many each has.
+    """
+    p = ratio_mismatch(counts, weights)
+    shares = ":".join(f"{weight:g}" for weight in weights)
     found = ", ".join(
-        f"{variant} {count:,}" for variant, count in zip(plan.variants, counts, strict=True)
+        f"{variant} {count:,}" for variant, count in zip(variants, counts, strict=True)
     )
-    said = f"{several(what).capitalize()} assigned: {found}, of weights {weights} (p {p:.2g})"
+    said = f"{several(what).capitalize()} assigned: {found}, of weights {shares} (p {p:.2g})"
     passed = p >= ALARM
     rest = "" if passed else (
         "; chance hardly ever gives that. Some are lost or added by something that depends on the "
         "variant, and whoever is left cannot be compared"
     )  # fmt: skip
-    facts = {"counted": what, "counts": counts, "weights": list(plan.weights), "p": p}
+    facts = {"counted": what, "counts": list(counts), "weights": list(weights), "p": p}
     return Check("sample_ratio", passed, f"{said}{rest}.", facts)
 
 

@@ -11,7 +11,17 @@ from edversion import InvalidInputError, NotFoundError, Version
 if TYPE_CHECKING:
     from edversion import Repository
 
-__all__ = ["FILE", "FORMAT", "TYPE", "analyses_of", "measured_at", "newest", "read_analysis"]
+__all__ = [
+    "FILE",
+    "FORMAT",
+    "TYPE",
+    "analyses_of",
+    "analyses_of_experiment",
+    "analysis_name",
+    "measured_at",
+    "newest",
+    "read_analysis",
+]
 
 TYPE = "evaluation"
 FILE = "experiment.json"
@@ -32,6 +42,32 @@ def analyses_of(version: Version) -> list[Version]:
         if edge.target.type == TYPE and _serves(edge.target, version) and _live(repository, edge)
     }
     return sorted(made, key=lambda each: (measured_at(each), each.number))
+
+
+def analysis_name(experiment: str) -> str:
+    """Give the collection that analyses of an experiment are kept in."""
+    return f"{experiment}-analysis"
+
+
+def analyses_of_experiment(
+    repository: Repository, project: str, name: str, *, limit: int = 50
+) -> list[Version]:
+    """Give the analyses of an experiment, the newest first.
+
+    Parameters
+    ----------
+    repository : Repository
+        Where it is.
+    project, name : str
+        The experiment.
+    limit : int
+        How many at most.
+    """
+    found = repository.search(
+        type=TYPE, project=project, name=analysis_name(name), order_by="-number", limit=limit
+    )
+    own = [each for each in found if each.metadata.get("experiment") == f"{project}/{name}"]
+    return sorted(own, key=lambda each: (measured_at(each), each.number), reverse=True)
 
 
 def _serves(analysis: Version, version: Version) -> bool:

@@ -16,7 +16,7 @@ from edversion_plugins.reporting.findings import Value
 from edversion_plugins.reporting.rendering import Content, Part, render
 from edversion_plugins.reporting.tables import Table, table
 
-__all__ = ["report_page"]
+__all__ = ["content_of", "report_page"]
 
 _GROUPS = 20
 
@@ -31,7 +31,12 @@ def report_page(report: Report, made: datetime | None = None) -> str:
     made : datetime, optional
         When the page was made, to be told on it. Equal arguments give equal text.
     """
-    content = Content(
+    return render(content_of(report), made)
+
+
+def content_of(report: Report) -> Content:
+    """Give what stands on the page of a report, wherever it is shown."""
+    return Content(
         title=f"What the experiment {report.plan.experiment.rpartition('/')[2]} found",
         project=report.plan.experiment.rpartition("/")[0],
         sentences=report.sentences,
@@ -42,7 +47,6 @@ def report_page(report: Report, made: datetime | None = None) -> str:
         technical=_technical(report),
         command=f"edversion experiments analyze {report.plan.experiment} --json",
     )
-    return render(content, made)
 
 
 def _pairs(report: Report) -> Iterator[tuple[OutcomeReport, Comparison]]:

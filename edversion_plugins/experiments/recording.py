@@ -13,7 +13,7 @@ import pandas as pd
 
 import edversion
 from edversion import InvalidInputError, Repository, Run, Version
-from edversion_plugins.experiments.finding import FILE, TYPE
+from edversion_plugins.experiments.finding import FILE, TYPE, analysis_name
 from edversion_plugins.experiments.results import Report
 
 __all__ = ["frozen_tables", "record"]
@@ -104,7 +104,7 @@ def _run(repository: Repository, project: str) -> Iterator[Run]:
 def _draft(report: Report, name: str, data: Version, served: list[Version]) -> edversion.Artifact:
     content = json.dumps(report.as_json(), ensure_ascii=False, indent=2, sort_keys=True)
     draft = edversion.Artifact(
-        f"{name}-analysis",
+        analysis_name(name),
         TYPE,
         description=" ".join(report.sentences),
         metadata={

@@ -10,7 +10,14 @@ from edversion_plugins.reporting.words import OF, frequency, listed, number
 if TYPE_CHECKING:
     from edversion_plugins.experiments.results import Comparison, OutcomeReport, Report
 
-__all__ = ["sentence_of", "sentences_of", "several", "warning_of"]
+__all__ = ["adjusts", "sentence_of", "sentences_of", "several", "warning_of"]
+
+_HOW = {"Lin": "adjusted for what was known before"}
+
+
+def adjusts(method: str) -> str:
+    """Say how an estimator adjusts; empty where it does not."""
+    return next((how for word, how in _HOW.items() if word in method), "")
 
 
 def several(noun: str) -> str:
