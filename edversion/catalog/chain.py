@@ -8,15 +8,15 @@ is found as well.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, literal, or_, select, update
 
-from edversion.catalog.tables import chain, dump_instant, events
+from edversion.catalog.tables import chain, dump_instant, events, projects, runs
 from edversion.digests import canonical_json, digest_of_bytes
 from edversion.errors import IntegrityError
 from edversion.model import Event, Json
@@ -97,9 +97,12 @@ def listing(
     action: str | None = None,
     *,
     before: int | None = None,
+    within: Collection[str] | None = None,
 ) -> tuple[Event, ...]:
-    """Give events, newest first."""
+    """Give events, newest first; where projects are named, those about what is in them."""
     query = select(events).order_by(events.c.sequence.desc()).limit(limit)
+    if within is not None:
+        query = query.where(_within(within))
     if subject is not None:
         query = query.where(events.c.subject == subject)
     if action is not None:
@@ -107,6 +110,13 @@ def listing(
     if before is not None:
         query = query.where(events.c.sequence < before)
     return tuple(_event(row) for row in connection.execute(query))
+
+
+def _within(names: Collection[str]) -> ColumnElement[bool]:
+    """Give the condition that an event is about something in projects, or a run of theirs."""
+    own = select(literal("run ") + runs.c.id).join(projects).where(projects.c.name.in_(names))
+    places = (events.c.subject.startswith(f"{name}/", autoescape=True) for name in names)
+    return or_(events.c.subject.in_(names), *places, events.c.subject.in_(own))
 
 
 def following(connection: Connection, sequence: int) -> tuple[Event, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -151,6 +151,7 @@ class Finding(Area):
         self,
         *,
         project: str | None = None,
+        within: Collection[str] | None = None,
         name: str | None = None,
         type: str | None = None,
         where: str | None = None,
@@ -166,6 +167,8 @@ class Finding(Area):
             Condition, e.g. ``metadata.accuracy > 0.9 and tag = 'fair'``.
         order_by : str, optional
             Fields, e.g. ``-metrics.auc, name``; ``-`` sorts from the highest down.
+        within : collection of str, optional
+            Only versions in these projects.
         offset : int
             So many of the first ones are passed over.
 
@@ -179,6 +182,8 @@ class Finding(Area):
         query = VERSIONS.where(LIVE)
         exact = ((projects.c.name, project), (collections.c.name, name), (collections.c.type, type))
         query = query.where(*(column == value for column, value in exact if value is not None))
+        if within is not None:
+            query = query.where(projects.c.name.in_(within))
         if where is not None:
             query = query.where(condition(where))
         query = query.order_by(*ordering(order_by or ""), versions.c.id.desc())

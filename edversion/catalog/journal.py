@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -32,7 +32,12 @@ class Journal(Area):
             write_setting(transaction, key, value)
 
     def events(
-        self, *, subject: str | None = None, limit: int | None = None, before: int | None = None
+        self,
+        *,
+        subject: str | None = None,
+        limit: int | None = None,
+        before: int | None = None,
+        within: Collection[str] | None = None,
     ) -> tuple[Event, ...]:
         """Give events, newest first.
 
@@ -42,9 +47,11 @@ class Journal(Area):
             Only those of exactly this subject, e.g. ``"dropout/knn:champion"``.
         before : int, optional
             Only those with a lower sequence.
+        within : collection of str, optional
+            Only those about what lies in these projects.
         """
         with self._database.read() as connection:
-            return chain.listing(connection, subject, limit, before=before)
+            return chain.listing(connection, subject, limit, before=before, within=within)
 
     def each_event(self) -> Iterator[Event]:
         """Give every event, oldest first, a batch at a time."""

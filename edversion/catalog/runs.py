@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal
@@ -144,13 +144,30 @@ class Runs(Area):
             return shown_run(find_run(connection, run_id), self._liveness)
 
     def list_runs(
-        self, *, project: str | None = None, status: RunStatus | None = None, limit: int | None = 50
+        self,
+        *,
+        project: str | None = None,
+        within: Collection[str] | None = None,
+        status: RunStatus | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
     ) -> tuple[RunInfo, ...]:
-        """Give runs, newest first; those whose process is gone show as crashed."""
+        """Give runs, newest first; those whose process is gone show as crashed.
+
+        Parameters
+        ----------
+        within : collection of str, optional
+            Only runs of these projects.
+        offset : int
+            So many of the first ones are passed over.
+        """
+        places = within if project is None else [project]
+        if project is not None and within is not None and project not in within:
+            places = ()
         with self._database.read() as connection:
-            shown = (shown_run(row, self._liveness) for row in _newest(connection, project, status))
+            shown = (shown_run(row, self._liveness) for row in _newest(connection, places, status))
             wanted = (run for run in shown if status in (None, run.status))
-            return tuple(islice(wanted, limit))
+            return tuple(islice(wanted, offset, None if limit is None else offset + limit))
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether some process still holds the run open."""
@@ -320,12 +337,12 @@ def find_run(connection: Connection, run_id: str) -> Row[Any]:
 
 
 def _newest(
-    connection: Connection, project: str | None, status: RunStatus | None
+    connection: Connection, within: Collection[str] | None, status: RunStatus | None
 ) -> Iterator[Row[Any]]:
     """Stream the runs that may have a status, newest first."""
     query = RUNS.order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(_PAGE)
-    if project is not None:
-        query = query.where(projects.c.name == project)
+    if within is not None:
+        query = query.where(projects.c.name.in_(within))
     if status is not None:  # a run that died is recorded as running until somebody looks
         recorded = {"running", "crashed"} if status == "crashed" else {status}
         query = query.where(runs.c.status.in_(recorded))

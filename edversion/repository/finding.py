@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from edversion.metadata import check_limit, check_text, check_whole
+from edversion.metadata import check_limit, check_names, check_text, check_whole
 from edversion.model import (
     CollectionInfo,
     Direction,
@@ -67,6 +67,7 @@ class Finding(Area):
         type: str | None = None,
         project: str | None = None,
         name: str | None = None,
+        within: Collection[str] | None = None,
         order_by: str | None = None,
         limit: int | None = 50,
         offset: int = 0,
@@ -80,6 +81,8 @@ class Finding(Area):
             ``"metadata.reviewer is null"`` for versions that lack it.
         type, project, name : str, optional
             Only versions of these.
+        within : collection of str, optional
+            Only versions in these projects.
         order_by : str, optional
             Fields, separated by commas; ``-`` before one means descending. Newest first
             where left out.
@@ -96,6 +99,7 @@ class Finding(Area):
         return self.catalog.search(
             project=check_text(project, "project"),
             name=check_text(name, "name"),
+            within=_checked(within),
             type=check_text(type, "type"),
             where=check_text(where, "where"),
             order_by=check_text(order_by, "order_by"),
@@ -111,12 +115,33 @@ class Finding(Area):
         self,
         *,
         project: str | None = None,
+        within: Collection[str] | None = None,
         status: RunStatus | None = None,
         limit: int | None = 50,
+        offset: int = 0,
     ) -> tuple[RunInfo, ...]:
-        """Give runs, newest first; at most `limit`, or all where that is None."""
-        where = check_text(project, "project")
-        return self.catalog.list_runs(project=where, status=status, limit=check_limit(limit))
+        """Give runs, newest first.
+
+        Parameters
+        ----------
+        project : str, optional
+            Only runs of this one.
+        within : collection of str, optional
+            Only runs of these projects.
+        status : str, optional
+            Only runs that are so.
+        limit : int or None
+            How many at most; None for all.
+        offset : int
+            How many of the first ones to pass over.
+        """
+        return self.catalog.list_runs(
+            project=check_text(project, "project"),
+            within=_checked(within),
+            status=status,
+            limit=check_limit(limit),
+            offset=max(check_whole(offset, "offset") or 0, 0),
+        )
 
     def metrics(
         self, reference: Subject | None = None, *, key: str | None = None
@@ -150,7 +175,12 @@ class Finding(Area):
             return self.catalog.lineage(self.version(reference), direction, depth=steps).edges
 
     def events(
-        self, *, subject: str | None = None, limit: int | None = None, before: int | None = None
+        self,
+        *,
+        subject: str | None = None,
+        limit: int | None = None,
+        before: int | None = None,
+        within: Collection[str] | None = None,
     ) -> tuple[Event, ...]:
         """Give what changed, newest first.
 
@@ -162,11 +192,14 @@ class Finding(Area):
             How many at most.
         before : int, optional
             Only events with a lower `Event.sequence`: the next page after that one.
+        within : collection of str, optional
+            Only events about these projects, and about what lies in them or ran there.
         """
         return self.catalog.events(
             subject=check_text(subject, "subject"),
             limit=check_limit(limit),
             before=check_whole(before, "before"),
+            within=_checked(within),
         )
 
     def stored_bytes(self) -> int:
@@ -191,3 +224,7 @@ class Finding(Area):
         >>> folder.cleanup()
         """
         return self.catalog.each_event()
+
+
+def _checked(names: Collection[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else check_names(names, "within")

@@ -69,6 +69,12 @@ class RunContract:
         catalog.finish_run("run-2", status="finished")
         assert [run.id for run in catalog.list_runs(limit=3)] == ["run-4", "run-3", "run-2"]
         assert [run.id for run in catalog.list_runs(project="other")] == ["run-4"]
+        assert [run.id for run in catalog.list_runs(within=["other"])] == ["run-4"]
+        assert not catalog.list_runs(within=[], limit=None)
+        catalog.note_run("run-4", "noted", actor="ada")
+        told = [event.subject for event in catalog.events(within=["other"])]
+        assert set(told) == {"run run-4"}
+        assert not catalog.search(within=["other"])
         assert [run.id for run in catalog.list_runs(status="finished")] == ["run-2"]
         assert [run.id for run in catalog.list_runs(status="running", limit=2)] == [
             "run-4",

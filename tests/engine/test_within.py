@@ -1,0 +1,69 @@
+"""Looking at some projects alone, as who may not see the others does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import edversion
+
+NAMES = ("school", "school-2", "schoolX", "s_hool")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[edversion.Repository]:
+    store = tmp_path_factory.mktemp("within") / "store"
+    for name in NAMES:
+        with edversion.init(name, name=f"of {name}", store=store) as run:
+            run.log_artifact(edversion.Artifact("dropout", type="model"))
+            run.note("noted")
+    with edversion.open(store) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("names", [("school",), ("s_hool",), ("school", "schoolX"), ()])
+def test_searches_find_what_lies_within(
+    repository: edversion.Repository, names: tuple[str, ...]
+) -> None:
+    found = repository.search("name = 'dropout' or name = 'x'", within=names)
+    assert sorted({each.project for each in found}) == sorted(names)
+    assert not repository.search(project="school-2", within=names)
+
+
+@pytest.mark.parametrize("names", [("school",), ("s_hool",), ("school", "schoolX"), ()])
+def test_runs_are_those_of_the_projects(
+    repository: edversion.Repository, names: tuple[str, ...]
+) -> None:
+    assert sorted(run.project for run in repository.runs(within=names)) == sorted(names)
+    assert not repository.runs(project="school-2", within=names)
+    for name in names:
+        assert [run.project for run in repository.runs(project=name, within=names)] == [name]
+
+
+@pytest.mark.parametrize("names", [("school",), ("s_hool",), ("school", "schoolX"), ()])
+def test_events_are_about_what_lies_or_ran_within(
+    repository: edversion.Repository, names: tuple[str, ...]
+) -> None:
+    runs = {f"run {run.id}": run.project for run in repository.runs()}
+    events = repository.events(within=names)
+    places = [runs.get(each.subject) or each.subject.partition("/")[0] for each in events]
+    assert set(places) == set(names)
+    assert len([each for each in events if each.action == "run.noted"]) == len(names)
+    everywhere = repository.events()
+    expected = [
+        each.sequence
+        for each in everywhere
+        if (runs.get(each.subject) or each.subject.partition("/")[0]) in names
+    ]
+    assert [each.sequence for each in events] == expected
+
+
+def test_pages_of_runs(repository: edversion.Repository) -> None:
+    every = repository.runs()
+    assert [*repository.runs(limit=3), *repository.runs(limit=3, offset=3)] == list(every)
+
+
+def test_one_text_is_no_list_of_projects(repository: edversion.Repository) -> None:
+    with pytest.raises(edversion.InvalidInputError, match="within"):
+        repository.search(within="school")
