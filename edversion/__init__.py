@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
     from edversion.artifact import Artifact
     from edversion.background import BackgroundFailure, BackgroundWorker
+    from edversion.compare import Leaderboard, Standing
     from edversion.deploy import Follower, current, follow
     from edversion.environment import acting_as
     from edversion.experiments import assign
@@ -112,6 +113,7 @@ __all__ = [
     "HookError",
     "IntegrityError",
     "InvalidInputError",
+    "Leaderboard",
     "Lineage",
     "LineageEdge",
     "Manifest",
@@ -129,6 +131,7 @@ __all__ = [
     "RunInfo",
     "Section",
     "Served",
+    "Standing",
     "StorageError",
     "Verdict",
     "Version",
@@ -305,8 +308,10 @@ _LATER = {
     "DistributedPart": "edversion.ranks",
     "Experiment": "edversion.experiments.experiment",
     "Follower": "edversion.deploy",
+    "Leaderboard": "edversion.compare",
     "Repository": "edversion.repository",
     "Run": "edversion.run",
+    "Standing": "edversion.compare",
     "assign": "edversion.experiments",
     "frozen_definition": "edversion.experiments.freezing",
     "current": "edversion.deploy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Row, Select, insert, select
 
 from edversion.catalog.area import Area
 from edversion.catalog.database import Transaction, VersionKey
+from edversion.catalog.finding import collection_place
 from edversion.catalog.reading import keys_of, located, referenced
 from edversion.catalog.runs import run_id_of
-from edversion.catalog.tables import metrics
+from edversion.catalog.tables import metrics, versions
 from edversion.errors import InvalidInputError
 from edversion.model import Metric, Version
 
@@ -54,6 +55,23 @@ class Metrics(Area):
                 query = query.where(metrics.c.run_id == run_id_of(connection, run))
             if key is not None:
                 query = query.where(metrics.c.key == key)
+            return metrics_of(connection, query)
+
+    def metrics_since(
+        self, project: str, name: str, number: int, *, keys: Collection[str]
+    ) -> tuple[Metric, ...]:
+        """Give some metrics of a collection's versions from a number on, oldest first."""
+        with self._database.read() as connection:
+            place = collection_place(connection, project, name)
+            query = (
+                select(metrics)
+                .join(versions, versions.c.id == metrics.c.version_id)
+                .where(
+                    versions.c.collection_id == place.id,
+                    versions.c.number >= number,
+                    metrics.c.key.in_(keys),
+                )
+            )
             return metrics_of(connection, query)
 
 

@@ -127,15 +127,22 @@ def _compare_by(
     type=click.Choice(["higher", "lower"]),
     help="Which values are better; known of many metrics.",
 )
+@click.option(
+    "--slice", metavar="GROUP", type=TEXT, help="Group of learners to rank for, e.g. sex=female."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many of the newest versions.")
 @click.option("--markdown", is_flag=True, help="Print Markdown for a pull request.")
 @pass_session
 def leaderboard(
     session: Session,
     name: str,
+    *,
     metric: str,
     dataset: str | None,
     split: str | None,
     better: Any,
+    slice: str | None,
+    limit: int | None,
     markdown: bool,
 ) -> None:
     """Rank the versions of a collection by a metric.
@@ -146,30 +153,15 @@ def leaderboard(
     data = None if dataset is None else session.full(dataset)
     with session.repository() as repository:
         found = repository.leaderboard(
-            session.full(name), metric, dataset=data, split=split, better=better
+            session.full(name),
+            metric,
+            dataset=data,
+            split=split,
+            better=better,
+            slice=slice,
+            limit=limit,
         )
-    _answer(session, found, _leaderboard_document(found), markdown=markdown)
-
-
-def _leaderboard_document(found: Leaderboard) -> dict[str, Any]:
-    """Give a leaderboard as JSON, versions by their references."""
-    return {
-        "collection": found.collection,
-        "metric": found.metric,
-        "better": found.better,
-        "dataset": found.dataset,
-        "split": found.split,
-        "standings": [
-            {
-                "rank": each.rank,
-                "version": each.version.reference,
-                "metric": plain(each.metric),
-                "worst": plain(each.worst),
-            }
-            for each in found.standings
-        ],
-        "unranked": [version.reference for version in found.unranked],
-    }
+    _answer(session, found, found.as_json(), markdown=markdown)
 
 
 def _answer(

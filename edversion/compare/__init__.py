@@ -7,13 +7,15 @@ metrics, groups   … of all learners, and of each group
 fairness          … between the groups
 upstream          what the versions were made from, by which code, in which environment
 comparing         all of it together, with the sections of plugins
-leaderboard       a collection's versions ranked by one metric
+leaderboard       a collection's versions, best first
+ranking           … by one metric, of all learners or of a group
 robustness        versions by what they were made with, over seeds and evaluation sets
 """
 
 from edversion.compare.comparing import PARTS, compare_versions
 from edversion.compare.facts import flattened
-from edversion.compare.leaderboard import OTHER_NAMES, Leaderboard, Standing, rank_versions
+from edversion.compare.leaderboard import Leaderboard, Standing
+from edversion.compare.ranking import OTHER_NAMES, rank_versions
 from edversion.compare.robustness import Robust, Robustness, group_versions
 from edversion.compare.subjects import labels_of
 

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 from edversion.compare.direction import Better, better_of
 from edversion.compare.facts import flattened
-from edversion.compare.leaderboard import by_version
+from edversion.compare.ranking import by_version
 from edversion.compare.subjects import Source
 from edversion.compare.words import counted, listed, sentences
 from edversion.errors import NotFoundError

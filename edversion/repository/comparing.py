@@ -13,8 +13,8 @@ from edversion.compare import (
     group_versions,
     rank_versions,
 )
-from edversion.metadata import check_text
-from edversion.model import Comparison, Metric, Version
+from edversion.metadata import check_limit, check_text
+from edversion.model import CollectionInfo, Comparison, Metric, Version
 from edversion.reference import parse_reference
 from edversion.repository.finding import Finding
 from edversion.repository.parts import Subject
@@ -74,6 +74,8 @@ class Comparing(Finding, Serving):
         dataset: Subject | None = None,
         split: str | None = None,
         better: Literal["higher", "lower"] | None = None,
+        slice: str | None = None,
+        limit: int | None = None,
         project: str | None = None,
     ) -> Leaderboard:
         """Rank a collection's versions by a metric on one dataset version.
@@ -91,28 +93,34 @@ class Comparing(Finding, Serving):
             Part of the dataset, e.g. ``"test"``.
         better : {"higher", "lower"}, optional
             Which values are better; needed where neither the name nor the versions say it.
+        slice : str, optional
+            Group of learners whose values are ranked, e.g. ``"sex=female"``; all learners where
+            left out.
+        limit : int, optional
+            Only so many of the newest versions; all of them where left out.
         project : str, optional
             Where to look first for a name without a project.
 
         Raises
         ------
         NotFoundError
-            There is no such collection, metric or dataset, or nothing was measured there.
+            There is no such collection, metric, group or dataset, or nothing was measured there.
         InvalidInputError
             It is not known which values are better.
         """
         key = check_text(metric, "metric") or ""
         found = self._collection(parse_reference(name), project)
-        versions = self.catalog.versions(found.project, found.name)
+        versions = self.catalog.versions(found.project, found.name, limit=check_limit(limit))
         data = None if dataset is None else self.version(dataset, project=project).reference
         return rank_versions(
             f"{found.project}/{found.name}",
             versions,
-            self._metrics_of(versions, key),
+            self._metrics_of(found, versions, key),
             metric=key,
             dataset=data,
             split=check_text(split, "split"),
             better=better,
+            slice=check_text(slice, "slice"),
         )
 
     def compare_by(
@@ -146,13 +154,19 @@ class Comparing(Finding, Serving):
         measured = [each for version in versions for each in self.catalog.metrics(version=version)]
         return group_versions(versions, type, self, measured, metric=key)
 
-    def _metrics_of(self, versions: tuple[Version, ...], key: str) -> tuple[Metric, ...]:
+    def _metrics_of(
+        self, place: CollectionInfo, versions: tuple[Version, ...], key: str
+    ) -> tuple[Metric, ...]:
         """Give the values of one metric in one query; of all metrics where nobody has it."""
-        found = self.catalog.metrics(key=key)
+        if not versions:
+            return ()
+        keys = {key, OTHER_NAMES.get(key, key)}  # under either groups may have been measured
+        found = self.catalog.metrics_since(
+            place.project, place.name, versions[-1].number, keys=keys
+        )
         wanted = {version.reference for version in versions}
-        if any(each.version in wanted for each in found):
-            other = OTHER_NAMES.get(key)  # under which groups may have been measured
-            return found if other is None else (*found, *self.catalog.metrics(key=other))
+        if any(each.key == key and each.version in wanted for each in found):
+            return found
         return tuple(
             each for version in versions[:50] for each in self.catalog.metrics(version=version)
         )

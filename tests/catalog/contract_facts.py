@@ -238,6 +238,22 @@ class MetricContract:
         assert catalog.metrics(version=data) == ()
         assert catalog.metrics(key="auc")[0].at == START
 
+    def test_metrics_of_a_collection_from_a_number_on(self, catalog: Catalog) -> None:
+        first, second = commit(catalog), commit(catalog, "other")
+        elsewhere = commit(catalog, "raw", name="raw")
+        logged = [
+            metric(key, value, version)
+            for version, value in ((first, 0.1), (second, 0.2), (elsewhere, 0.3))
+            for key in ("auc", "loss", "mae")
+        ]
+        catalog.log_metrics(logged)
+        place = (second.project, second.name)
+        found = catalog.metrics_since(*place, second.number, keys=("auc", "loss"))
+        assert [(each.key, each.version) for each in found] == [
+            ("auc", second.reference), ("loss", second.reference),
+        ]  # fmt: skip
+        assert len(catalog.metrics_since(*place, 0, keys=("mae",))) == 2
+
     @pytest.mark.parametrize(
         ("changes", "error"),
         [

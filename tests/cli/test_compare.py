@@ -169,6 +169,10 @@ def test_leaderboard(models, call):
     assert (first["rank"], first["version"], first["metric"]["low"]) == (1, "school/net:v1", 0.89)
     assert (second["worst"]["slice"], second["worst"]["value"]) == ("sex=f", pytest.approx(0.7))
 
+    group = call("leaderboard", "net", "--metric", "auc", "--slice", "sex=f", "--limit", "1")
+    assert group.lines[1] == "school/net by auc for sex=f"
+    assert (" v1 " in group.text, " v0 " in group.text) == (True, False)
+
 
 def test_leaderboard_failures(models, call):
     failed = call("leaderboard", "net", "--metric", "acu", "--json").json["error"]

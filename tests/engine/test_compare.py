@@ -487,6 +487,46 @@ def test_overlapping_intervals_are_said(bench: Bench, models: Any, repository: R
     assert note.endswith("The interval of v0 overlaps that of v1: the order may be chance.")
 
 
+def test_a_leaderboard_for_one_group(ranked: Bench, repository: Repository) -> None:
+    board = repository.leaderboard("m", "auc", slice="sex=f")
+    assert (board.slice, board.groups) == ("sex=f", ("sex=f", "sex=m"))
+    assert [(each.version.version, each.metric.value) for each in board.standings] == [
+        ("v1", pytest.approx(0.8)), ("v0", pytest.approx(0.7)), ("v2", pytest.approx(0.7)),
+    ]  # fmt: skip
+    assert board.section().title == "p/m by auc for sex=f"
+    assert repository.leaderboard("m", "auc").groups == board.groups
+    assert repository.leaderboard("m", "val_loss").groups == ()
+    with pytest.raises(NotFoundError, match="'auc' for 'age=9'; its groups are: sex=f and sex=m"):
+        repository.leaderboard("m", "auc", slice="age=9")
+
+
+def test_a_group_is_found_under_another_name_of_the_metric(
+    bench: Bench, models: Any, repository: Repository
+) -> None:
+    bench.measure(models[0], {"roc_auc": 0.8})
+    bench.measure(models[0], {"auc": 0.7}, slice="sex=f")
+    (first,) = repository.leaderboard("m", "roc_auc", slice="sex=f").standings
+    assert (first.metric.key, first.metric.value) == ("auc", 0.7)
+
+
+def test_a_leaderboard_of_the_newest(ranked: Bench, repository: Repository) -> None:
+    board = repository.leaderboard("m", "auc", dataset="exams:v0", limit=2)
+    assert [each.version.version for each in board.standings] == ["v2"]
+    assert [version.version for version in board.unranked] == ["v3"]
+    with pytest.raises(InvalidInputError, match="limit must be 1 or more"):
+        repository.leaderboard("m", "auc", limit=0)
+
+
+def test_a_leaderboard_as_json(ranked: Bench, repository: Repository) -> None:
+    board = repository.leaderboard("m", "auc")
+    told = json.loads(json.dumps(board.as_json()))
+    assert told["unranked"] == ["p/m:v3"]
+    assert told["groups"] == ["sex=f", "sex=m"]
+    first = told["standings"][0]
+    assert (first["rank"], first["version"], first["worst"]["slice"]) == (1, "p/m:v1", "sex=f")
+    assert first["metric"]["at"] == board.standings[0].metric.at.isoformat()
+
+
 # by pipeline
 
 
