@@ -9,15 +9,30 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 import edversion
+from edversion_plugins.dashboard.asked import check_asked
+from edversion_plugins.dashboard.openapi import describe
 from edversion_plugins.dashboard.routes import Page
+from edversion_plugins.dashboard.schemas import (
+    AFTER,
+    CONDITION,
+    NAME,
+    NUMBER,
+    ORDER,
+    REFERENCE,
+    SCHEMAS,
+    TEXT,
+    Schema,
+    list_of,
+    named,
+    record,
+)
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["API", "CALLS", "description"]
 
 _PREFIX = "/api/v1"
 _PER_PAGE = 50
-_TEXT, _WHOLE = {"type": "string"}, {"type": "integer", "minimum": 1}
-_PAGED = {"page": _WHOLE}
+_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +49,15 @@ class Call:
         What it gives.
     query : dict
         Parameters, with their schemas.
+    gives : dict
+        Schema of the answer.
     """
 
     path: str
     answer: Callable[[Visit], Any]
     summary: str
-    query: dict[str, dict[str, Any]]
+    query: dict[str, Schema]
+    gives: Schema
 
 
 def _projects(visit: Visit) -> Any:
@@ -95,7 +113,7 @@ def _facts(version: edversion.Version) -> dict[str, Any]:
 
 
 def _comparison(visit: Visit) -> Any:
-    return visit.repository.compare(*filter(None, visit.texts("v"))).as_json()
+    return visit.repository.compare(*visit.texts("v")).as_json()
 
 
 def _events(visit: Visit) -> Any:
@@ -108,50 +126,48 @@ def _events(visit: Visit) -> Any:
     return {"events": [each.as_json() for each in shown], "next": after}
 
 
-_SEARCHED = {"where": _TEXT, "order": _TEXT, "project": _TEXT, "name": _TEXT}
+_SEARCHED = {
+    "where": CONDITION, "order": ORDER, "project": NAME, "name": NAME, "page": NUMBER,
+}  # fmt: skip
+_COMPARED = {"v": list_of(REFERENCE) | {"minItems": 2, "maxItems": _MOST}}
+_FILES = {"files": list_of(named("File"))}
 CALLS = (
-    Call("/projects", _projects, "Names of the projects", {}),
-    Call("/collections", _collections, "Collections", {"project": _TEXT}),
-    Call("/versions", _versions, "Versions that a search finds", {**_SEARCHED, **_PAGED}),
-    Call("/versions/{project}/{collection}/{version}", _version, "A version with its files", {}),
+    Call("/projects", _projects, "Names of the projects", {}, record(projects=list_of(NAME))),
+    Call(
+        "/collections", _collections, "Collections", {"project": NAME},
+        record(collections=list_of(named("Collection"))),
+    ),
+    Call(
+        "/versions", _versions, "Versions that a search finds", _SEARCHED,
+        record(versions=list_of(named("Version")), page=NUMBER, next=AFTER),
+    ),
+    Call(
+        "/versions/{project}/{collection}/{version}", _version, "A version with its files", {},
+        record(**SCHEMAS["Version"]["properties"], **_FILES),
+    ),
     Call(
         "/comparison", _comparison, "What differs between versions; the first is the baseline",
-        {"v": {"type": "array", "items": _TEXT, "minItems": 2}},
+        _COMPARED,
+        record(
+            versions=list_of(REFERENCE), identical={"type": "boolean"},
+            summary=list_of({"type": "string"}), sections=list_of(named("Section")),
+        ),
     ),
-    Call("/events", _events, "Events, newest first", {"subject": _TEXT, "before": _WHOLE}),
+    Call(
+        "/events", _events, "Events, newest first", {"subject": TEXT, "before": NUMBER},
+        record(events=list_of(named("Event")), next=AFTER),
+    ),
 )  # fmt: skip
 
 
 def description() -> dict[str, Any]:
     """Describe the API as OpenAPI has it."""
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "edversion", "version": edversion.__version__},
-        "paths": {f"{_PREFIX}{call.path}": {"get": _described(call)} for call in CALLS},
-    }
-
-
-def _described(call: Call) -> dict[str, Any]:
-    in_path = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
-    problem = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
-    return {
-        "summary": call.summary,
-        "parameters": [
-            *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in in_path),
-            *({"name": name, "in": "query", "schema": each} for name, each in call.query.items()),
-        ],
-        "responses": {
-            "200": {
-                "description": call.summary,
-                "content": {"application/json": {"schema": {"type": "object"}}},
-            },
-            "default": {"description": "What is wrong, by RFC 9457", **problem},
-        },
-    }
+    return describe(_PREFIX, CALLS)
 
 
 def _page(call: Call) -> Page:
     def respond(visit: Visit) -> Response:
+        check_asked(visit, call.query)
         return JSONResponse(call.answer(visit))
 
     return Page(_PREFIX + call.path, respond, "view")

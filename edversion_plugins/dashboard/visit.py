@@ -14,10 +14,11 @@ from edversion import InvalidInputError
 if TYPE_CHECKING:
     import edversion
 
-__all__ = ["Visit"]
+__all__ = ["LARGEST", "Visit"]
 
 _LONGEST = 4000
-_LARGEST = 10**12
+LARGEST = 10**12 - 1
+"""No number that is asked for is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Visit:
         if not text:
             return default
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 13 else 0
-        if not 1 <= number <= _LARGEST:
+        if not 1 <= number <= LARGEST:
             raise InvalidInputError(
                 f"{name} must be a whole number from 1 on, not {text!r}",
                 code="bad_argument",

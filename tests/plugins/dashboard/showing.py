@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from starlette.testclient import TestClient
 
 import edversion
 from edversion_plugins.dashboard import create_app
+from edversion_plugins.dashboard.serving import listen
 from tests.plugins.reports import HOSTILE, build
 
 NOTES = b"id,name,mark\n1,Ada,2\n2,Bo,3\n"
@@ -19,6 +24,19 @@ FILES = {
     "weights.bin": bytes(range(256)) * 40,
     "long.txt": b"0123456789abcde\n" * 5000,
 }
+
+
+KNOWN: dict[str, tuple[Any, ...]] = {
+    "project": ("course",),
+    "collection": ("passing", "notes"),
+    "version": ("v0", "latest"),
+    "name": ("passing",),
+    "v": (["course/passing:v0", "course/passing:v1"],),
+    "subject": ("course/passing:champion",),
+    "where": ("type = 'model'",),
+    "order": ("-created",),
+}
+"""What parts of addresses and parameters may be, by their names, to find something there."""
 
 
 def fill(store: Path) -> None:
@@ -38,3 +56,18 @@ def client_of(repository: edversion.Repository, **options: Any) -> TestClient:
     return TestClient(
         create_app(repository, **options), base_url="http://127.0.0.1:8765", follow_redirects=False
     )
+
+
+@contextmanager
+def serving(repository: edversion.Repository, **options: Any) -> Iterator[str]:
+    """Answer on a port of this machine for the length of a ``with`` block; give its address."""
+    with listen("127.0.0.1", 0) as place:
+        app = create_app(repository, hosts=[place.host], **options)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [place.socket]})
+        thread.start()
+        try:
+            yield place.url.rstrip("/")
+        finally:
+            server.should_exit = True
+            thread.join(60)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from starlette.testclient import TestClient
 
 import edversion
-from edversion_plugins.dashboard.api import API, CALLS, description
+from edversion_plugins.dashboard.api import API, CALLS, Call, description
 
-from .showing import FILES, client_of
+from .showing import FILES, KNOWN, client_of
 
 
 def test_versions_are_found_as_by_the_repository(
@@ -50,7 +52,13 @@ def test_the_rest_is_what_the_repository_says(
         ("versions/course/passing/v9", 404, "not_found"),
         ("versions?where=nonsense", 400, None),
         ("versions?page=0", 400, "bad_argument"),
-        ("comparison?v=course/passing:v0", 400, "too_few_versions"),
+        ("versions?page=1000000000000", 400, "bad_argument"),
+        ("versions?page=1&page=2", 400, "bad_argument"),
+        ("versions?name=%20passing", 400, "bad_argument"),
+        ("versions?name=passing%0A", 400, "bad_argument"),
+        ("comparison", 400, "bad_argument"),
+        ("comparison?v=course/passing:v0", 400, "bad_argument"),
+        ("comparison?" + "&v=course/passing:v0" * 9, 400, "bad_argument"),
         ("nope", 404, "no_such_page"),
     ],
 )
@@ -71,6 +79,29 @@ def test_without_permission_there_is_a_problem(repository: edversion.Repository)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.path)
+def test_an_answer_has_what_is_described_and_nothing_else(client: TestClient, call: Call) -> None:
+    jsonschema = pytest.importorskip("jsonschema_rs", reason="needs the package schemathesis")
+    query = {name: KNOWN[name][0] for name in call.query if name in KNOWN}
+    path = call.path.format(**{name: known[0] for name, known in KNOWN.items()})
+    least = {name: each for name, each in query.items() if "minItems" in call.query[name]}
+    for asked in (query, least):
+        answer = client.get(f"/api/v1{path}", params=asked)
+        assert answer.status_code == 200, answer.text
+        schema = _closed(call.gives | {"components": description()["components"]})
+        jsonschema.Draft202012Validator(schema).validate(answer.json())
+
+
+def _closed(schema: Any) -> Any:
+    """Let objects have no field that is not described."""
+    if isinstance(schema, list):
+        return list(map(_closed, schema))
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(each) for name, each in schema.items()}
+    return closed | ({"additionalProperties": False} if "required" in schema else {})
+
+
 def test_it_describes_every_call(client: TestClient) -> None:
     given = client.get("/api/v1/openapi.json").json()
     assert given == description()
@@ -80,3 +111,20 @@ def test_it_describes_every_call(client: TestClient) -> None:
         assert names == set(call.query) | {
             part[1:-1] for part in call.path.split("/") if part.startswith("{")
         }
+
+
+def test_problems_and_pages_are_described(client: TestClient) -> None:
+    given = client.get("/api/v1/openapi.json").json()
+    for path, methods in given["paths"].items():
+        for operation in methods.values():
+            assert {"200", "4XX", "5XX"} <= operation["responses"].keys(), path
+    problem = given["components"]["responses"]["4XX"]["content"]["application/problem+json"]
+    assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
+    shape = given["components"]["schemas"]["Problem"]
+    assert client.get("/api/v1/versions?page=0").json().keys() == set(shape["required"])
+    (page,) = [
+        each
+        for each in given["paths"]["/api/v1/versions"]["get"]["parameters"]
+        if each["name"] == "page"
+    ]
+    assert (page["schema"]["minimum"], page["required"]) == (1, False)

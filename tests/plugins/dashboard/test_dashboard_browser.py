@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 import edversion
-from edversion_plugins.dashboard import create_app
-from edversion_plugins.dashboard.serving import listen
+
+from .showing import serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 pytest.importorskip("axe_playwright_python", reason="needs the package axe-playwright-python")
@@ -39,16 +37,8 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def url(store: Path) -> Iterator[str]:
-    with edversion.open(store) as repository, listen("127.0.0.1", 0) as place:
-        app = create_app(repository, hosts=[place.host])
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [place.socket]})
-        thread.start()
-        try:
-            yield place.url.rstrip("/")
-        finally:
-            server.should_exit = True
-            thread.join(60)
+    with edversion.open(store) as repository, serving(repository) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

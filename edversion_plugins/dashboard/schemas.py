@@ -1,0 +1,92 @@
+"""What the calls of the API take and give, in JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edversion_plugins.dashboard.visit import LARGEST
+
+__all__ = [
+    "AFTER", "CONDITION", "NAME", "NUMBER", "ORDER", "REFERENCE", "SCHEMAS", "TEXT", "Schema",
+    "list_of", "maybe", "named", "record",
+]  # fmt: skip
+
+Schema = dict[str, Any]
+
+
+def record(**fields: Schema) -> Schema:
+    """Give the schema of an object that always has these fields."""
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def list_of(items: Schema) -> Schema:
+    """Give the schema of a list."""
+    return {"type": "array", "items": items}
+
+
+def maybe(schema: Schema) -> Schema:
+    """Give the schema of what may be null.
+
+    Examples
+    --------
+    >>> maybe({"type": "string"})
+    {'type': ['string', 'null']}
+    """
+    return schema | {"type": [schema["type"], "null"]}
+
+
+def named(name: str) -> Schema:
+    """Refer to one of `SCHEMAS`."""
+    assert name in SCHEMAS, name
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+# Formats of ours are grammars that JSON Schema cannot tell: what fits the schema may be refused.
+CONDITION: Schema = {
+    "type": "string", "minLength": 1, "maxLength": 2000, "format": "condition",
+    "description": "As `edversion search` takes it: type = 'model' and accuracy > 0.8.",
+}  # fmt: skip
+ORDER: Schema = {
+    "type": "string", "minLength": 1, "maxLength": 200, "format": "order",
+    "description": "Fields, with - for descending: -created, name.",
+}  # fmt: skip
+REFERENCE: Schema = {
+    "type": "string", "minLength": 1, "maxLength": 600, "format": "reference",
+    "description": "Of a version: project/name:v3, project/name:alias.",
+}  # fmt: skip
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 600}
+NUMBER: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST}
+NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"}
+AFTER = maybe(NUMBER) | {"description": "What to ask for next; null at the end."}
+
+_STRING: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_AT: Schema = {"type": "string", "format": "date-time"}
+_OBJECT: Schema = {"type": "object"}
+_DIGEST: Schema = {"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"}
+
+SCHEMAS: dict[str, Schema] = {
+    "Problem": record(
+        type=_STRING, title=_STRING, status={"type": "integer", "minimum": 400, "maximum": 599},
+        detail=_STRING, code=_STRING | {"description": "Stable name of the situation."},
+    ),
+    "Collection": record(
+        project=NAME, name=NAME, type=NAME, version_count=_COUNT, latest=maybe(_COUNT),
+        created_at=_AT,
+    ),
+    "Version": record(
+        reference=_STRING, project=NAME, name=NAME, version=_STRING, number=_COUNT, type=NAME,
+        digest=_DIGEST, size=_COUNT, file_count=_COUNT, description=maybe(_STRING),
+        aliases=list_of(NAME), tags=list_of(_STRING), created_at=_AT, metadata=_OBJECT,
+        facts=_OBJECT, created_by=maybe(_STRING),
+    ),
+    "File": record(path=_STRING, size=maybe(_COUNT), digest=maybe(_STRING)),
+    "Event": record(
+        sequence=NUMBER, at=_AT, actor=_STRING, action=_STRING, subject=_STRING, before={},
+        after={}, reason=maybe(_STRING), digest=_STRING,
+    ),
+    "Section": record(
+        name=_STRING, title=_STRING, note=_STRING, columns=list_of(_STRING),
+        kinds=list_of(_STRING), rows=list_of(list_of({})),
+    ),
+}  # fmt: skip
