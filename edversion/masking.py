@@ -10,6 +10,8 @@ from urllib.parse import unquote
 __all__ = ["masked", "masked_arguments", "masked_settings", "masked_url"]
 
 HIDDEN = "***"
+MARK = "edv_"
+"""How the tokens of accounts begin, so that they are known wherever they turn up."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]*")
 # A user's name and password; also where the password holds an unescaped '/', which the
@@ -44,6 +46,8 @@ _ASSIGNED = re.compile(
     r"(?P<value>(?!\*\*\*)(?:'[^'\n]*'|\"[^\"\n]*\"|[^\s'\",;&)\]}]+))",
     re.IGNORECASE,
 )
+# What our own tokens look like, wherever they stand.
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9_-]){MARK}[A-Za-z0-9_-]{{43}}(?![A-Za-z0-9_-])")
 _HARMLESS = {"None", "none", "null", "True", "False"}
 
 
@@ -61,9 +65,11 @@ def masked(text: str) -> str:
     'cannot reach https://ana:***@school.org/data.csv?sig=***&page=2'
     >>> masked("host=school.org user=ana password=hunter2")
     'host=school.org user=ana password=***'
+    >>> masked("no such file: edv_" + 43 * "x")
+    'no such file: edv_***'
     """
     text = _URL.sub(lambda found: masked_url(found[0]), text)
-    return _ASSIGNED.sub(_masked_value, text)
+    return _TOKEN.sub(f"{MARK}{HIDDEN}", _ASSIGNED.sub(_masked_value, text))
 
 
 def masked_arguments(arguments: Iterable[str]) -> list[str]:

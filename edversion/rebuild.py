@@ -22,6 +22,7 @@ GONE: Mapping[str, str] = {
     "who moved it last, and when, is known of promotions and rollbacks alone",
     "proposals": "promotions that wait for approval: ask for them again; approvals are kept",
     "webhooks": "webhooks, and what they were told: add them again",
+    "accounts": "accounts of dashboards, their roles, passwords and tokens: add them again",
     "instances": "which process serves what: each tells it again at its next report",
     "learners": "who was assigned and served in experiments, and what came of it: learners are "
     "assigned anew, by the same salt and weights",

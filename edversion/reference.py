@@ -18,6 +18,7 @@ __all__ = [
     "DERIVED_FROM",
     "LATEST",
     "Reference",
+    "check_account",
     "check_alias",
     "check_name",
     "check_nesting",
@@ -37,6 +38,7 @@ DERIVED_FROM = "derived_from"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})")
 _NUMBERED = re.compile(r"v[0-9]+")
 _PLAIN_PATH = re.compile(
@@ -105,6 +107,22 @@ def check_tag(tag: str) -> str:
     return _checked(tag, "tag", _TAG)
 
 
+def check_account(name: str) -> str:
+    """Give a legal name of an account back unchanged; an address of e-mail is one.
+
+    Raises
+    ------
+    InvalidInputError
+        The name breaks a rule; the message says which.
+
+    Examples
+    --------
+    >>> check_account("ada@school.example")
+    'ada@school.example'
+    """
+    return _checked(name, "account", _ACCOUNT)
+
+
 def _checked(name: str, what: str, rule: re.Pattern[str]) -> str:
     if not isinstance(name, str):
         raise InvalidInputError(
@@ -112,7 +130,7 @@ def _checked(name: str, what: str, rule: re.Pattern[str]) -> str:
         )
     if rule.fullmatch(name):
         return name
-    also = ":" if rule is _TAG else ""
+    also = {_TAG: ":", _ACCOUNT: "@+"}.get(rule, "")
     raise InvalidInputError(
         f"illegal {what} {_shown(name)}: {_name_fault(name, also)}", code="illegal_name", name=name
     )
@@ -125,7 +143,7 @@ def _name_fault(name: str, also: str) -> str:
         return f"it has {len(name)} characters; 128 are allowed"
     bad = next((c for c in name if not re.fullmatch(rf"[A-Za-z0-9._{also}-]", c)), None)
     if bad is not None:
-        marks = "'.', '_', ':' and '-'" if also else "'.', '_' and '-'"
+        marks = ", ".join(map(repr, f"._{also}")) + " and '-'"
         return f"{bad!r} is not allowed; use letters, digits, {marks}"
     return f"it starts with {name[0]!r}; start with a letter or a digit"
 

@@ -3,9 +3,11 @@
 Only this room knows SQLAlchemy.
 """
 
+from edversion.catalog.accounts import NewAccount
 from edversion.catalog.arriving import Arrival, Arrived, Landing
 from edversion.catalog.catalog import Catalog
 from edversion.catalog.collecting import Collected
+from edversion.catalog.credentials import KeptPassword, NewToken
 from edversion.catalog.database import Outdated
 from edversion.catalog.deployments import NewDeployment
 from edversion.catalog.doomed import MANIFEST, PACK, Removal
@@ -54,12 +56,15 @@ __all__ = [
     "Followed",
     "InstanceReport",
     "Kept",
+    "KeptPassword",
     "Landing",
     "LargeFile",
     "MoveRequest",
+    "NewAccount",
     "NewDeployment",
     "NewPolicy",
     "NewRun",
+    "NewToken",
     "NewWebhook",
     "Origin",
     "Outcome",

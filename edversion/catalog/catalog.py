@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from edversion.catalog.accounts import Accounts
 from edversion.catalog.aliases import Aliases
 from edversion.catalog.ancestry import Ancestry
 from edversion.catalog.arriving import Arriving
 from edversion.catalog.collecting import Collecting
+from edversion.catalog.credentials import Credentials
 from edversion.catalog.database import Database
 from edversion.catalog.deployments import Deployments
 from edversion.catalog.dialect import dialect_of
@@ -68,6 +70,8 @@ class Catalog(
     Receipts,
     Restoring,
     Outbox,
+    Accounts,
+    Credentials,
 ):
     """All facts of a repository, in one small SQL database.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "found_revision", "is_known", "migrate", "prepare", "upgrade"]
 
-HEAD = "0009"
+HEAD = "0010"
 """The revision of the schema that this edversion writes."""
 
 _NONE = "none"  # stamped by nothing: older than the first revision

@@ -79,6 +79,22 @@ class Access:
         held = _strongest(each.role for each in self.grants if each.project is None)
         return held is not None and ROLES.index(held) >= ROLES.index(role)
 
+    def within(self, most: Grant) -> Access:
+        """Give what of it one grant leaves, as a token does.
+
+        Examples
+        --------
+        >>> access = Access("ada", (Grant("admin"), Grant("editor", "school")))
+        >>> access.within(Grant("viewer", "school")).grants
+        (Grant(role='viewer', project='school'),)
+        """
+        held = self.grants
+        if most.project is not None:
+            role = self.role_in(most.project)
+            held = () if role is None else (Grant(role, most.project),)
+        weaker = (Grant(min(each.role, most.role, key=ROLES.index), each.project) for each in held)
+        return Access(self.name, tuple(weaker))
+
     def visible(self, projects: Iterable[str]) -> tuple[str, ...]:
         """Give those of some projects that may be looked at."""
         return tuple(each for each in projects if self.role_in(each) is not None)

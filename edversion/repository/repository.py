@@ -13,6 +13,8 @@ from edversion.masking import masked
 from edversion.plugins import Plugins
 from edversion.rebuild import STORE_ID
 from edversion.reference import check_name
+from edversion.repository.accounting import Accounting
+from edversion.repository.admitting import Admitting
 from edversion.repository.changing import Changing
 from edversion.repository.checking import Checking
 from edversion.repository.comparing import Comparing
@@ -37,6 +39,8 @@ class Repository(
     Checking,
     Moving,
     Experimenting,
+    Accounting,
+    Admitting,
 ):
     """Where versions are found, read, named and removed; open one with `edversion.open`.
 

@@ -12,6 +12,7 @@ import pytest
 
 from edversion.catalog import Catalog
 
+from .contract_accounts import AccountContract
 from .contract_deployments import DeploymentContract
 from .contract_distributed import DistributedContract
 from .contract_experiments import ExperimentContract
@@ -42,6 +43,7 @@ class CatalogContract(
     DistributedContract,
     ExperimentContract,
     WebhookContract,
+    AccountContract,
 ):
     @pytest.fixture
     def catalog(self, catalog_url: str) -> Iterator[Catalog]:

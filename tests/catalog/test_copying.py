@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from edversion.errors import (
 )
 from edversion.testing.postgres import PostgresServer
 
+from .contract_accounts import admit
 from .contract_distributed import part
 from .contract_history import RICH, ReceiptContract
 from .makers import commit, new_run, resolve
@@ -54,6 +56,7 @@ def full_url(tmp_path: Path) -> str:
         catalog.promote(version, request)
         catalog.add_part(part(0, metadata={"step": 1}))
         catalog.set_setting("store_id", "one")
+        admit(catalog)
     return url
 
 
@@ -66,6 +69,7 @@ def rows(url: str) -> dict[str, list[Any]]:
                 for row in connection.execute(select(table).order_by(*table.primary_key))
             ]
             for table in schema.sorted_tables
+            if table.name != "account_sessions"
         }
 
 
@@ -83,6 +87,17 @@ def test_to_postgresql_and_back(full_url: str, empty_url: str, tmp_path: Path) -
         assert one.alias_moves("dropout", "knn", "best") == other.alias_moves(
             "dropout", "knn", "best"
         )
+
+
+def test_who_is_signed_in_to_a_catalog_is_not_to_its_copy(full_url: str, tmp_path: Path) -> None:
+    copy = f"sqlite:///{tmp_path}/copy.db"
+    assert "account_sessions" not in copy_catalog(full_url, copy).counts
+    now = datetime.now(UTC)
+    with Catalog.open(full_url) as one, Catalog.open(copy) as other:
+        assert one.session_access("session", now=now) is not None
+        assert other.session_access("session", now=now) is None
+        assert one.token_access("token", now=now) == other.token_access("token", now=now)
+        assert other.token_access("token", now=now) is not None
 
 
 def test_a_copy_counts_on(full_url: str, empty_url: str) -> None:

@@ -34,6 +34,7 @@ LOST_TABLES = {
     "events": ["events", "chain"],
     "proposals": ["proposals"],
     "webhooks": ["webhooks", "outbox"],
+    "accounts": ["accounts", "account_grants", "account_tokens", "account_sessions"],
     "instances": ["deployment_instances"],
     "learners": ["assignments", "exposures", "outcomes"],
     "drafts": ["distributed_drafts", "draft_parts", "draft_packs"],
@@ -48,6 +49,7 @@ LOST_COLUMNS = {
         "packs": ["condemned_at", "removed_at"],
     },
 }
+ADMIN = edversion.Grant("admin")
 OWN = {"settings"}  # of this catalog, not of the team's work
 
 
@@ -95,6 +97,7 @@ def live(store: str, catalog: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         removed(run)
         arrived(run.repository, tmp_path)
         compared(run.repository)
+        admitted(run.repository)
         run.repository.gc()
 
 
@@ -182,6 +185,13 @@ def compared(repository: Repository) -> None:
         experiment.expose(learner)
         experiment.outcome(learner, passed=True)
     experiment.flush()
+
+
+def admitted(repository: Repository) -> None:
+    """Let somebody in."""
+    repository.add_account("ada", password=(word := "a cat on a keyboard"), grants=[ADMIN])
+    repository.create_token("ada", "nightly", role="viewer")
+    repository.sign_in("ada", word)
 
 
 def without_lost(found: Dump) -> Dump:
