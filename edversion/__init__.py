@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from edversion.background import BackgroundFailure, BackgroundWorker
     from edversion.compare import Leaderboard, Standing
     from edversion.deploy import Follower, current, follow
-    from edversion.environment import acting_as
+    from edversion.environment import acting_as, actor
     from edversion.experiments import assign
     from edversion.experiments.experiment import Experiment
     from edversion.experiments.freezing import frozen_definition
@@ -138,6 +138,7 @@ __all__ = [
     "Webhook",
     "__version__",
     "acting_as",
+    "actor",
     "assign",
     "current",
     "current_run",
@@ -302,6 +303,7 @@ def __getattr__(name: str) -> Any:
 
 _LATER = {
     "acting_as": "edversion.environment",
+    "actor": "edversion.environment",
     "Artifact": "edversion.artifact",
     "BackgroundFailure": "edversion.background",
     "BackgroundWorker": "edversion.background",

@@ -26,7 +26,14 @@ _acting = ContextVar[str | None]("acting", default=None)
 
 
 def actor() -> str:
-    """Give who acts: whom `acting_as` names, else ``EDVERSION_ACTOR``, else login and host."""
+    """Give who acts, as events name them.
+
+    Returns
+    -------
+    str
+        Whom `acting_as` names, else ``EDVERSION_ACTOR``, else login name and host as
+        ``ada@lab``.
+    """
     return _acting.get() or os.environ.get("EDVERSION_ACTOR") or _user_at_host()
 
 

@@ -12,7 +12,12 @@ report.
     app           the application: every page behind the same checks
     routes        what a page is, and the permission without which there is none
     api           the same reads as JSON, and their description
-    guard         who may ask: Host, Origin, and the headers of every answer
+    guard         what is refused unread: Host, Origin, and the headers of every answer
+    entrance      who asks
+    attempts      how often somebody may try to sign in
+    proxy         what a proxy is believed
+    forms         what is sent, and that it comes from a page of ours
+    reach         the repository, as far as the visitor may reach
     visit         one request: its parameters, and how to answer it
     problems      errors as pages that say what to do
     rendering     templates, and values as people read them

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+import jinja2
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -15,11 +19,14 @@ from starlette.routing import Route
 import edversion
 from edversion import EdversionError
 from edversion_plugins.dashboard.api import API
+from edversion_plugins.dashboard.entrance import NOBODY, Entrance, SingleUser, Visitor
+from edversion_plugins.dashboard.forms import check_origin, fields_of, read_body
 from edversion_plugins.dashboard.guard import Guard
 from edversion_plugins.dashboard.pages import PAGES
-from edversion_plugins.dashboard.problems import Problem, problem_of, show_problem
-from edversion_plugins.dashboard.rendering import environment
-from edversion_plugins.dashboard.routes import PERMISSIONS, Page, Permission, check_pages
+from edversion_plugins.dashboard.problems import Problem, is_api, problem_of, show_problem
+from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.rendering import environment, query
+from edversion_plugins.dashboard.routes import ROLES, Page, check_pages
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["create_app"]
@@ -27,21 +34,14 @@ __all__ = ["create_app"]
 _LOG = logging.getLogger(__name__)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-Allows = Callable[[Request, Permission], bool]
-"""Whether a request may do what needs a permission."""
-
-
-def _single_user(_request: Request, permission: Permission) -> bool:
-    """Let the one person at this machine do everything that has a name."""
-    return permission in PERMISSIONS
-
 
 def create_app(
     repository: edversion.Repository,
     *,
     hosts: Collection[str] = _LOOPBACK,
     pages: Sequence[Page] | None = None,
-    allows: Allows = _single_user,
+    entrance: Entrance | None = None,
+    url: str | None = None,
 ) -> Starlette:
     """Make the dashboard of an open repository.
 
@@ -54,8 +54,11 @@ def create_app(
     pages : sequence of Page
         What there is to see; the dashboard's own and those of plugins where left
         out.
-    allows : callable
-        Whether a request has a permission; the one person at this machine has all.
+    entrance : Entrance
+        How visitors are known; the one person at this machine may everything where left out.
+    url : str, optional
+        What browsers know the dashboard by, where a proxy stands before it:
+        ``"https://versions.school.example"``.
 
     Raises
     ------
@@ -76,57 +79,133 @@ def create_app(
     if pages is None:
         pages = (*PAGES, *API, *repository.plugins.register_pages())
     checked = check_pages(pages)
-    templates = environment()
-
-    def visit_of(request: Request) -> Visit:
-        return Visit(request, repository, templates)
-
-    def endpoint(page: Page) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:
-            visit = visit_of(request)
-            if not allows(request, page.permission):
-                return show_problem(visit, _FORBIDDEN)
-            return _answer(page, visit)
-
-        return answer
+    desk = _Desk(repository, entrance or SingleUser(), environment())
 
     def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         problem = _WRONG_WAY if error.status_code == 405 else _MISSING
-        answer = show_problem(visit_of(request), problem)
+        answer = desk.told(request, problem)
         answer.headers.update(error.headers or {})
         return answer
 
+    guard = Middleware(Guard, hosts=hosts, url=url, alone=not desk.entrance.accounts)
     return Starlette(
-        routes=[Route(page.path, endpoint(page), methods=list(page.methods)) for page in checked],
-        middleware=[Middleware(Guard, hosts=hosts)],
+        routes=[
+            Route(page.path, desk.endpoint(page), methods=list(page.methods)) for page in checked
+        ],
+        middleware=[guard],
         exception_handlers={404: missing, 405: missing},
     )
 
 
-def _answer(page: Page, visit: Visit) -> Response:
-    try:
-        return page.respond(visit)
-    except EdversionError as error:
-        if problem_of(error).status >= 500:
-            _LOG.error("%s: %s", visit.request.url.path, error)
-        return show_problem(visit, problem_of(error))
-    except Exception:  # noqa: BLE001 - the trace is for whoever runs it, not for the page
-        _LOG.exception("%s failed", visit.request.url.path)
-        return show_problem(visit, _UNEXPECTED)
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where every request is met: who asks, may they, and what comes of it.
+
+    Attributes
+    ----------
+    repository : Repository
+        All there is.
+    entrance : Entrance
+        How visitors are known.
+    templates : jinja2.Environment
+        Where the pages come from.
+    """
+
+    repository: edversion.Repository
+    entrance: Entrance
+    templates: jinja2.Environment
+
+    def endpoint(self, page: Page) -> Callable[[Request], Any]:
+        """Give what answers the requests to a page, in a thread of Starlette's."""
+        if page.methods == ("GET",):
+            return lambda request: self.answer(page, request, b"")
+
+        async def answer(request: Request) -> Response:
+            try:
+                body = await read_body(request)
+            except EdversionError as error:
+                return self.told(request, problem_of(error))
+            return await run_in_threadpool(self.answer, page, request, body)
+
+        return answer
+
+    def answer(self, page: Page, request: Request, body: bytes) -> Response:
+        """Meet one request."""
+        visit = self.visit(request, NOBODY)
+        try:
+            visit = self.visit(request, self.entrance.visitor(request))
+            if not _lets_in(page, visit):
+                return _refuse(page, visit)
+            if request.method not in ("GET", "HEAD"):
+                visit = replace(visit, sent=fields_of(request, body))
+                check_origin(visit.visitor, visit.sent)
+            with edversion.acting_as(visit.access.name):
+                return page.respond(visit)
+        except EdversionError as error:
+            if problem_of(error).status >= 500:
+                _LOG.error("%s: %s", request.url.path, error)
+            return show_problem(visit, problem_of(error))
+        except Exception:  # noqa: BLE001 - the trace is for whoever runs it, not for the page
+            _LOG.exception("%s failed", request.url.path)
+            return show_problem(visit, _UNEXPECTED)
+
+    def visit(self, request: Request, visitor: Visitor) -> Visit:
+        """Give a request as pages take it."""
+        reach = Reach(self.repository, visitor.access)
+        return Visit(request, reach, self.templates, self.entrance, visitor)
+
+    def told(self, request: Request, problem: Problem) -> Response:
+        """Answer with a problem that is the same for everybody."""
+        return show_problem(self.visit(request, NOBODY), problem)
+
+
+def _lets_in(page: Page, visit: Visit) -> bool:
+    """Say whether the visitor has what a page needs, in the project that the address names."""
+    return visit.may(page.permission, visit.request.path_params.get("project"))
+
+
+def _refuse(page: Page, visit: Visit) -> Response:
+    """Ask who it is, or say what is missing; what may not be seen is as if it were not there."""
+    request = visit.request
+    if not visit.visitor.known:
+        if request.method in ("GET", "HEAD") and not is_api(request):
+            return visit.redirect("/sign-in" + query({"next": _here(request)}))
+        answer = show_problem(visit, _UNKNOWN)
+        answer.headers["www-authenticate"] = "Bearer"
+        return answer
+    project = request.path_params.get("project")
+    if project is not None and not visit.may("view", project):
+        return show_problem(visit, _HIDDEN)
+    held = visit.access.role_in(project) if project else None
+    needed = ROLES.get(page.permission)
+    told = f"This takes the role {needed}, and you are {held or 'without one'} here."
+    return show_problem(visit, replace(_FORBIDDEN, message=told))
+
+
+def _here(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 _FORBIDDEN = Problem(
-    403, "That is not allowed", "You are not allowed to see this page.",
-    "Ask whoever rules this dashboard.", "forbidden",
+    403, "That is not allowed", "", "An admin of this dashboard gives roles: 'edversion dashboard "
+    "user grant'.", "forbidden",
+)  # fmt: skip
+_HIDDEN = Problem(
+    404, "There is no such thing here", "There is no such project among those that you may look "
+    "at.", "Start from the home page, or ask an admin to let you in.", "not_found",
+)  # fmt: skip
+_UNKNOWN = Problem(
+    401, "Who is asking?", "Nobody is signed in, or the token has expired.",
+    "Sign in, or send a token: 'Authorization: Bearer edv_…'.", "not_signed_in",
 )  # fmt: skip
 _MISSING = Problem(
     404, "There is no such page", "The dashboard has no page at this address.",
     "Look for it in the search, or start from the home page.", "no_such_page",
 )  # fmt: skip
 _WRONG_WAY = Problem(
-    405, "This page cannot be asked that way", "The page is there, but only to be read.",
-    "Open it without sending anything.", "method_not_allowed",
+    405, "This page cannot be asked that way", "The page is there, but not for this method.",
+    "Open it as a page, without sending anything.", "method_not_allowed",
 )  # fmt: skip
 _UNEXPECTED = Problem(
     500, "Something unexpected happened", "The dashboard made a mistake in showing this page; the "

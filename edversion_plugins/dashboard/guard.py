@@ -2,6 +2,7 @@
 
 A page elsewhere can make a browser send requests to this machine. It cannot choose the Host
 header that the browser sends with them (which ends DNS rebinding), and cannot hide its Origin.
+A dashboard without accounts answers nobody who comes through a proxy: others may stand behind it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edversion_plugins.dashboard.proxy import forwarded
 
 __all__ = ["POLICY", "Guard"]
 
@@ -30,6 +33,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+_ALWAYS_SECURE = "max-age=31536000"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,10 +46,22 @@ class Guard:
         What comes behind.
     hosts : collection of str
         Names and addresses that it is asked for by, without ports.
+    url : str or None
+        What browsers know it by where a proxy stands before it: scheme, host and port.
+    alone : bool
+        Whether it is for one person at this machine.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
-        self._app, self._hosts = app, frozenset(map(str.lower, hosts))
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str], url: str | None = None, alone: bool = True
+    ) -> None:
+        known = urlsplit(url or "")
+        self._app, self._alone = app, alone
+        self._hosts = frozenset(map(str.lower, filter(None, [*hosts, known.hostname])))
+        self._url = known if url else None
+        self._headers = dict(_HEADERS)
+        if known.scheme == "https":
+            self._headers["strict-transport-security"] = _ALWAYS_SECURE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -54,7 +70,7 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add_headers(message)
+                self._add_headers(message)
             await send(message)
 
         refused = self._refusal(scope["method"], Headers(scope=scope), scope["scheme"])
@@ -66,9 +82,32 @@ class Guard:
         if len(hosts) != 1 or _name_of(hosts[0]) not in self._hosts:
             known = ", ".join(sorted(self._hosts))
             return f"This dashboard is not asked for by that name; it is at {known}."
-        if method not in _SAFE and headers.getlist("origin") != [f"{scheme}://{hosts[0]}"]:
+        if self._alone and forwarded(headers):
+            return (
+                "This request came through a proxy, and this dashboard is for one person at its "
+                "machine. 'edversion dashboard --url https://…' serves it to people with accounts."
+            )
+        if method not in _SAFE and not self._is_own(headers, f"{scheme}://{hosts[0]}"):
             return "This request does not come from a page of this dashboard."
         return None
+
+    def _is_own(self, headers: Headers, direct: str) -> bool:
+        """Say whether a request that changes something is one of our pages', or a program's.
+
+        Programs show a token, which no page elsewhere can make a browser do.
+        """
+        origins = headers.getlist("origin")
+        if not origins:
+            return not self._alone and headers.get("authorization", "")[:7].lower() == "bearer "
+        url = self._url
+        through = f"{url.scheme}://{url.netloc}" if url else direct
+        return len(origins) == 1 and origins[0] in (direct, through)
+
+    def _add_headers(self, message: MutableMapping[str, Any]) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        headers.setdefault("cache-control", "no-store")
 
 
 def _name_of(host: str) -> str | None:
@@ -77,10 +116,3 @@ def _name_of(host: str) -> str | None:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
-
-
-def _add_headers(message: MutableMapping[str, Any]) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
-    headers.setdefault("cache-control", "no-store")

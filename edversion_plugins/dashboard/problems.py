@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from edversion import (
@@ -17,7 +18,7 @@ from edversion import (
 )
 from edversion_plugins.dashboard.visit import Visit
 
-__all__ = ["Problem", "problem_of", "show_problem"]
+__all__ = ["Problem", "is_api", "problem_of", "show_problem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Problem:
     code: str
 
 
+_STATUS = {"too_many_attempts": 429, "too_large": 413, "sign_in_refused": 401}
 _GONE = ("version_deleted", "version_erased")
 _KINDS: tuple[tuple[type[EdversionError], int, str, str], ...] = (
     (NotFoundError, 404, "There is no such thing here",
@@ -63,17 +65,23 @@ _KINDS: tuple[tuple[type[EdversionError], int, str, str], ...] = (
 )  # fmt: skip
 
 
+def is_api(request: Request) -> bool:
+    """Say whether a program asks."""
+    return request.url.path.startswith("/api/")
+
+
 def problem_of(error: EdversionError) -> Problem:
     """Say how an error is shown."""
     _, status, title, advice = next(kind for kind in _KINDS if isinstance(error, kind[0]))
     if error.code in _GONE:
         status, title = 410, "This version is gone"
+    status = _STATUS.get(error.code, status)
     return Problem(status, title, error.message, advice, error.code)
 
 
 def show_problem(visit: Visit, problem: Problem) -> Response:
     """Answer with a page about a problem; programs get it as RFC 9457 has it."""
-    if visit.request.url.path.startswith("/api/"):
+    if is_api(visit.request):
         told = {
             "type": "about:blank",
             "title": problem.title,

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import edversion
+from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.reporting.cells import Shown, show
 from edversion_plugins.reporting.findings import Findings, Found
 from edversion_plugins.reporting.words import number
@@ -103,7 +104,7 @@ class Readings:
         return () if section is None else section.rows
 
 
-def read(repository: edversion.Repository, versions: Sequence[edversion.Version]) -> Readings:
+def read(repository: Reach, versions: Sequence[edversion.Version]) -> Readings:
     """Read what was measured of one version or more."""
     both = versions if len(versions) > 1 else [*versions, *versions]
     return Readings(Findings(repository.compare(*both, only=_PARTS)))

@@ -34,10 +34,18 @@ def environment() -> jinja2.Environment:
     )  # fmt: skip
     made.filters |= {
         "bytes": _size, "moment": moment, "day": lambda at: moment(at)[:10],
-        "link": link_to, "address": address_of, "query": query,
+        "link": link_to, "address": address_of, "query": query, "role_words": _MAY.get,
     }  # fmt: skip
     made.globals |= {"edversion": edversion.__version__, "counted": counted}
     return made
+
+
+_MAY = {
+    "viewer": "You may look at everything",
+    "editor": "You may look at everything, and promote and roll back through the gates",
+    "approver": "You may look, promote, roll back and approve",
+    "admin": "You may do everything",
+}
 
 
 def _shown(value: Any) -> Any:

@@ -11,14 +11,20 @@ from starlette.responses import Response
 from edversion import InvalidInputError
 
 if TYPE_CHECKING:
+    from edversion.model import Role
     from edversion_plugins.dashboard.visit import Visit
 
-__all__ = ["PERMISSIONS", "Page", "Permission", "check_pages"]
+__all__ = ["PERMISSIONS", "ROLES", "Page", "Permission", "check_pages"]
 
 Permission = Literal["anyone", "view", "edit", "approve", "administer"]
 """What a visitor needs: nothing, or to be let in to look, change, approve, or rule."""
 
 PERMISSIONS = get_args(Permission)
+
+ROLES: dict[Permission, Role] = {
+    "view": "viewer", "edit": "editor", "approve": "approver", "administer": "admin",
+}  # fmt: skip
+"""The weakest role that gives a permission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +34,15 @@ class Page:
     Attributes
     ----------
     path : str
-        As Starlette has it: ``"/p/{project}"``. No part of it is a path of the host.
+        As Starlette has it: ``"/p/{project}"``. No part of it is a path of the host. Where it
+        names a ``{project}``, the permission is asked for in that one, else in any.
     respond : callable
         Takes the `Visit`, in a thread of its own, and gives the answer.
     permission : str
         One of `PERMISSIONS`; there is no route without one.
     methods : tuple of str
-        What may be asked.
+        What may be asked. What is sent with others than GET is read, and comes from a form of
+        ours or with a token.
     """
 
     path: str

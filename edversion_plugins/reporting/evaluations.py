@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import edversion
 from edversion_plugins.evaluation.reading import is_evaluation
@@ -16,14 +16,27 @@ __all__ = ["find_evaluations"]
 _TYPE = "evaluation"
 
 
+class Traced(Protocol):
+    """Who knows lineage: a repository, or what somebody may see of it."""
+
+    def lineage(
+        self,
+        reference: str | edversion.Version,
+        direction: Literal["up", "down"] = "up",
+        *,
+        depth: int | None = None,
+    ) -> tuple[edversion.LineageEdge, ...]:
+        """As `Repository.lineage`."""
+
+
 def find_evaluations(
-    repository: edversion.Repository, versions: Sequence[edversion.Version]
+    repository: Traced, versions: Sequence[edversion.Version]
 ) -> tuple[Evaluation, ...]:
     """Load the evaluations of versions: of each, on each dataset and split, the newest.
 
     Parameters
     ----------
-    repository : Repository
+    repository : Traced
         Where they are.
     versions : sequence of Version
         What is compared; an evaluation stands for itself.
@@ -41,9 +54,7 @@ def find_evaluations(
     return tuple(map(load_evaluation, dict.fromkeys(found)))
 
 
-def _of(
-    repository: edversion.Repository, version: edversion.Version
-) -> Iterator[edversion.Version]:
+def _of(repository: Traced, version: edversion.Version) -> Iterator[edversion.Version]:
     if version.type == _TYPE:
         if is_evaluation(version):  # analyses of experiments have the type too
             yield version

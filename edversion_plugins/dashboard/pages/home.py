@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 import edversion
 from edversion import EdversionError
+from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["show_home"]
@@ -66,7 +67,7 @@ def _asked(ask: Callable[[], Any]) -> _Panel:
 
 
 def _champions(
-    repository: edversion.Repository,
+    repository: Reach,
 ) -> list[tuple[edversion.Version, edversion.Alias]]:
     found = repository.search(f"alias = '{_CHAMPION}'", order_by="project, name", limit=_MOST)
     return [
@@ -88,5 +89,5 @@ def _standing(deployment: edversion.Deployment) -> tuple[edversion.Deployment, s
     return deployment, "serving", f"{serving} of {len(states)} up to date"
 
 
-def _running(repository: edversion.Repository) -> Sequence[edversion.ExperimentDefinition]:
+def _running(repository: Reach) -> Sequence[edversion.ExperimentDefinition]:
     return [each for each in repository.experiments() if each.state == _RUNNING]

@@ -41,7 +41,10 @@ def show_version(visit: Visit) -> Response:
         return RedirectResponse(address_of(version), 307)
     readings = read(repository, [version])
     files = version.files()
-    up, down = version.ancestors(depth=_STEPS), version.descendants(depth=_STEPS)
+    up, down = (
+        repository.ancestors(version, depth=_STEPS),
+        repository.descendants(version, depth=_STEPS),
+    )
     return visit.page(
         "version.html",
         version=version,

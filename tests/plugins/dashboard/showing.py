@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 import edversion
 from edversion_plugins.dashboard import create_app
+from edversion_plugins.dashboard.entrance import Visitor
 from edversion_plugins.dashboard.serving import listen
 from tests.plugins.reports import HOSTILE, build
 
+FORM_KEY = "of this session"
 NOTES = b"id,name,mark\n1,Ada,2\n2,Bo,3\n"
 FILES = {
     "notes.csv": NOTES,
@@ -50,6 +53,18 @@ def fill(store: Path) -> None:
         run.repository.set_alias("course/passing:v1", "champion", reason="better for all")
         run.repository.edit("course/passing:v1", metadata={"epochs": 12}, reason="reviewed")
         run.repository.add_deployment("grader-api", follows="course/passing:champion")
+
+
+class Known:
+    """Lets in whoever a test says, as an entrance with accounts does."""
+
+    accounts = True
+
+    def __init__(self, *grants: edversion.Grant, how: Any = "session") -> None:
+        self._visitor = Visitor(edversion.Access("ada", grants), how, FORM_KEY)
+
+    def visitor(self, _request: Request) -> Visitor:
+        return self._visitor
 
 
 def client_of(repository: edversion.Repository, **options: Any) -> TestClient:

@@ -14,7 +14,7 @@ from edversion_plugins.dashboard.api import API
 from edversion_plugins.dashboard.pages import PAGES
 from edversion_plugins.dashboard.routes import PERMISSIONS
 
-from .showing import client_of
+from .showing import Known, client_of
 
 HERE = {
     "project": "course", "collection": "passing", "version": "v1", "name": "report.css",
@@ -45,19 +45,23 @@ def test_a_path_that_is_there_twice_stops_the_start(repository: edversion.Reposi
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_who_has_no_permission_sees_no_page(repository: edversion.Repository, path: str) -> None:
-    client = client_of(repository, allows=lambda request, permission: False)
-    answer = client.get(path)
-    assert answer.status_code == 403
+def test_who_has_no_role_sees_no_page(repository: edversion.Repository, path: str) -> None:
+    answer = client_of(repository, entrance=Known()).get(path)
+    if path.startswith("/static"):
+        assert answer.status_code == 200
+        return
+    assert answer.status_code == (404 if "/course/" in path else 403)
     assert "passing" not in answer.text.partition("<main")[2]
 
 
-def test_every_route_asks_for_its_own_permission(repository: edversion.Repository) -> None:
-    asked: list[str] = []
-    client = client_of(repository, allows=lambda request, what: bool(asked.append(what)))
-    for path in PATHS:
-        client.get(path)
-    assert asked == [page.permission for page in EVERY]
+@pytest.mark.parametrize("name", ["forwarded", "x-forwarded-for", "X-Real-IP"])
+def test_nobody_without_an_account_comes_through_a_proxy(
+    repository: edversion.Repository, name: str
+) -> None:
+    headers = {name: "10.0.0.7"}
+    assert client_of(repository).get("/", headers=headers).status_code == 403
+    known = client_of(repository, entrance=Known(edversion.Grant("viewer")))
+    assert known.get("/compare", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8765", "", "[::1", "a@b"])

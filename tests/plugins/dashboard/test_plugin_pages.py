@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 import edversion
 from edversion_plugins.dashboard import Page, Visit
 
-from .showing import client_of
+from .showing import Known, client_of
 
 
 class Counting:
@@ -38,7 +38,7 @@ def test_a_page_of_a_plugin_is_guarded_as_ours_are(store: Path) -> None:
         answer = client_of(repository).get("/count")
         assert (answer.status_code, answer.text) == (200, "6")
         assert "default-src" in answer.headers["content-security-policy"]
-        other = client_of(repository, allows=lambda request, what: what != "approve")
+        other = client_of(repository, entrance=Known(edversion.Grant("editor")))
         assert other.get("/count").status_code == 403
         assert other.get("/events").status_code == 200
 
