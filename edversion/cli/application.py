@@ -11,7 +11,7 @@ import click
 
 from edversion.cli import failures
 from edversion.cli.output import OutputError, guard_output, tolerate_encodings
-from edversion.cli.session import SENTENCE, Command, Session, common_options
+from edversion.cli.session import SENTENCE, Command, Group, Session, common_options
 from edversion.errors import InvalidInputError, PluginWarning
 
 __all__ = ["Application"]
@@ -24,10 +24,12 @@ class Application(click.Group):
 
     The commands of plugins are asked for when somebody wants the list or a name that is not
     one of ours, so that everyday commands start without them. A plugin adds commands with
-    ``cli.add_command`` or ``@cli.command()``, and finds the options in ``click.pass_obj``.
+    ``cli.add_command``, ``@cli.command()`` or ``@cli.group()``, and finds the options in
+    ``click.pass_obj``.
     """
 
     command_class = Command
+    group_class = Group
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

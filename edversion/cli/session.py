@@ -128,6 +128,7 @@ class Group(Command, click.Group):
     """Commands under one name, such as ``edversion policy set``."""
 
     command_class = Command
+    group_class = type  # one of this class
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, with the first sentence of their help."""

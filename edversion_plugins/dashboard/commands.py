@@ -1,4 +1,7 @@
-"""The command ``edversion dashboard``."""
+"""The command ``edversion dashboard``, and those about who may do what in it.
+
+The engine loads this module to list commands: the catalog comes with the first call.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 import click
 
 from edversion import InvalidInputError, hookimpl
+from edversion_plugins.dashboard.token_commands import add_token_commands
+from edversion_plugins.dashboard.user_commands import add_user_commands
 
 __all__ = ["edversion_register_commands"]
 
@@ -16,10 +21,12 @@ _PORT = 8765
 @hookimpl
 def edversion_register_commands(cli: Any) -> None:
     """Add ``dashboard``."""
-    function: Any = click.pass_obj(_dashboard)
+    function: Any = click.pass_context(_dashboard)
     for option in reversed(_OPTIONS):
         function = option(function)
-    cli.command(name="dashboard")(function)
+    group = cli.group(name="dashboard", invoke_without_command=True)(function)
+    add_user_commands(group)
+    add_token_commands(group)
 
 
 _OPTIONS = [
@@ -35,11 +42,16 @@ _OPTIONS = [
 ]
 
 
-def _dashboard(session: Any, /, host: str, port: int, browser: bool) -> None:
+def _dashboard(context: click.Context, /, host: str, port: int, browser: bool) -> None:
     """Show the repository in the browser: compare, trace and look up without code.
 
     The pages are served on this machine alone, until Ctrl-C.
     """
+    if context.invoked_subcommand is None:
+        _serve(context.obj, host=host, port=port, browser=browser)
+
+
+def _serve(session: Any, *, host: str, port: int, browser: bool) -> None:
     try:
         from edversion_plugins.dashboard import create_app
         from edversion_plugins.dashboard.serving import listen, serve
