@@ -23,8 +23,10 @@ report.
     rendering     templates, and values as people read them
     readings      what was measured of versions, for tables and sentences
     card          the sentences on top of a version's page
+    progress, registered                   how far an experiment is; what it was to be
     preview       the beginning of a file, as text
-    pages         home, collection, version, file, compare, events, search, static files
+    pages         home, collection, version, file, compare, experiments, events, search, static
+                  files
 """
 
 from __future__ import annotations

@@ -11,6 +11,12 @@ from starlette.responses import JSONResponse, Response
 import edversion
 from edversion_plugins.dashboard.asked import check_asked
 from edversion_plugins.dashboard.openapi import describe
+from edversion_plugins.dashboard.pages.experiments import (
+    definition_facts,
+    experiment_facts,
+    find_definition,
+)
+from edversion_plugins.dashboard.progress import progress_of
 from edversion_plugins.dashboard.routes import Page
 from edversion_plugins.dashboard.schemas import (
     AFTER,
@@ -18,6 +24,7 @@ from edversion_plugins.dashboard.schemas import (
     NAME,
     NUMBER,
     ORDER,
+    PROGRESS,
     REFERENCE,
     SCHEMAS,
     TEXT,
@@ -126,6 +133,16 @@ def _events(visit: Visit) -> Any:
     return {"events": [each.as_json() for each in shown], "next": after}
 
 
+def _experiments(visit: Visit) -> Any:
+    found = visit.repository.experiments(project=visit.text("project") or None)
+    return {"experiments": [definition_facts(each) for each in found]}
+
+
+def _experiment(visit: Visit) -> Any:
+    definition = find_definition(visit)
+    return experiment_facts(progress_of(visit.repository, definition, visit.text("analysis")))
+
+
 _SEARCHED = {
     "where": CONDITION, "order": ORDER, "project": NAME, "name": NAME, "page": NUMBER,
 }  # fmt: skip
@@ -156,6 +173,16 @@ CALLS = (
     Call(
         "/events", _events, "Events, newest first", {"subject": TEXT, "before": NUMBER},
         record(events=list_of(named("Event")), next=AFTER),
+    ),
+    Call(
+        "/experiments", _experiments, "Experiments", {"project": NAME},
+        record(experiments=list_of(named("Experiment"))),
+    ),
+    Call(
+        "/experiments/{project}/{experiment}", _experiment,
+        "An experiment: who takes part, what must hold, and what was found in sentences",
+        {"analysis": NAME},
+        record(**SCHEMAS["Experiment"]["properties"], **PROGRESS),
     ),
 )  # fmt: skip
 

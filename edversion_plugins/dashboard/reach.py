@@ -192,6 +192,10 @@ class Reach:
         found = self._all.experiments(project=project)
         return tuple(each for each in found if self.sees(each.project))
 
+    def counts(self, experiment: str) -> dict[str, dict[str, int]]:
+        """Count who takes part in an experiment, as `Experiment.counts`."""
+        return self._at(experiment, lambda name: self._all.experiment(name).counts())
+
     # How versions are promoted.
 
     def check_promotion(self, reference: Subject, to: str) -> edversion.PromotionReport:

@@ -13,7 +13,15 @@ from markupsafe import Markup
 import edversion
 from edversion_plugins.reporting.words import size, visible
 
-__all__ = ["address_of", "counted", "environment", "link_to", "moment", "query"]
+__all__ = [
+    "address_of",
+    "counted",
+    "environment",
+    "experiment_address",
+    "link_to",
+    "moment",
+    "query",
+]
 
 
 def environment() -> jinja2.Environment:
@@ -34,7 +42,8 @@ def environment() -> jinja2.Environment:
     )  # fmt: skip
     made.filters |= {
         "bytes": _size, "moment": moment, "day": lambda at: moment(at)[:10],
-        "link": link_to, "address": address_of, "query": query, "role_words": _MAY.get,
+        "link": link_to, "address": address_of, "experiment": experiment_address, "query": query,
+        "role_words": _MAY.get,
     }  # fmt: skip
     made.globals |= {"edversion": edversion.__version__, "counted": counted}
     return made
@@ -80,14 +89,24 @@ def address_of(version: edversion.Version) -> str:
     return f"/p/{place}/{version.version}"
 
 
+def experiment_address(definition: edversion.ExperimentDefinition) -> str:
+    """Give where an experiment's page is."""
+    return "/experiments/" + "/".join(map(quote, (definition.project, definition.name)))
+
+
 def link_to(reference: str) -> str | None:
-    """Give where the page of a full reference is; None where it names no version or collection.
+    """Give where the page of a full reference, or of an event's subject, is; None without a page.
 
     Examples
     --------
-    >>> link_to("school/dropout:v3"), link_to("school/dropout:champion"), link_to("run 7")
+    >>> link_to("school/dropout:v3"), link_to("school/dropout:champion"), link_to("policy 7")
     ('/p/school/dropout/v3', '/p/school/dropout/champion', None)
+    >>> link_to("experiment school/hints")
+    '/experiments/school/hints'
     """
+    kind, _, name = reference.partition(" ")
+    if kind == "experiment" and name.count("/") == 1 and " " not in name:
+        return "/experiments/" + quote(name)
     place, _, target = reference.partition(":")
     if place.count("/") != 1 or " " in reference:
         return None

@@ -7,8 +7,8 @@ from typing import Any
 from edversion_plugins.dashboard.visit import LARGEST
 
 __all__ = [
-    "AFTER", "CONDITION", "NAME", "NUMBER", "ORDER", "REFERENCE", "SCHEMAS", "TEXT", "Schema",
-    "list_of", "maybe", "named", "record",
+    "AFTER", "CONDITION", "NAME", "NUMBER", "ORDER", "PROGRESS", "REFERENCE", "SCHEMAS", "TEXT",
+    "Schema", "list_of", "maybe", "named", "record",
 ]  # fmt: skip
 
 Schema = dict[str, Any]
@@ -61,6 +61,8 @@ AFTER = maybe(NUMBER) | {"description": "What to ask for next; null at the end."
 
 _STRING: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_NUMBER: Schema = {"type": "number"}
+_SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _AT: Schema = {"type": "string", "format": "date-time"}
 _OBJECT: Schema = {"type": "object"}
 _DIGEST: Schema = {"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"}
@@ -89,4 +91,19 @@ SCHEMAS: dict[str, Schema] = {
         name=_STRING, title=_STRING, note=_STRING, columns=list_of(_STRING),
         kinds=list_of(_STRING), rows=list_of(list_of({})),
     ),
+    "Experiment": record(
+        reference=_STRING, state={"enum": ["draft", "running", "stopped", "archived"]},
+        unit=_STRING, assigned=_STRING, outcomes=_OBJECT, primary=_STRING, guardrails=_OBJECT,
+        groups=list_of(_STRING), ramp=_SHARE, started_at=maybe(_AT), stopped_at=maybe(_AT),
+    ),
 }  # fmt: skip
+
+PROGRESS: dict[str, Schema] = {
+    "variants": list_of(record(
+        name=_STRING, version=_STRING, digest=maybe(_DIGEST), weight=_NUMBER, units=_COUNT,
+        exposures=_COUNT,
+    )),
+    "analyses": list_of(_STRING), "failed_checks": list_of(_STRING),
+    "sentences": list_of(_STRING),
+}  # fmt: skip
+"""What is known of an experiment besides its registration."""

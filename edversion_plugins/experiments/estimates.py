@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Estimate", "Level"]
+__all__ = ["Estimate", "Level", "finite"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edversion import InvalidInputError, NotFoundError, Version
@@ -50,20 +50,20 @@ def analysis_name(experiment: str) -> str:
 
 
 def analyses_of_experiment(
-    repository: Repository, project: str, name: str, *, limit: int = 50
+    search: Callable[..., Sequence[Version]], project: str, name: str, *, limit: int = 50
 ) -> list[Version]:
     """Give the analyses of an experiment, the newest first.
 
     Parameters
     ----------
-    repository : Repository
-        Where it is.
+    search : callable
+        `Repository.search` of where it is, or one that finds less.
     project, name : str
         The experiment.
     limit : int
         How many at most.
     """
-    found = repository.search(
+    found = search(
         type=TYPE, project=project, name=analysis_name(name), order_by="-number", limit=limit
     )
     own = [each for each in found if each.metadata.get("experiment") == f"{project}/{name}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from edversion_plugins.evaluation.intervals import Uncertainty
@@ -19,7 +20,8 @@ def early(report: Report) -> Report:
     Whoever looks at a usual interval again and again, until it is clear of zero, finds an effect
     sooner or later where there is none. So every interval becomes the one that holds however
     often one looks, wide enough for as many variants, or groups, as there are; where there is
-    none, none is shown. p-values, other estimators and tests between groups are left out.
+    none, none is shown. Errors and p-values, of which a usual interval could be made, other
+    estimators and tests between groups are left out.
 
     Parameters
     ----------
@@ -65,4 +67,6 @@ def _comparison(each: Comparison, all_learners: Uncertainty, by_group: Uncertain
 def _held(found: Estimate | None, uncertainty: Uncertainty) -> Estimate | None:
     if found is None:
         return None
-    return replace(deciding(found, running=True, uncertainty=uncertainty), p=None)
+    held = deciding(found, running=True, uncertainty=uncertainty)
+    told = f"{found.method}, at every look"
+    return replace(held, method=told, se=math.nan, p=None, df=None, facts={})

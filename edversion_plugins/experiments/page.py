@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from edversion_plugins.experiments.estimates import Estimate
+from edversion_plugins.experiments.estimates import Estimate, finite
 from edversion_plugins.experiments.results import Comparison, OutcomeReport, Report
 from edversion_plugins.experiments.wording import several
 from edversion_plugins.reporting.charts import Chart
@@ -218,8 +218,8 @@ def _numbers(found: Estimate, use: str, **more: float) -> tuple[Any, ...]:
     besides = ", ".join(
         f"{name.replace('_', ' ')} {value:.4g}" for name, value in {**found.facts, **more}.items()
     )
-    return (found.method, use, found.value, found.se, found.low, found.high, found.p, found.df,
-            _pair(found.n), clusters, besides)  # fmt: skip
+    return (found.method, use, found.value, finite(found.se), found.low, found.high, found.p,
+            found.df, _pair(found.n), clusters, besides)  # fmt: skip
 
 
 def _pair(counts: tuple[int, int]) -> str:

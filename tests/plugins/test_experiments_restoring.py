@@ -64,6 +64,8 @@ def test_while_it_runs_only_what_holds_at_every_look_is_left() -> None:
     (each,) = left.outcome("completed").comparisons
     assert (each.registered.low, each.registered.high) == pytest.approx(usual.sequence[:2])
     assert each.registered.low < 0 < usual.registered.low
+    assert np.isnan(each.registered.se)  # of which the usual interval could be made
+    assert "nan" not in early(found).html().partition("<script")[0]
     assert "chance may explain it" in each.sentence
     assert not any("hardly explains" in sentence for sentence in left.sentences)
     assert "still runs" in left.sentences[-1]

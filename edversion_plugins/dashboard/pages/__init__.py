@@ -3,6 +3,7 @@
 from edversion_plugins.dashboard.pages.collection import show_collection
 from edversion_plugins.dashboard.pages.compare import export_comparison, show_comparison
 from edversion_plugins.dashboard.pages.events import show_events
+from edversion_plugins.dashboard.pages.experiments import show_experiment, show_experiments
 from edversion_plugins.dashboard.pages.file import download_file, show_file
 from edversion_plugins.dashboard.pages.home import show_home
 from edversion_plugins.dashboard.pages.search import show_search
@@ -16,6 +17,8 @@ PAGES = (
     Page("/", show_home, "view"),
     Page("/search", show_search, "view"),
     Page("/events", show_events, "view"),
+    Page("/experiments", show_experiments, "view"),
+    Page("/experiments/{project}/{experiment}", show_experiment, "view"),
     Page("/compare", show_comparison, "view"),
     Page("/compare/export", export_comparison, "view"),
     Page("/p/{project}/{collection}", show_collection, "view"),

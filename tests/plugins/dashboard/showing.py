@@ -33,6 +33,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "project": ("course",),
     "collection": ("passing", "notes"),
     "version": ("v0", "latest"),
+    "experiment": ("hints",),
     "name": ("passing",),
     "v": (["course/passing:v0", "course/passing:v1"],),
     "subject": ("course/passing:champion",),
@@ -43,7 +44,10 @@ KNOWN: dict[str, tuple[Any, ...]] = {
 
 
 def fill(store: Path) -> None:
-    """Log two evaluated models and a data set; make one champion, whom somebody follows."""
+    """Log two evaluated models and a data set; make one champion, whom somebody follows.
+
+    And write down an experiment that is still a draft.
+    """
     build(store)
     with edversion.init("course", store=store) as run:
         draft = edversion.Artifact("notes", type="dataset", description=HOSTILE)
@@ -52,6 +56,10 @@ def fill(store: Path) -> None:
         run.log_artifact(draft, tags=["fair"])
         run.repository.set_alias("course/passing:v1", "champion", reason="better for all")
         run.repository.edit("course/passing:v1", metadata={"epochs": 12}, reason="reviewed")
+        run.repository.experiment(
+            "course/hints", variants={"control": "course/passing:v0", "new": "course/passing:v1"},
+            outcomes={"completed": "proportion"},
+        )  # fmt: skip
         run.repository.add_deployment("grader-api", follows="course/passing:champion")
 
 

@@ -19,6 +19,8 @@ PATHS = (
     "/p/course/notes/v0",
     "/p/course/notes/v0/file?path=page.html",
     "/compare",
+    "/experiments",
+    "/experiments/course/hints",
     "/events",
     "/search?q=pass",
 )
