@@ -13,7 +13,8 @@ report.
     routes        what a page is, and the permission without which there is none
     api           the same reads as JSON, and their description
     guard         what is refused unread: Host, Origin, and the headers of every answer
-    entrance      who asks
+    entrance      who asks: the one person at this machine, or nobody
+    accounts      who asks: somebody with an account
     attempts      how often somebody may try to sign in
     proxy         what a proxy is believed
     forms         what is sent, and that it comes from a page of ours

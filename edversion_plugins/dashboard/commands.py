@@ -5,13 +5,19 @@ The engine loads this module to list commands: the catalog comes with the first 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edversion import InvalidInputError, hookimpl
 from edversion_plugins.dashboard.token_commands import add_token_commands
 from edversion_plugins.dashboard.user_commands import add_user_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import edversion
+    from edversion_plugins.dashboard.entrance import Entrance
 
 __all__ = ["edversion_register_commands"]
 
@@ -39,29 +45,77 @@ _OPTIONS = [
         help="Port; 0 takes one that is free.",
     ),
     click.option("--browser/--no-browser", default=True, help="Whether to open the browser."),
+    click.option(
+        "--accounts", is_flag=True, help="Ask who it is, also at this machine; --url does too."
+    ),
+    click.option(
+        "--url", help="Where browsers find it: https://…, of the proxy that stands before it."
+    ),
+    click.option(
+        "--proxy", multiple=True, metavar="ADDRESS", help="Whose X-Forwarded-For is believed."
+    ),
+    click.option(
+        "--user-header",
+        metavar="NAME",
+        help="Header in which that proxy says who signed in there (OpenID Connect).",
+    ),
 ]
 
 
-def _dashboard(context: click.Context, /, host: str, port: int, browser: bool) -> None:
-    """Show the repository in the browser: compare, trace and look up without code.
+def _dashboard(context: click.Context, /, **options: Any) -> None:
+    """Show the repository in the browser: compare, trace and promote without code.
 
-    The pages are served on this machine alone, until Ctrl-C.
+    The pages are served on this machine alone, for whoever sits at it, until Ctrl-C. A team serves
+    them behind a proxy: 'edversion dashboard user add' lets people in, and --url says where their
+    browsers find it.
     """
     if context.invoked_subcommand is None:
-        _serve(context.obj, host=host, port=port, browser=browser)
+        _serve(context.obj, **options)
 
 
-def _serve(session: Any, *, host: str, port: int, browser: bool) -> None:
+def _serve(session: Any, *, host: str, port: int, browser: bool, **how: Any) -> None:
     try:
         from edversion_plugins.dashboard import create_app
-        from edversion_plugins.dashboard.serving import listen, serve
+        from edversion_plugins.dashboard.serving import check_place, check_url, listen, serve
     except ImportError as error:
         raise InvalidInputError(str(error), code="extra_missing", extra="dashboard") from error
 
-    with session.repository() as repository, listen(host, port) as place:
-        app = create_app(repository, hosts=[place.host, "localhost"])
-        session.answer(
-            {"url": place.url},
-            lambda screen: screen.line(f"The dashboard is at {place.url} until Ctrl-C."),
+    url = None if how["url"] is None else check_url(how["url"])
+    check_place(host, url)
+    with session.repository() as repository:
+        entrance = _entrance(repository, url, **how)
+        with listen(host, port) as place:
+            app = create_app(
+                repository, hosts=[place.host, "localhost"], entrance=entrance, url=url
+            )
+            shown = f"{url}/" if url else place.url
+            session.answer(
+                {"url": shown},
+                lambda screen: screen.line(f"The dashboard is at {shown} until Ctrl-C."),
+            )
+            serve(app, place, browser=shown if browser else None)
+
+
+def _entrance(
+    repository: edversion.Repository,
+    url: str | None,
+    /,
+    accounts: bool,
+    proxy: Sequence[str],
+    user_header: str | None,
+    **_: Any,
+) -> Entrance | None:
+    """Give how visitors are known; None for the one person at this machine."""
+    from edversion_plugins.dashboard.accounts import Accounts
+    from edversion_plugins.dashboard.proxy import Proxy
+
+    believed = Proxy.of(proxy, user_header)
+    if not (accounts or url or believed.networks):
+        return None
+    if not any(each.grants for each in repository.accounts()):
+        raise InvalidInputError(
+            "nobody could sign in: no account has a role. Add the first one: "
+            "edversion dashboard user add NAME --role admin",
+            code="no_accounts",
         )
-        serve(app, place, browser=browser)
+    return Accounts(repository, secure=(url or "").startswith("https:"), proxy=believed)

@@ -46,7 +46,7 @@ class Problem:
     code: str
 
 
-_STATUS = {"too_many_attempts": 429, "too_large": 413, "sign_in_refused": 401}
+_STATUS = {"too_many_attempts": 429, "too_large": 413, "sign_in_failed": 401}
 _GONE = ("version_deleted", "version_erased")
 _KINDS: tuple[tuple[type[EdversionError], int, str, str], ...] = (
     (NotFoundError, 404, "There is no such thing here",

@@ -1,5 +1,11 @@
 """The pages of the dashboard; each says what a visitor must be allowed to do."""
 
+from edversion_plugins.dashboard.pages.account import (
+    change_password,
+    create_token,
+    revoke_token,
+    show_account,
+)
 from edversion_plugins.dashboard.pages.collection import show_collection
 from edversion_plugins.dashboard.pages.compare import export_comparison, show_comparison
 from edversion_plugins.dashboard.pages.events import show_events
@@ -7,6 +13,7 @@ from edversion_plugins.dashboard.pages.experiments import show_experiment, show_
 from edversion_plugins.dashboard.pages.file import download_file, show_file
 from edversion_plugins.dashboard.pages.home import show_home
 from edversion_plugins.dashboard.pages.search import show_search
+from edversion_plugins.dashboard.pages.signing import show_sign_in, sign_in, sign_out
 from edversion_plugins.dashboard.pages.static import give_static
 from edversion_plugins.dashboard.pages.version import show_version
 from edversion_plugins.dashboard.routes import Page
@@ -26,4 +33,11 @@ PAGES = (
     Page("/p/{project}/{collection}/{version}/file", show_file, "view"),
     Page("/p/{project}/{collection}/{version}/download", download_file, "view"),
     Page("/static/{name}", give_static, "anyone"),
+    Page("/sign-in", show_sign_in, "anyone"),
+    Page("/sign-in", sign_in, "anyone", methods=("POST",)),
+    Page("/sign-out", sign_out, "anyone", methods=("POST",)),
+    Page("/account", show_account, "view"),
+    Page("/account/password", change_password, "view", methods=("POST",)),
+    Page("/account/tokens", create_token, "view", methods=("POST",)),
+    Page("/account/tokens/revoke", revoke_token, "view", methods=("POST",)),
 )

@@ -38,11 +38,31 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "lab.example", "", "127.0.0.1.x"])
-def test_other_addresses_wait_for_accounts(store: Path, host: str) -> None:
+def test_other_addresses_need_a_proxy_before_them(store: Path, host: str) -> None:
     code, text = run("--store", str(store), "--host", host, "--no-browser")
     assert code == 1
-    assert "no accounts yet" in text
+    assert "--url https://" in text
     assert "ssh -L" in text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["versions.example", "http://versions.example", "https://", "https://a.example/path", "ftp://x",
+     "https://u:p@a.example", "https://a.example?x", "https://a.example:port", "https://[::1"],
+)  # fmt: skip
+def test_an_address_that_is_none_or_in_the_clear_is_refused(store: Path, url: str) -> None:
+    code, text = run("--store", str(store), "--url", url, "--no-browser")
+    assert code == 1
+    assert "https://" in text
+
+
+@pytest.mark.parametrize(
+    "options", [["--accounts"], ["--url", "https://a.example"], ["--proxy", "10.0.0.5"]]
+)
+def test_without_accounts_nobody_could_sign_in(store: Path, options: list[str]) -> None:
+    code, text = run("--store", str(store), "--no-browser", *options)
+    assert code == 1
+    assert "edversion dashboard user add" in text
 
 
 def test_a_port_that_is_taken_is_told(store: Path) -> None:
