@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from edversion.experiments import assign
     from edversion.experiments.experiment import Experiment
     from edversion.experiments.freezing import frozen_definition
+    from edversion.lineage import Layout, Spacing, lay_out
     from edversion.ranks import DistributedPart
     from edversion.repository import Repository
     from edversion.run import Run
@@ -113,6 +114,7 @@ __all__ = [
     "HookError",
     "IntegrityError",
     "InvalidInputError",
+    "Layout",
     "Leaderboard",
     "Lineage",
     "LineageEdge",
@@ -131,6 +133,7 @@ __all__ = [
     "RunInfo",
     "Section",
     "Served",
+    "Spacing",
     "Standing",
     "StorageError",
     "Verdict",
@@ -146,6 +149,7 @@ __all__ = [
     "frozen_definition",
     "hookimpl",
     "init",
+    "lay_out",
     "open",
 ]
 
@@ -310,12 +314,15 @@ _LATER = {
     "DistributedPart": "edversion.ranks",
     "Experiment": "edversion.experiments.experiment",
     "Follower": "edversion.deploy",
+    "Layout": "edversion.lineage",
     "Leaderboard": "edversion.compare",
     "Repository": "edversion.repository",
     "Run": "edversion.run",
+    "Spacing": "edversion.lineage",
     "Standing": "edversion.compare",
     "assign": "edversion.experiments",
     "frozen_definition": "edversion.experiments.freezing",
     "current": "edversion.deploy",
     "follow": "edversion.deploy",
+    "lay_out": "edversion.lineage",
 }

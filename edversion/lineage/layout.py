@@ -1,42 +1,41 @@
-"""Where each version of a picture stands: in columns, sources on the left.
+"""Where each box of a picture stands: in columns, sources on the left.
 
-The way of Sugiyama, Tagawa and Toda (1981): turn what leads back, give each version its
+The way of Sugiyama, Tagawa and Toda (1981): turn what leads back, give each box its
 column, put stops where an arrow passes a column, and sort each column by its neighbours.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from edversion.lineage.graph import Graph
-
-__all__ = ["Layout", "Stop", "lay_out"]
+__all__ = ["Grid", "Pair", "Stop", "grid_of"]
 
 _SWEEPS = 6
 
 Pair = tuple[int, int]
+"""Places of two boxes, of which an arrow leads from the one to the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A place in the grid: a version, or where an arrow passes a column."""
+    """A place in the grid: a box, or where an arrow passes a column."""
 
     column: int
     row: float
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Grid:
     """Places in a grid of columns and rows; rows may be halves.
 
     Attributes
     ----------
     stops : tuple of Stop
-        Of each version.
+        Of each box.
     paths : tuple of tuple of Stop
         Of each arrow, from its source to its target, with the columns it passes.
     columns : int
@@ -51,12 +50,22 @@ class Layout:
     rows: float
 
 
-def lay_out(graph: Graph) -> Layout:
-    """Place the versions of a graph so that arrows lead right, are short and cross little."""
-    count = len(graph.versions)
-    pairs = [(arrow.source, arrow.target) for arrow in graph.arrows]
+def grid_of(count: int, pairs: Sequence[Pair], *, last: Collection[int] = ()) -> Grid:
+    """Place boxes so that arrows lead right, are short and cross little.
+
+    Parameters
+    ----------
+    count : int
+        How many boxes.
+    pairs : sequence of (int, int)
+        The arrows, by the places of their boxes.
+    last : collection of int
+        Boxes from which no arrow leads on, and which stand in the last column.
+    """
     forward = [pair if ahead else pair[::-1] for pair, ahead in _directed(count, pairs)]
     columns = _columns(count, forward)
+    for place in last:
+        columns[place] = max(columns)
     chains, columns = _with_stops(forward, columns)
     links = [pair for chain in chains for pair in pairwise(chain)]
     rows, longest = _rows(columns, links)
@@ -65,7 +74,7 @@ def lay_out(graph: Graph) -> Layout:
     for pair, chain in zip(pairs, chains, strict=True):
         path = tuple(places[stop] for stop in chain)
         paths.append(path if chain[0] == pair[0] else path[::-1])
-    return Layout(tuple(places[:count]), tuple(paths), max(columns, default=0) + 1, longest)
+    return Grid(tuple(places[:count]), tuple(paths), max(columns, default=0) + 1, longest)
 
 
 def _directed(count: int, pairs: Sequence[Pair]) -> list[tuple[Pair, bool]]:
@@ -93,7 +102,7 @@ def _directed(count: int, pairs: Sequence[Pair]) -> list[tuple[Pair, bool]]:
 
 
 def _columns(count: int, pairs: Sequence[Pair]) -> list[int]:
-    """Give each version the column after the last of what it was made from."""
+    """Give each box the column after the last of what it was made from."""
     before = [0] * count
     after: dict[int, list[int]] = defaultdict(list)
     for source, target in pairs:
@@ -114,7 +123,7 @@ def _columns(count: int, pairs: Sequence[Pair]) -> list[int]:
 
 
 def _with_stops(pairs: Sequence[Pair], columns: Sequence[int]) -> tuple[list[list[int]], list[int]]:
-    """Give the stops of each arrow, and the columns of all stops, versions first."""
+    """Give the stops of each arrow, and the columns of all stops, boxes first."""
     placed, chains = list(columns), []
     for source, target in pairs:
         between = range(columns[source] + 1, columns[target])

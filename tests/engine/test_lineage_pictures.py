@@ -12,9 +12,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edversion.lineage import Graph, as_dot, as_mermaid, as_page, graph_of, remark_of
-from edversion.lineage.graph import Arrow, shown
-from edversion.lineage.layout import lay_out
+from edversion.lineage import as_dot, as_mermaid, as_page, graph_of, remark_of
+from edversion.lineage.graph import shown
+from edversion.lineage.layout import grid_of
 from edversion.model import LineageEdge, RunInfo, Version
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -158,8 +158,7 @@ def test_no_name_becomes_markup(lineage: tuple[Version, list[LineageEdge]]) -> N
 
 @given(st.lists(st.tuples(*[st.integers(0, 7)] * 2).filter(lambda p: p[0] != p[1]), unique=True))
 def test_arrows_lead_right_and_nothing_lies_on_another(pairs: list[tuple[int, int]]) -> None:
-    graph = Graph(tuple(version(number=n) for n in range(8)), tuple(Arrow(*p, "") for p in pairs))
-    layout = lay_out(graph)
+    layout = grid_of(8, pairs)
     assert len({(stop.column, stop.row) for stop in layout.stops}) == 8
     for (source, target), path in zip(pairs, layout.paths, strict=True):
         assert (path[0], path[-1]) == (layout.stops[source], layout.stops[target])
@@ -172,6 +171,14 @@ def test_arrows_lead_right_and_nothing_lies_on_another(pairs: list[tuple[int, in
         assert all(ahead)
     assert all(0 <= stop.row <= layout.rows - 1 for stop in layout.stops)
     assert all(0 <= stop.column < layout.columns for stop in layout.stops)
+
+
+def test_what_is_to_stand_last_stands_in_the_last_column() -> None:
+    pairs = [(0, 1), (1, 2), (0, 3)]
+    assert [stop.column for stop in grid_of(4, pairs).stops] == [0, 1, 2, 1]
+    grid = grid_of(4, pairs, last=[3])
+    assert [stop.column for stop in grid.stops] == [0, 1, 2, 2]
+    assert [stop.column for stop in grid.paths[2]] == [0, 1, 2]
 
 
 def _acyclic(pairs: list[tuple[int, int]]) -> bool:
