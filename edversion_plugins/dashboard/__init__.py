@@ -26,8 +26,9 @@ report.
     card          the sentences on top of a version's page
     progress, registered                   how far an experiment is; what it was to be
     preview       the beginning of a file, as text
-    pages         home, collection, version, file, compare, experiments, events, search, static
-                  files
+    lineage       the map of what versions were made from, and what came of them
+    pages         home, collection, version, file, compare, lineage, experiments, events, search,
+                  static files
 """
 
 from __future__ import annotations

@@ -16,11 +16,14 @@ from edversion_plugins.dashboard.pages.experiments import (
     experiment_facts,
     find_definition,
 )
+from edversion_plugins.dashboard.pages.lineage import asked_map
 from edversion_plugins.dashboard.progress import progress_of
 from edversion_plugins.dashboard.routes import Page
 from edversion_plugins.dashboard.schemas import (
     AFTER,
     CONDITION,
+    DIRECTION,
+    LINEAGE,
     NAME,
     NUMBER,
     ORDER,
@@ -123,6 +126,24 @@ def _comparison(visit: Visit) -> Any:
     return visit.repository.compare(*visit.texts("v")).as_json()
 
 
+def _lineage(visit: Visit) -> Any:
+    version, found, against = asked_map(visit)
+    return {
+        "version": version.reference,
+        "against": against and against.reference,
+        "boxes": [box.as_json() for box in found.boxes],
+        "arrows": [
+            {
+                "source": found.boxes[each.source].key,
+                "target": found.boxes[each.target].key,
+                "said": each.said,
+            }
+            for each in found.arrows
+        ],
+        "left_out": {"boxes": found.cut, "more_steps": found.beyond},
+    }
+
+
 def _events(visit: Visit) -> Any:
     before = visit.whole("before", 0) or None
     found = visit.repository.events(
@@ -183,6 +204,12 @@ CALLS = (
         "An experiment: who takes part, what must hold, and what was found in sentences",
         {"analysis": NAME},
         record(**SCHEMAS["Experiment"]["properties"], **PROGRESS),
+    ),
+    Call(
+        "/lineage/{project}/{collection}/{version}", _lineage,
+        "What a version was made from and what came of it, or what is behind two",
+        {"direction": DIRECTION, "depth": NUMBER, "against": REFERENCE},
+        LINEAGE,
     ),
 )  # fmt: skip
 

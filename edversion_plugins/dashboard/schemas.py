@@ -7,8 +7,8 @@ from typing import Any
 from edversion_plugins.dashboard.visit import LARGEST
 
 __all__ = [
-    "AFTER", "CONDITION", "NAME", "NUMBER", "ORDER", "PROGRESS", "REFERENCE", "SCHEMAS", "TEXT",
-    "Schema", "list_of", "maybe", "named", "record",
+    "AFTER", "CONDITION", "DIRECTION", "LINEAGE", "NAME", "NUMBER", "ORDER", "PROGRESS",
+    "REFERENCE", "SCHEMAS", "TEXT", "Schema", "list_of", "maybe", "named", "record",
 ]  # fmt: skip
 
 Schema = dict[str, Any]
@@ -57,6 +57,7 @@ REFERENCE: Schema = {
 TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 600}
 NUMBER: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST}
 NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"}
+DIRECTION: Schema = {"type": "string", "enum": ["up", "down", "both"]}
 AFTER = maybe(NUMBER) | {"description": "What to ask for next; null at the end."}
 
 _STRING: Schema = {"type": "string"}
@@ -107,3 +108,23 @@ PROGRESS: dict[str, Schema] = {
     "sentences": list_of(_STRING),
 }  # fmt: skip
 """What is known of an experiment besides its registration."""
+
+LINEAGE = record(
+    version=_STRING,
+    against=maybe(_STRING),
+    boxes=list_of(
+        record(
+            key=_STRING | {"description": "Of a version its reference."},
+            kind={"enum": [
+                "dataset", "pipeline", "run", "model", "evaluation", "version", "approval",
+                "deployment",
+            ]},
+            name=_STRING, about=_STRING, sentence=_STRING, at=maybe(_AT), by=maybe(_STRING),
+            gone={"type": "boolean"},
+            side={"enum": ["this", "other", "both", None]},
+        )
+    ),
+    arrows=list_of(record(source=_STRING, target=_STRING, said=_STRING)),
+    left_out=record(boxes=_COUNT, more_steps={"type": "boolean"}),
+)  # fmt: skip
+"""A map of lineage: boxes, and arrows between them by their keys."""

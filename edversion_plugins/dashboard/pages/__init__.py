@@ -12,6 +12,7 @@ from edversion_plugins.dashboard.pages.events import show_events
 from edversion_plugins.dashboard.pages.experiments import show_experiment, show_experiments
 from edversion_plugins.dashboard.pages.file import download_file, show_file
 from edversion_plugins.dashboard.pages.home import show_home
+from edversion_plugins.dashboard.pages.lineage import choose_lineage, show_lineage
 from edversion_plugins.dashboard.pages.search import show_search
 from edversion_plugins.dashboard.pages.signing import show_sign_in, sign_in, sign_out
 from edversion_plugins.dashboard.pages.static import give_static
@@ -30,6 +31,8 @@ PAGES = (
     Page("/compare/export", export_comparison, "view"),
     Page("/p/{project}/{collection}", show_collection, "view"),
     Page("/p/{project}/{collection}/{version}", show_version, "view"),
+    Page("/lineage", choose_lineage, "view"),
+    Page("/p/{project}/{collection}/{version}/lineage", show_lineage, "view"),
     Page("/p/{project}/{collection}/{version}/file", show_file, "view"),
     Page("/p/{project}/{collection}/{version}/download", download_file, "view"),
     Page("/static/{name}", give_static, "anyone"),

@@ -16,6 +16,8 @@ __all__ = ["give_static"]
 _FILES = {
     "report.css": ("edversion_plugins.reporting", "templates/report.css", "text/css"),
     "dashboard.css": ("edversion_plugins.dashboard", "static/dashboard.css", "text/css"),
+    "lineage.css": ("edversion_plugins.dashboard", "static/lineage.css", "text/css"),
+    "lineage.js": ("edversion_plugins.dashboard", "static/lineage.js", "text/javascript"),
     "icon.svg": ("edversion_plugins.dashboard", "static/icon.svg", "image/svg+xml"),
 }
 _SCRIPT = "pictures.js"
