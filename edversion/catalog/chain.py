@@ -27,6 +27,8 @@ _END = select(chain.c.sequence, chain.c.digest).where(chain.c.id == 1)
 _MOVE_END = update(chain).where(chain.c.id == 1)
 _ADD = insert(events)
 _BATCH = 1000
+_KINDS = ("", "deployment ", "draft ", "experiment ")
+"""What stands before ``project/name`` in the subjects of events; versions have nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,11 @@ def listing(
 def _within(names: Collection[str]) -> ColumnElement[bool]:
     """Give the condition that an event is about something in projects, or a run of theirs."""
     own = select(literal("run ") + runs.c.id).join(projects).where(projects.c.name.in_(names))
-    places = (events.c.subject.startswith(f"{name}/", autoescape=True) for name in names)
+    places = (
+        events.c.subject.startswith(f"{kind}{name}/", autoescape=True)
+        for kind in _KINDS
+        for name in names
+    )
     return or_(events.c.subject.in_(names), *places, events.c.subject.in_(own))
 
 

@@ -159,8 +159,9 @@ class Reach:
         return self._all.runs(within=self.within, **options)
 
     def events(self, **options: Any) -> tuple[edversion.Event, ...]:
-        """Give events, newest first."""
-        return self._all.events(within=self.within, **options)
+        """Give events, newest first; what is of no project, as accounts are, is for its admins."""
+        within = None if self.access.may_everywhere("admin") else self.projects()
+        return self._all.events(within=within, **options)
 
     def deleted(self, name: str | None = None, **options: Any) -> Sequence[Any]:
         """Give deleted versions."""

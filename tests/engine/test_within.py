@@ -18,6 +18,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[edversion.R
         with edversion.init(name, name=f"of {name}", store=store) as run:
             run.log_artifact(edversion.Artifact("dropout", type="model"))
             run.note("noted")
+            run.repository.add_deployment("api", follows=f"{name}/dropout:latest")
     with edversion.open(store) as opened:
         yield opened
 
@@ -47,16 +48,16 @@ def test_events_are_about_what_lies_or_ran_within(
 ) -> None:
     runs = {f"run {run.id}": run.project for run in repository.runs()}
     events = repository.events(within=names)
-    places = [runs.get(each.subject) or each.subject.partition("/")[0] for each in events]
-    assert set(places) == set(names)
+    assert {place(each, runs) for each in events} == set(names)
+    assert len([each for each in events if each.action == "deployment.added"]) == len(names)
     assert len([each for each in events if each.action == "run.noted"]) == len(names)
-    everywhere = repository.events()
-    expected = [
-        each.sequence
-        for each in everywhere
-        if (runs.get(each.subject) or each.subject.partition("/")[0]) in names
-    ]
+    expected = [each.sequence for each in repository.events() if place(each, runs) in names]
     assert [each.sequence for each in events] == expected
+
+
+def place(event: edversion.Event, runs: dict[str, str]) -> str:
+    """Give the project that an event is about."""
+    return runs.get(event.subject) or event.subject.split()[-1].partition("/")[0]
 
 
 def test_pages_of_runs(repository: edversion.Repository) -> None:

@@ -106,7 +106,7 @@ def check(answer: tuple[int, dict[str, str], bytes], path: str) -> None:
     assert 200 <= status < 500
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert "cache-control" in headers
     assert not [name for name in headers if "evil" in name]
     assert all("\n" not in value and "\r" not in value for value in headers.values())

@@ -164,6 +164,18 @@ def test_no_page_names_it(two: edversion.Repository, place: str) -> None:
         assert answer.status_code == 404
 
 
+def test_accounts_are_told_of_to_admins_alone(two: edversion.Repository) -> None:
+    two.add_account("zoe")
+
+    def told(grant: Grant) -> bool:
+        reach = Reach(two, Access("ada", (grant,)))
+        return any(each.subject == "account:zoe" for each in reach.events())
+
+    assert told(Grant("admin"))
+    assert not told(Grant("approver"))
+    assert not told(Grant("admin", "school"))
+
+
 def test_its_own_page_does(two: edversion.Repository) -> None:
     client: TestClient = client_of(two, entrance=Known(Grant("viewer")))
     assert HIDDEN in client.get("/").text
