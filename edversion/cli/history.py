@@ -67,8 +67,8 @@ def runs(session: Session, run: str | None, status: Any, limit: int) -> None:
 
 def _one_run(session: Session, repository: Repository, run: str) -> None:
     info = repository.run(run)
-    uses = repository.catalog.uses_of_run(info.id)
-    logged = repository.catalog.versions_of_run(info.id, "logged")
+    uses = repository.used_in(info.id)
+    logged = repository.logged_in(info.id)
     metrics = repository.catalog.metrics(run=info.id)
     answer = document(
         info,

@@ -143,6 +143,25 @@ class Finding(Area):
             offset=max(check_whole(offset, "offset") or 0, 0),
         )
 
+    def used_in(self, run: str) -> tuple[tuple[Version, str | None], ...]:
+        """Give the versions that a run used, in order, each with what it was used for.
+
+        Parameters
+        ----------
+        run : str
+            Its id, or the beginning of one.
+
+        Returns
+        -------
+        tuple of (Version, str or None)
+            Once for each relation; deleted versions too.
+        """
+        return self.catalog.uses_of_run(self.run(run).id)
+
+    def logged_in(self, run: str) -> tuple[Version, ...]:
+        """Give the versions that a run logged, in order; deleted ones too."""
+        return self.catalog.versions_of_run(self.run(run).id, "logged")
+
     def metrics(
         self, reference: Subject | None = None, *, key: str | None = None
     ) -> tuple[Metric, ...]:

@@ -17,6 +17,7 @@ from edversion_plugins.dashboard.pages.experiments import (
     find_definition,
 )
 from edversion_plugins.dashboard.pages.lineage import asked_map
+from edversion_plugins.dashboard.pages.runs import find_runs, run_facts, summary_of
 from edversion_plugins.dashboard.progress import progress_of
 from edversion_plugins.dashboard.routes import Page
 from edversion_plugins.dashboard.schemas import (
@@ -28,8 +29,10 @@ from edversion_plugins.dashboard.schemas import (
     NUMBER,
     ORDER,
     PROGRESS,
+    RAN,
     REFERENCE,
     SCHEMAS,
+    STATUS,
     TEXT,
     Schema,
     list_of,
@@ -164,6 +167,17 @@ def _experiment(visit: Visit) -> Any:
     return experiment_facts(progress_of(visit.repository, definition, visit.text("analysis")))
 
 
+def _runs(visit: Visit) -> Any:
+    number = visit.whole("page", 1)
+    found, more = find_runs(visit)
+    runs = [summary_of(each) for each in found]
+    return {"runs": runs, "page": number, "next": number + 1 if more else None}
+
+
+def _run(visit: Visit) -> Any:
+    return run_facts(visit, visit.repository.run(visit.part("run")))
+
+
 _SEARCHED = {
     "where": CONDITION, "order": ORDER, "project": NAME, "name": NAME, "page": NUMBER,
 }  # fmt: skip
@@ -194,6 +208,14 @@ CALLS = (
     Call(
         "/events", _events, "Events, newest first", {"subject": TEXT, "before": NUMBER},
         record(events=list_of(named("Event")), next=AFTER),
+    ),
+    Call(
+        "/runs", _runs, "Runs, newest first", {"project": NAME, "status": STATUS, "page": NUMBER},
+        record(runs=list_of(named("Run")), page=NUMBER, next=AFTER),
+    ),
+    Call(
+        "/runs/{run}", _run, "A run, with what it used and logged", {},
+        record(**SCHEMAS["Run"]["properties"], **RAN),
     ),
     Call(
         "/experiments", _experiments, "Experiments", {"project": NAME},

@@ -158,6 +158,15 @@ class Reach:
         """Give runs, newest first."""
         return self._all.runs(within=self.within, **options)
 
+    def used_in(self, run: str) -> tuple[tuple[edversion.Version, str | None], ...]:
+        """Give what a run used, wherever that lies, and what for."""
+        return self._all.used_in(self.run(run).id)
+
+    def logged_in(self, run: str) -> tuple[edversion.Version, ...]:
+        """Give what a run logged, where one may look."""
+        found = self._all.logged_in(self.run(run).id)
+        return tuple(each for each in found if self.sees(each.project))
+
     def events(self, **options: Any) -> tuple[edversion.Event, ...]:
         """Give events, newest first; what is of no project, as accounts are, is for its admins."""
         within = None if self.access.may_everywhere("admin") else self.projects()

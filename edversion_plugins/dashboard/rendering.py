@@ -72,6 +72,24 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def lasted(started: datetime, ended: datetime) -> str:
+    """Give how long something took.
+
+    Examples
+    --------
+    >>> at = datetime(2026, 9, 1, tzinfo=UTC)
+    >>> [lasted(at, at.replace(hour=hour, second=9)) for hour in (0, 2)], lasted(at, at)
+    (['9 s', '2 h 0 min'], 'less than a second')
+    """
+    seconds = max(0, round((ended - started).total_seconds()))
+    minutes, hours = seconds // 60, seconds // 3600
+    if minutes == 0:
+        return f"{seconds} s" if seconds else "less than a second"
+    if hours == 0:
+        return f"{minutes} min {seconds % 60} s"
+    return f"{hours} h {minutes % 60} min"
+
+
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Give a number with its noun.
 
@@ -101,10 +119,12 @@ def link_to(reference: str) -> str | None:
     --------
     >>> link_to("school/dropout:v3"), link_to("school/dropout:champion"), link_to("policy 7")
     ('/p/school/dropout/v3', '/p/school/dropout/champion', None)
-    >>> link_to("experiment school/hints")
-    '/experiments/school/hints'
+    >>> link_to("experiment school/hints"), link_to("run 4f0c")
+    ('/experiments/school/hints', '/runs/4f0c')
     """
     kind, _, name = reference.partition(" ")
+    if kind == "run" and name and not {" ", "/"} & set(name):
+        return "/runs/" + quote(name)
     if kind == "experiment" and name.count("/") == 1 and " " not in name:
         return "/experiments/" + quote(name)
     place, _, target = reference.partition(":")

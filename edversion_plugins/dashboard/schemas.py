@@ -7,8 +7,8 @@ from typing import Any
 from edversion_plugins.dashboard.visit import LARGEST
 
 __all__ = [
-    "AFTER", "CONDITION", "DIRECTION", "LINEAGE", "NAME", "NUMBER", "ORDER", "PROGRESS",
-    "REFERENCE", "SCHEMAS", "TEXT", "Schema", "list_of", "maybe", "named", "record",
+    "AFTER", "CONDITION", "DIRECTION", "LINEAGE", "NAME", "NUMBER", "ORDER", "PROGRESS", "RAN",
+    "REFERENCE", "SCHEMAS", "STATUS", "TEXT", "Schema", "list_of", "maybe", "named", "record",
 ]  # fmt: skip
 
 Schema = dict[str, Any]
@@ -55,6 +55,7 @@ REFERENCE: Schema = {
     "description": "Of a version: project/name:v3, project/name:alias.",
 }  # fmt: skip
 TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 600}
+STATUS: Schema = {"type": "string", "enum": ["running", "finished", "failed", "crashed"]}
 NUMBER: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST}
 NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"}
 DIRECTION: Schema = {"type": "string", "enum": ["up", "down", "both"]}
@@ -97,6 +98,11 @@ SCHEMAS: dict[str, Schema] = {
         unit=_STRING, assigned=_STRING, outcomes=_OBJECT, primary=_STRING, guardrails=_OBJECT,
         groups=list_of(_STRING), ramp=_SHARE, started_at=maybe(_AT), stopped_at=maybe(_AT),
     ),
+    "Run": record(
+        id=_STRING, project=NAME, name=_STRING, job_type=maybe(_STRING), status=STATUS,
+        tags=list_of(_STRING), started_at=_AT, ended_at=maybe(_AT), user=maybe(_STRING),
+        git_commit=maybe(_STRING),
+    ),
 }  # fmt: skip
 
 PROGRESS: dict[str, Schema] = {
@@ -128,3 +134,9 @@ LINEAGE = record(
     left_out=record(boxes=_COUNT, more_steps={"type": "boolean"}),
 )  # fmt: skip
 """A map of lineage: boxes, and arrows between them by their keys."""
+
+RAN: dict[str, Schema] = {
+    "config": _OBJECT, "error": maybe(_STRING), "logged": list_of(_STRING),
+    "used": list_of(record(version=_STRING, relation=maybe(_STRING))),
+}  # fmt: skip
+"""What is known of a run besides what lists say of it."""

@@ -13,6 +13,7 @@ from edversion_plugins.dashboard.pages.experiments import show_experiment, show_
 from edversion_plugins.dashboard.pages.file import download_file, show_file
 from edversion_plugins.dashboard.pages.home import show_home
 from edversion_plugins.dashboard.pages.lineage import choose_lineage, show_lineage
+from edversion_plugins.dashboard.pages.runs import show_run, show_runs
 from edversion_plugins.dashboard.pages.search import show_search
 from edversion_plugins.dashboard.pages.signing import show_sign_in, sign_in, sign_out
 from edversion_plugins.dashboard.pages.static import give_static
@@ -25,6 +26,8 @@ PAGES = (
     Page("/", show_home, "view"),
     Page("/search", show_search, "view"),
     Page("/events", show_events, "view"),
+    Page("/runs", show_runs, "view"),
+    Page("/runs/{run}", show_run, "view"),
     Page("/experiments", show_experiments, "view"),
     Page("/experiments/{project}/{experiment}", show_experiment, "view"),
     Page("/compare", show_comparison, "view"),

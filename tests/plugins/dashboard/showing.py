@@ -34,6 +34,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "collection": ("passing", "notes"),
     "version": ("v0", "latest"),
     "experiment": ("hints",),
+    "run": (),  # `fill` says which
     "name": ("passing",),
     "v": (["course/passing:v0", "course/passing:v1"],),
     "subject": ("course/passing:champion",),
@@ -50,6 +51,7 @@ def fill(store: Path) -> None:
     """
     build(store)
     with edversion.init("course", store=store) as run:
+        KNOWN["run"] = (run.id,)
         draft = edversion.Artifact("notes", type="dataset", description=HOSTILE)
         for path, content in FILES.items():
             draft.add_bytes(content, path)

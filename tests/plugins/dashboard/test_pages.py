@@ -20,6 +20,7 @@ PATHS = (
     "/p/course/notes/v0/file?path=page.html",
     "/compare",
     "/experiments",
+    "/runs",
     "/experiments/course/hints",
     "/events",
     "/search?q=pass",
