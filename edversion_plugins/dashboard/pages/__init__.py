@@ -6,6 +6,7 @@ from edversion_plugins.dashboard.pages.account import (
     revoke_token,
     show_account,
 )
+from edversion_plugins.dashboard.pages.archive import download_version
 from edversion_plugins.dashboard.pages.collection import show_collection
 from edversion_plugins.dashboard.pages.compare import export_comparison, show_comparison
 from edversion_plugins.dashboard.pages.events import show_events
@@ -38,6 +39,7 @@ PAGES = (
     Page("/p/{project}/{collection}/{version}/lineage", show_lineage, "view"),
     Page("/p/{project}/{collection}/{version}/file", show_file, "view"),
     Page("/p/{project}/{collection}/{version}/download", download_file, "view"),
+    Page("/p/{project}/{collection}/{version}/archive", download_version, "view"),
     Page("/static/{name}", give_static, "anyone"),
     Page("/sign-in", show_sign_in, "anyone"),
     Page("/sign-in", sign_in, "anyone", methods=("POST",)),

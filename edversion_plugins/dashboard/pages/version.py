@@ -56,6 +56,8 @@ def show_version(visit: Visit) -> Response:
         groups=_groups(readings),
         files=files[:_FILES],
         files_left=len(files) - len(files[:_FILES]),
+        held=[each for each in files if each.reference is None],
+        evaluations=_evaluations(version, down),
         metadata=_metadata(version.metadata),
         revisions=repository.revisions(version),
         up=up.edges[:_EDGES],
@@ -64,6 +66,16 @@ def show_version(visit: Visit) -> Response:
         down_more=down.truncated or len(down.edges) > _EDGES,
         events=repository.events(subject=version.reference, limit=_EVENTS),
     )
+
+
+def _evaluations(version: edversion.Version, down: edversion.Lineage) -> list[edversion.Version]:
+    """Give the evaluations of a version, newest first; others may come of it by a way round."""
+    found = [
+        each
+        for each in down.versions
+        if each.type == "evaluation" and each.metadata.get("model") == version.reference
+    ]
+    return sorted(found, key=lambda each: each.created_at, reverse=True)
 
 
 def _first(readings: Readings) -> Table | None:
