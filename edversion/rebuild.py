@@ -20,7 +20,8 @@ GONE: Mapping[str, str] = {
     "event says so",
     "moves": "moves of aliases past the gates; each alias points where it did and counts on, but "
     "who moved it last, and when, is known of promotions and rollbacks alone",
-    "proposals": "promotions that wait for approval: ask for them again; approvals are kept",
+    "proposals": "promotions that wait for approval: ask for them again; approvals and "
+    "rejections are kept",
     "webhooks": "webhooks, and what they were told: add them again",
     "accounts": "accounts of dashboards, their roles, passwords and tokens: add them again",
     "instances": "which process serves what: each tells it again at its next report",
@@ -46,6 +47,7 @@ _COUNTED = {
     "metrics": "metrics",
     "promotions": "moves",
     "approvals": "approvals",
+    "rejections": "rejections",
     "policies": "policies",
     "policies of retention": "retention_policies",
     "deployments": "deployments",

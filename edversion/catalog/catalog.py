@@ -12,6 +12,7 @@ from edversion.catalog.arriving import Arriving
 from edversion.catalog.collecting import Collecting
 from edversion.catalog.credentials import Credentials
 from edversion.catalog.database import Database
+from edversion.catalog.deciding import Deciding
 from edversion.catalog.deployments import Deployments
 from edversion.catalog.dialect import dialect_of
 from edversion.catalog.distributing import Distributing
@@ -50,6 +51,7 @@ class Catalog(
     Aliases,
     Policies,
     Promotions,
+    Deciding,
     Deployments,
     Instances,
     Experiments,

@@ -1,6 +1,7 @@
 """The tables of promotion: moves of aliases, policies, approvals, and what waits for them.
 
-They stand beside `tables`, whose schema they join; `migrations/` makes them in step ``0002``.
+They stand beside `tables`, whose schema they join; `migrations/` makes them in step ``0002``,
+and that of rejections in step ``0011``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sqlalchemy import (
 
 from edversion.catalog.tables import Id, Instant, schema
 
-__all__ = ["approvals", "moves", "policies", "proposals"]
+__all__ = ["approvals", "moves", "policies", "proposals", "rejections"]
 
 # Every move of an alias but ``latest``: what its history and a rollback are read from.
 moves = Table(
@@ -67,6 +68,21 @@ approvals = Table(
     Column("digest", String(80), nullable=False),
     Column("evidence", JSON, nullable=False),
     Index("ix_approvals_version", "version_id", "alias"),
+)
+
+# As approvals; somebody's later approval of the same evidence takes a rejection back.
+rejections = Table(
+    "rejections",
+    schema,
+    Column("id", Id, primary_key=True),
+    Column("version_id", Id, ForeignKey("versions.id"), nullable=False),
+    Column("alias", String(128), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Index("ix_rejections_version", "version_id", "alias"),
 )
 
 # Promotions that nothing but approvals keeps from happening.

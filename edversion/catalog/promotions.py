@@ -1,4 +1,4 @@
-"""Promotions: aliases moved through gates or back, approvals, and what waits for them."""
+"""Promotions: aliases moved through gates or back, and what waits for approvals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from edversion.catalog import chain
 from edversion.catalog.aliases import (
@@ -17,15 +17,15 @@ from edversion.catalog.aliases import (
     standing,
 )
 from edversion.catalog.area import Area
+from edversion.catalog.deciding import CLOSE, standing_rejections
 from edversion.catalog.finding import collection_place
 from edversion.catalog.moves import MoveRequest, Passage, moves_of, rollback_target
 from edversion.catalog.policies import governing, policies_in
-from edversion.catalog.promotion_tables import approvals, proposals
+from edversion.catalog.promotion_tables import proposals
 from edversion.catalog.reading import (
     LIVE,
     VERSIONS,
     Place,
-    key_of,
     located,
     subject_of,
     to_version,
@@ -33,19 +33,15 @@ from edversion.catalog.reading import (
 )
 from edversion.catalog.tables import aliases, versions
 from edversion.errors import ConflictError, NotFoundError
-from edversion.model import AliasMove, Approval, Event, Json, Version
+from edversion.model import AliasMove, Event, Json, Version
 from edversion.reference import check_alias
 
-__all__ = ["Promotions", "Proposal", "approvals_of"]
+__all__ = ["Promotions", "Proposal"]
 
 REFUSED = "promotion.refused"
 
-_OF_VERSION = (
-    select(approvals).where(approvals.c.version_id == bindparam("version")).order_by(approvals.c.id)
-)
 _MINE = (proposals.c.version_id == bindparam("version")) & (proposals.c.alias == bindparam("named"))
 _KNOWN = select(proposals.c.at).where(_MINE)
-_CLOSE = delete(proposals).where(_MINE)
 _WAITING = (
     VERSIONS.add_columns(
         proposals.c.alias.label("to"),
@@ -114,7 +110,7 @@ class Promotions(Area):
         ------
         ConflictError
             Alias or policy are not those that the gates were asked about (codes ``alias_moved``
-            and ``policy_changed``).
+            and ``policy_changed``), or somebody rejected it since (``rejected_meanwhile``).
         NotFoundError
             The version was deleted.
         """
@@ -126,12 +122,13 @@ class Promotions(Area):
             row = located(connection, version)
             compare_revision(connection, place, request.alias, request.expected_revision)
             _compare_policy(connection, place, request)
+            _compare_rejections(connection, row, request)
             passage = Passage(request.kind, request.evidence)
             target, names = (row.id, row.number), [request.alias]
             moved = move_aliases(
                 transaction, place, names, target, request.actor, request.reason, passage
             )
-            transaction.execute(_CLOSE, {"version": row.id, "named": request.alias})
+            transaction.execute(CLOSE, {"version": row.id, "named": request.alias})
             return moved.get(request.alias, request.expected_revision)
 
     def rollback(
@@ -181,58 +178,6 @@ class Promotions(Area):
         with self._database.read() as connection:
             place = collection_place(connection, project, name)
             return moves_of(connection, place, alias)[::-1]
-
-    def approve(
-        self, version: Version, alias: str, *, actor: str, reason: str, evidence: Mapping[str, Json]
-    ) -> Approval:
-        """Record that a person approves, with the report that they were shown."""
-        with self._database.write() as transaction:
-            row = located(transaction.connection, version)
-            given = Approval(
-                version=subject_of(row),
-                alias=alias,
-                at=transaction.at,
-                actor=actor,
-                reason=reason,
-                digest=str(evidence["digest"]),
-            )
-            columns = ("alias", "at", "actor", "reason", "digest")
-            values = {column: getattr(given, column) for column in columns}
-            values |= {"version_id": row.id, "evidence": dict(evidence)}
-            transaction.execute(insert(approvals), values)
-            transaction.tell(
-                "promotion.approved",
-                given.version,
-                actor=actor,
-                after={"alias": alias, "digest": given.digest},
-                reason=reason,
-            )
-            transaction.changed(row.id, key_of(row))
-            return given
-
-    def approvals(self, version: Version, alias: str | None = None) -> tuple[Approval, ...]:
-        """Give the approvals of a version, oldest first; for one alias where it is named."""
-        with self._database.read() as connection:
-            row = located(connection, version, deleted=True)
-            found = approvals_of(connection, row)
-            return tuple(one for one, _ in found if alias is None or one.alias == alias)
-
-    def approved_evidence(self, version: Version, digest: str) -> Mapping[str, Json]:
-        """Give the report that was shown to whoever approved it, by its digest.
-
-        Raises
-        ------
-        NotFoundError
-            Nobody approved a version on such a report.
-        """
-        with self._database.read() as connection:
-            row = located(connection, version, deleted=True)
-            for approval, evidence in approvals_of(connection, row):
-                if approval.digest == digest:
-                    return evidence
-        raise NotFoundError(
-            f"nobody approved {version.reference} on a report {digest}", digest=digest
-        )
 
     def propose(self, version: Version, alias: str, *, actor: str, reason: str | None) -> None:
         """Note that a promotion waits for approvals; asked again it waits since the first time."""
@@ -287,7 +232,7 @@ class Promotions(Area):
         """
         with self._database.write() as transaction:
             row = located(transaction.connection, version)
-            gone = transaction.execute(_CLOSE, {"version": row.id, "named": alias})
+            gone = transaction.execute(CLOSE, {"version": row.id, "named": alias})
             if not gone.rowcount:
                 raise NotFoundError(
                     f"no promotion of {version.reference} to {alias!r} waits; 'edversion pending' "
@@ -313,27 +258,6 @@ class Promotions(Area):
             )
 
 
-def approvals_of(
-    connection: Connection, row: Row[Any]
-) -> list[tuple[Approval, Mapping[str, Json]]]:
-    """Give the approvals of a row of `VERSIONS`, each with the report that was shown."""
-    found = connection.execute(_OF_VERSION, {"version": row.id})
-    return [
-        (
-            Approval(
-                version=subject_of(row),
-                alias=each.alias,
-                at=each.at,
-                actor=each.actor,
-                reason=each.reason,
-                digest=each.digest,
-            ),
-            each.evidence,
-        )
-        for each in found
-    ]
-
-
 def _compare_policy(connection: Connection, place: Place, request: MoveRequest) -> None:
     policy = governing(policies_in(connection, place), request.alias)
     now = None if policy is None else (policy.pattern, policy.number)
@@ -342,5 +266,19 @@ def _compare_policy(connection: Connection, place: Place, request: MoveRequest) 
             f"the policy for {place.subject(request.alias)} was changed while the gates were "
             "asked; promote again",
             code="policy_changed",
+            alias=request.alias,
+        )
+
+
+def _compare_rejections(connection: Connection, row: Row[Any], request: MoveRequest) -> None:
+    """Refuse what was rejected after the gates were asked; who forces it was told before."""
+    if request.kind == "overridden":
+        return
+    digest = str(request.evidence["digest"])
+    for each in standing_rejections(connection, row, request.alias, digest):
+        raise ConflictError(
+            f"{each.actor} rejected {each.version} for {request.alias!r} while the gates were "
+            f"asked: {each.reason}",
+            code="rejected_meanwhile",
             alias=request.alias,
         )

@@ -15,7 +15,7 @@ from edversion.catalog.database import Transaction, VersionKey
 from edversion.catalog.edges import NO_RELATION
 from edversion.catalog.leaves import write_leaves
 from edversion.catalog.metrics import write_metrics
-from edversion.catalog.promotion_tables import approvals, moves
+from edversion.catalog.promotion_tables import approvals, moves, rejections
 from edversion.catalog.runs import project_id
 from edversion.catalog.tables import (
     aliases,
@@ -129,8 +129,9 @@ class Rebuild:
         Stores of earlier programs say nothing of it.
         """
         version_id = self._versions[key_of_receipt(receipt)]
-        given = ({**one, "at": _time(one["at"])} for one in receipt.get("approvals", ()))
-        self._add(approvals, version_id, given)
+        for table in (approvals, rejections):
+            given = ({**one, "at": _time(one["at"])} for one in receipt.get(table.name, ()))
+            self._add(table, version_id, given)
         place = key_of_receipt(receipt)[:2]
         told = (
             {key: value for key, value in one.items() if key != "before"}

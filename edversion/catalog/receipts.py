@@ -14,10 +14,10 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
 from edversion.catalog.area import Area
 from edversion.catalog.arrival_tables import ARRIVALS_OF
+from edversion.catalog.deciding import approvals_of, rejections_of
 from edversion.catalog.editing import revisions_of
 from edversion.catalog.metrics import metrics_of
 from edversion.catalog.moves import promotions_to
-from edversion.catalog.promotions import approvals_of
 from edversion.catalog.reading import keys_of, located
 from edversion.catalog.runs import find_run, to_run
 from edversion.catalog.tables import (
@@ -31,7 +31,7 @@ from edversion.catalog.tables import (
     version_packs,
     version_sources,
 )
-from edversion.model import Json, Version
+from edversion.model import Approval, Json, Rejection, Version
 
 __all__ = ["Receipts", "plain", "receipt_of"]
 
@@ -160,14 +160,17 @@ def _around(connection: Connection, row: Row[Any]) -> dict[str, Json]:
 def _promoted(connection: Connection, row: Row[Any]) -> dict[str, Json]:
     """Give what gates and people said of a version; nothing where they were never asked."""
     told: dict[str, Json] = plain({
-        "approvals": [
-            {name: getattr(given, name) for name in ("alias", "at", "actor", "reason", "digest")}
-            | {"evidence": evidence}
-            for given, evidence in approvals_of(connection, row)
-        ],
+        "approvals": list(map(_word, approvals_of(connection, row))),
+        "rejections": list(map(_word, rejections_of(connection, row))),
         "promotions": promotions_to(connection, row.id),
     })  # fmt: skip
     return {name: value for name, value in told.items() if value}
+
+
+def _word(told: tuple[Approval | Rejection, Mapping[str, Json]]) -> dict[str, Any]:
+    given, evidence = told
+    columns = ("alias", "at", "actor", "reason", "digest")
+    return {name: getattr(given, name) for name in columns} | {"evidence": evidence}
 
 
 def plain(value: Any) -> Any:

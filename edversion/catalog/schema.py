@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "found_revision", "is_known", "migrate", "prepare", "upgrade"]
 
-HEAD = "0010"
+HEAD = "0011"
 """The revision of the schema that this edversion writes."""
 
 _NONE = "none"  # stamped by nothing: older than the first revision

@@ -21,7 +21,7 @@ from edversion.cli.lineage import lineage
 from edversion.cli.log import log
 from edversion.cli.move import export, import_command, pull, push
 from edversion.cli.policy import policy
-from edversion.cli.promote import approve, history, pending, promote, rollback
+from edversion.cli.promote import approve, history, pending, promote, reject, rollback
 from edversion.cli.read import cat, get, open_command
 from edversion.cli.reproduce import reproduce
 from edversion.cli.retain import erase, gc, restore, retain
@@ -50,7 +50,7 @@ cli.add_section("Log and read", [init, log, get, open_command, cat])
 cli.add_section("Find", [ls, show, search, metrics])
 cli.add_section("Compare", [compare, diff, leaderboard, reproduce])
 cli.add_section("Change facts", [alias, tag, edit])
-cli.add_section("Promote", [promote, policy, approve, pending, rollback, history, webhook])
+cli.add_section("Promote", [promote, policy, approve, reject, pending, rollback, history, webhook])
 cli.add_section("Serve", [deployment, deployments, experiments, trace])
 cli.add_section("Move", [push, pull, export, import_command])
 cli.add_section("Remove", [delete, restore, retain, erase, gc])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,10 +16,10 @@ from edversion.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
-    from edversion.model import AliasMove, Event, Promotion
+    from edversion.model import AliasMove, Event, Promotion, Version
     from edversion.repository import Repository
 
-__all__ = ["approve", "history", "pending", "promote", "rollback"]
+__all__ = ["approve", "history", "pending", "promote", "reject", "rollback"]
 
 _KINDS = {"rolled_back": "rolled back", "overridden": "OVERRIDDEN"}
 
@@ -204,12 +204,24 @@ def _evidence(evidence: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def _decision(command: Callable[..., None]) -> Callable[..., None]:
+    """Take what both decisions take."""
+    options = (
+        click.argument("reference", type=REFERENCE),
+        click.option(
+            "--for", "alias", required=True, metavar="ALIAS", type=TEXT, help="The alias."
+        ),
+        click.option("--reason", required=True, type=TEXT, help="Why; kept for ever."),
+        click.option("--evidence", metavar="DIGEST", help="That of the report which you read."),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command(cls=Command)
-@click.argument("reference", type=REFERENCE)
-@click.option("--for", "alias", required=True, metavar="ALIAS", type=TEXT, help="The alias.")
-@click.option("--reason", required=True, type=TEXT, help="Why; kept for ever.")
-@click.option("--evidence", metavar="DIGEST", help="That of the report which you read.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@_decision
 @pass_session
 def approve(
     session: Session, reference: str, alias: str, reason: str, evidence: str | None, yes: bool
@@ -220,18 +232,48 @@ def approve(
     evidence.
     """
     with session.repository() as repository:
-        version = repository.version(session.full(reference))
-        report = repository.check_promotion(version, alias)
-        if not session.json:
-            show_report(session.screen, report)
-        if not (yes or evidence):
-            question = f"Approve {version.reference} for {alias} on this evidence?"
-            click.confirm(question, abort=True, err=True)
-        given = repository.approve(
-            version, alias, reason=reason, evidence=evidence or report.digest
-        )
+        version, digest = _read(session, repository, (reference, alias), evidence, yes, "Approve")
+        given = repository.approve(version, alias, reason=reason, evidence=digest)
     line = f"{given.actor} approved {given.version} for {alias} on {given.digest}"
     session.answer(plain(given), lambda screen: screen.line(line))
+
+
+@click.command(cls=Command)
+@_decision
+@pass_session
+def reject(
+    session: Session, reference: str, alias: str, reason: str, evidence: str | None, yes: bool
+) -> None:
+    """Reject that a version takes an alias, on what is shown.
+
+    It waits no longer, and nobody promotes it on exactly this evidence, unless you approve it
+    after all.
+    """
+    with session.repository() as repository:
+        version, digest = _read(session, repository, (reference, alias), evidence, yes, "Reject")
+        given = repository.reject(version, alias, reason=reason, evidence=digest)
+    line = f"{given.actor} rejected {given.version} for {alias} on {given.digest}"
+    session.answer(plain(given), lambda screen: screen.line(line))
+
+
+def _read(
+    session: Session,
+    repository: Repository,
+    what: tuple[str, str],
+    evidence: str | None,
+    yes: bool,
+    verb: str,
+) -> tuple[Version, str]:
+    """Show the report on a version for an alias, ask, and give the digest of what was read."""
+    reference, alias = what
+    version = repository.version(session.full(reference))
+    report = repository.check_promotion(version, alias)
+    if not session.json:
+        show_report(session.screen, report)
+    if not (yes or evidence):
+        question = f"{verb} {version.reference} for {alias} on this evidence?"
+        click.confirm(question, abort=True, err=True)
+    return version, evidence or report.digest
 
 
 @click.command(cls=Command)

@@ -43,8 +43,10 @@ def _outcome(report: PromotionReport) -> str:
 
 
 def _missing(verdict: Verdict) -> str:
-    """Say how many approvals are missing, or whose."""
+    """Say how many approvals are missing, or whose, or who rejected it."""
     evidence: Mapping[str, Any] = verdict.evidence
+    if evidence.get("rejected_by"):
+        return verdict.message
     short = evidence["count"] - len(evidence["approved_by"])
     return f"{counted(short, 'approval')} of {evidence['count']}" if short > 0 else verdict.message
 

@@ -28,6 +28,7 @@ from edversion.model.promotion import (
     Policy,
     Promotion,
     PromotionReport,
+    Rejection,
 )
 from edversion.model.values import (
     Alias,
@@ -88,6 +89,7 @@ __all__ = [
     "Policy",
     "Promotion",
     "PromotionReport",
+    "Rejection",
     "Role",
     "RunInfo",
     "RunStatus",

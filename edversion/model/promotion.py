@@ -20,6 +20,7 @@ __all__ = [
     "Policy",
     "Promotion",
     "PromotionReport",
+    "Rejection",
 ]
 
 MoveKind = Literal["set", "removed", "promoted", "overridden", "rolled_back"]
@@ -116,6 +117,32 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """A person's word that a version may not take an alias, on the evidence that they were shown.
+
+    Attributes
+    ----------
+    version : str
+        Full reference.
+    alias : str
+        The alias that it may not take.
+    at : datetime
+        UTC.
+    actor, reason : str
+        Who, and why.
+    digest : str
+        That of the report which was shown.
+    """
+
+    version: str
+    alias: str
+    at: datetime
+    actor: str
+    reason: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromotionReport:
     """What the gates say of a version that is to take an alias.
 
@@ -136,6 +163,8 @@ class PromotionReport:
         gates but those on approvals and on age: what an approval is of.
     approvals : tuple of Approval
         Those given on exactly this evidence.
+    rejections : tuple of Rejection
+        Those on exactly this evidence that nobody took back.
     """
 
     version: Version
@@ -145,6 +174,7 @@ class PromotionReport:
     verdicts: tuple[Verdict, ...]
     digest: str
     approvals: tuple[Approval, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
 
     @property
     def refused(self) -> tuple[Verdict, ...]:
@@ -176,11 +206,13 @@ class PromotionReport:
                 }
                 for verdict in self.verdicts
             ],
-            "approvals": [
-                {"actor": each.actor, "at": each.at.isoformat(), "reason": each.reason}
-                for each in self.approvals
-            ],
+            "approvals": list(map(_word, self.approvals)),
+            "rejections": list(map(_word, self.rejections)),
         }
+
+
+def _word(given: Approval | Rejection) -> Json:
+    return {"actor": given.actor, "at": given.at.isoformat(), "reason": given.reason}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@
     gates        what the engine itself judges: tags, metadata, lineage, metrics
     weighing     what is judged last: rules that nobody answered, age, approvals
     promoting    ask all of them, and move the alias by compare-and-swap
-    approving    approvals, and promotions that wait for them
+    approving    approvals and rejections, and promotions that wait for them
 """
 
-from edversion.promote.approving import approve_version, pending_promotions
+from edversion.promote.approving import approve_version, pending_promotions, reject_version
 from edversion.promote.promoting import ask_gates, governing_policy, promote_version, trial_policy
 from edversion.promote.weighing import APPROVALS
 
@@ -19,5 +19,6 @@ __all__ = [
     "governing_policy",
     "pending_promotions",
     "promote_version",
+    "reject_version",
     "trial_policy",
 ]

@@ -1,4 +1,4 @@
-"""Approve promotions, and list those that wait for approval."""
+"""Approve and reject promotions, and list those that wait for approval."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Mapping
 
 from edversion.catalog import Catalog
 from edversion.errors import ConflictError, RefusedError
-from edversion.model import Approval, PendingPromotion, Version
+from edversion.model import (
+    Approval,
+    Json,
+    PendingPromotion,
+    Policy,
+    Rejection,
+    Version,
+)
 from edversion.plugins import Plugins
 from edversion.promote.promoting import ask_gates, governing_policy
 from edversion.promote.weighing import APPROVALS, not_entitled
 
-__all__ = ["approve_version", "pending_promotions"]
+__all__ = ["approve_version", "pending_promotions", "reject_version"]
 
 
 def approve_version(
@@ -45,6 +52,65 @@ def approve_version(
                 version=version.reference,
                 alias=alias,
             )
+    shown = _shown(version, alias, policy, evidence, catalog=catalog, plugins=plugins)
+    return catalog.approve(version, alias, actor=actor, reason=reason, evidence=shown)
+
+
+def reject_version(
+    version: Version,
+    alias: str,
+    *,
+    actor: str,
+    reason: str,
+    evidence: str | None,
+    catalog: Catalog,
+    plugins: Plugins,
+) -> Rejection:
+    """Record that a person rejects the evidence as it is now; it waits no longer.
+
+    Whoever could approve it may, and nobody else: a rejection is taken back by approving.
+
+    Raises
+    ------
+    ConflictError
+        The evidence is not what they were shown (code ``evidence_changed``).
+    RefusedError
+        No approvals are asked for, so that nothing would come of it (code
+        ``no_approvals_asked``), or others are asked (code ``may_not_reject``).
+    """
+    policy = governing_policy(catalog, version, alias)
+    rule = None if policy is None else policy.rules.get(APPROVALS)
+    if not isinstance(rule, Mapping):
+        raise RefusedError(
+            f"no policy asks for approvals of {version.reference} for {alias!r}, so that a "
+            "rejection would stop nothing; set a policy with [approvals]",
+            code="no_approvals_asked",
+            version=version.reference,
+            alias=alias,
+        )
+    why = not_entitled(actor, rule, catalog.author_of(version))
+    if why is not None:
+        raise RefusedError(
+            f"{actor} cannot reject {version.reference} for {alias!r}: whoever could approve it "
+            f"may, and {why}",
+            code="may_not_reject",
+            version=version.reference,
+            alias=alias,
+        )
+    shown = _shown(version, alias, policy, evidence, catalog=catalog, plugins=plugins)
+    return catalog.reject(version, alias, actor=actor, reason=reason, evidence=shown)
+
+
+def _shown(
+    version: Version,
+    alias: str,
+    policy: Policy | None,
+    evidence: str | None,
+    *,
+    catalog: Catalog,
+    plugins: Plugins,
+) -> dict[str, Json]:
+    """Give the report as it is now, which must be what a person was shown."""
     report = ask_gates(version, alias, catalog=catalog, plugins=plugins, policy=policy)
     if evidence is not None and evidence != report.digest:
         raise ConflictError(
@@ -54,8 +120,7 @@ def approve_version(
             digest=report.digest,
             expected=evidence,
         )
-    shown = report.as_json()
-    return catalog.approve(version, alias, actor=actor, reason=reason, evidence=shown)
+    return report.as_json()
 
 
 def pending_promotions(

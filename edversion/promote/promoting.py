@@ -8,7 +8,16 @@ from typing import Any
 
 from edversion.catalog import Catalog, MoveRequest, governing
 from edversion.errors import RefusedError
-from edversion.model import Json, MoveKind, Policy, Promotion, PromotionReport, Verdict, Version
+from edversion.model import (
+    Json,
+    MoveKind,
+    Policy,
+    Promotion,
+    PromotionReport,
+    Rejection,
+    Verdict,
+    Version,
+)
 from edversion.plugins import Plugins
 from edversion.promote import gates
 from edversion.promote.weighing import (
@@ -56,11 +65,17 @@ def ask_gates(
     if AGE in rules:
         verdicts.append(age(rules[AGE], verdicts, datetime.now(UTC)))
     given = catalog.approvals(version, alias)
+    against: tuple[Rejection, ...] = ()
     if APPROVALS in rules:
         author = catalog.author_of(version)
-        verdicts.append(approved(rules[APPROVALS], given, digest, author=author, promoter=promoter))
+        against = catalog.standing_rejections(version, alias, digest)
+        verdicts.append(
+            approved(
+                rules[APPROVALS], given, digest, author=author, promoter=promoter, against=against
+            )
+        )
     valid = tuple(each for each in given if each.digest == digest)
-    return PromotionReport(version, alias, current, policy, tuple(verdicts), digest, valid)
+    return PromotionReport(version, alias, current, policy, tuple(verdicts), digest, valid, against)
 
 
 def promote_version(
@@ -114,7 +129,8 @@ def _override(
 ) -> None:
     """Let a promotion pass that gates refuse, or raise, and put on record that it was tried."""
     version, alias = report.version, report.alias
-    waits = not force and {verdict.gate for verdict in report.refused} == {APPROVALS}
+    lacking = {verdict.gate for verdict in report.refused}
+    waits = not force and lacking == {APPROVALS} and not report.rejections
     if waits:
         catalog.propose(version, alias, actor=actor, reason=reason)
     try:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from edversion.digests import canonical_json, digest_of_bytes
-from edversion.model import Approval, Policy, Verdict, Version
+from edversion.model import Approval, Policy, Rejection, Verdict, Version
 from edversion.policy import rules_of
 
 __all__ = [
@@ -88,8 +88,9 @@ def approved(
     *,
     author: str,
     promoter: str | None,
+    against: Sequence[Rejection] = (),
 ) -> Verdict:
-    """Judge whether enough people, and the right ones, approved this evidence.
+    """Judge whether enough people, and the right ones, approved this evidence, and none rejects it.
 
     Parameters
     ----------
@@ -97,20 +98,25 @@ def approved(
         Who logged the version.
     promoter : str or None
         Who promotes; None while nobody does.
+    against : sequence of Rejection
+        Those that stand.
     """
+    rejecting = sorted({each.actor for each in against})
     judged = [(each.actor, _void(each, rule, digest, author, promoter)) for each in given]
-    people = sorted({actor for actor, why in judged if why is None})
+    people = sorted({actor for actor, why in judged if why is None} - {*rejecting})
     void = {actor: why for actor, why in judged if actor not in people}
     count = rule.get("count", 1)
-    faults = []
+    faults = [f"{each.actor} rejected it: {each.reason}" for each in against]
     if len(people) < count:
         faults.append(f"{len(people)} of {count} approvals are given")
     for role, members in rule.get("roles", {}).items():
         if not set(members) & set(people):
             faults.append(f"nobody approved as {role} ({', '.join(members)})")
     evidence = {"approved_by": people, "count": count}
+    if rejecting:
+        evidence["rejected_by"] = rejecting
     if faults:
-        faults += [f"that of {actor} does not count: {why}" for actor, why in void.items()]
+        faults += [f"that of {actor} does not count: {why}" for actor, why in void.items() if why]
         return Verdict(APPROVALS, False, "; ".join(faults), evidence)
     return Verdict(APPROVALS, True, f"approved by {', '.join(people)}", evidence)
 

@@ -19,6 +19,7 @@ from edversion.model import (
     Policy,
     Promotion,
     PromotionReport,
+    Rejection,
 )
 from edversion.policy import check_pattern, read_policy
 from edversion.reference import LATEST, check_alias, parse_reference
@@ -138,14 +139,63 @@ class Promoting(Area):
         ConflictError
             The evidence changed since it was read (code ``evidence_changed``).
         """
-        why = check_text(reason, "reason") or ""
-        if not why.strip():
-            raise InvalidInputError("an approval takes a reason", code="no_reason")
         given = promote.approve_version(
             self.version(reference),
             _movable(alias),
             actor=actor(),
-            reason=why,
+            reason=_reason(reason, "an approval"),
+            evidence=check_text(evidence, "evidence"),
+            catalog=self.catalog,
+            plugins=self.plugins,
+        )
+        self.write_receipts()
+        return given
+
+    def reject(
+        self, reference: Subject, alias: str, *, reason: str, evidence: str | None = None
+    ) -> Rejection:
+        """Reject that a version takes an alias, on the evidence as it is now.
+
+        A promotion that waits does so no longer, and none passes on this evidence, however many
+        approve: until whoever rejected it approves it, or the evidence changes.
+
+        Parameters
+        ----------
+        reference : str or Version
+            The version.
+        alias : str
+            The alias that it may not take.
+        reason : str
+            Why.
+        evidence : str, optional
+            Digest of the report that was read (`check_promotion`); refused if it is another now.
+
+        Raises
+        ------
+        RefusedError
+            The actor's approval could not count (code ``may_not_reject``), or the policy asks
+            for none (``no_approvals_asked``).
+        ConflictError
+            The evidence changed since it was read (code ``evidence_changed``).
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     model = run.log_artifact(edversion.Artifact("dropout", type="model"))
+        ...     repository = run.repository
+        ...     _ = repository.set_policy("dropout:champion", "approvals = {count = 1}")
+        ...     _ = repository.reject("dropout:v0", "champion", reason="too few pupils")
+        ...     repository.check_promotion("dropout:v0", "champion").rejections[0].reason
+        'too few pupils'
+        >>> folder.cleanup()
+        """
+        given = promote.reject_version(
+            self.version(reference),
+            _movable(alias),
+            actor=actor(),
+            reason=_reason(reason, "a rejection"),
             evidence=check_text(evidence, "evidence"),
             catalog=self.catalog,
             plugins=self.plugins,
@@ -157,15 +207,19 @@ class Promoting(Area):
         """Give the approvals that a version was given, oldest first."""
         return self.catalog.approvals(self.version(reference), alias)
 
+    def rejections(self, reference: Subject, alias: str | None = None) -> tuple[Rejection, ...]:
+        """Give the rejections that a version met with, oldest first."""
+        return self.catalog.rejections(self.version(reference), alias)
+
     def evidence(self, reference: Subject, digest: str) -> Mapping[str, Json]:
-        """Give the report on a version that somebody approved, by its digest.
+        """Give the report on a version that somebody approved or rejected, by its digest.
 
         Raises
         ------
         NotFoundError
-            Nobody approved the version on such a report.
+            Nobody decided on the version by such a report.
         """
-        return self.catalog.approved_evidence(self.version(reference), digest)
+        return self.catalog.shown_evidence(self.version(reference), digest)
 
     def pending(self, *, project: str | None = None) -> tuple[PendingPromotion, ...]:
         """Give the promotions that only wait for approvals, or did, the longest first."""
@@ -318,6 +372,14 @@ class Promoting(Area):
                 EdversionWarning,
                 stacklevel=3,
             )
+
+
+def _reason(text: str, what: str) -> str:
+    """Refuse a decision that says nothing of why."""
+    why = check_text(text, "reason") or ""
+    if not why.strip():
+        raise InvalidInputError(f"{what} takes a reason", code="no_reason")
+    return why
 
 
 def _movable(alias: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from edversion.catalog import Catalog, MoveRequest, NewPolicy
+from edversion.catalog.database import Transaction
 from edversion.errors import ConflictError, NotFoundError, RefusedError
 from edversion.model import Policy, Version
 
@@ -39,6 +42,16 @@ def told(catalog: Catalog, alias: str = "champion") -> list[tuple[str, str | Non
         (move.kind, move.before and move.before[-2:], move.after and move.after[-2:])
         for move in catalog.alias_moves(*PLACE, alias)
     ]
+
+
+def _slow(make: Callable[..., None], at: datetime) -> Callable[..., None]:
+    """Make transactions on a machine whose clock stands still."""
+
+    def made(self: Transaction, *args: Any, **named: Any) -> None:
+        make(self, *args, **named)
+        self.at = at
+
+    return made
 
 
 class PromotionContract:
@@ -196,11 +209,53 @@ class PromotionContract:
         )
         assert catalog.approvals(version) == (given,) == catalog.approvals(version, "champion")
         assert catalog.approvals(version, "other") == ()
-        assert catalog.approved_evidence(version, "blake3:1") == evidence
+        assert catalog.shown_evidence(version, "blake3:1") == evidence
         with pytest.raises(NotFoundError, match="nobody approved"):
-            catalog.approved_evidence(version, "blake3:2")
+            catalog.shown_evidence(version, "blake3:2")
         assert actions(catalog)[-1] == ("promotion.approved", "dropout/knn:v0")
         assert catalog.author_of(version) == "ada"
+
+    def test_a_rejection_stands_until_its_author_approves(self, catalog: Catalog) -> None:
+        version = commit(catalog)
+        protect(catalog)
+        shown = {"digest": "blake3:0", "verdicts": []}
+        other = {"digest": "blake3:1", "verdicts": []}
+        catalog.propose(version, "champion", actor="bob", reason="please")
+        catalog.propose(version, "best", actor="bob", reason="please")
+        catalog.approve(version, "champion", actor="eve", reason="fine", evidence=shown)
+        given = catalog.reject(version, "champion", actor="eve", reason="no", evidence=shown)
+        assert [each.alias for each in catalog.proposals()] == ["best"]
+        assert catalog.rejections(version) == (given,) == catalog.rejections(version, "champion")
+        assert catalog.rejections(version, "best") == ()
+        assert catalog.shown_evidence(version, "blake3:0") == shown
+        assert actions(catalog)[-1] == ("promotion.rejected", "dropout/knn:v0")
+        catalog.approve(version, "champion", actor="cy", reason="fine", evidence=shown)
+        catalog.approve(version, "best", actor="eve", reason="fine", evidence=shown)
+        catalog.approve(version, "champion", actor="eve", reason="fine", evidence=other)
+        assert catalog.standing_rejections(version, "champion", "blake3:0") == (given,)
+        assert catalog.standing_rejections(version, "champion", "blake3:1") == ()
+        assert catalog.standing_rejections(version, "best", "blake3:0") == ()
+        with pytest.raises(ConflictError, match="eve rejected dropout/knn:v0") as caught:
+            promote(catalog, version)
+        assert caught.value.code == "rejected_meanwhile"
+        promote(catalog, version, kind="overridden")
+        back = catalog.approve(version, "champion", actor="eve", reason="yes", evidence=shown)
+        assert back.at > given.at
+        assert catalog.standing_rejections(version, "champion", "blake3:0") == ()
+
+    def test_the_last_word_is_last_whatever_the_clock_says(
+        self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        version = commit(catalog)
+        shown = {"digest": "blake3:0", "verdicts": []}
+        approval = catalog.approve(version, "champion", actor="eve", reason="a", evidence=shown)
+        early = approval.at - timedelta(hours=1)
+        monkeypatch.setattr(
+            Transaction, "__init__", _slow(Transaction.__init__, early), raising=True
+        )
+        given = catalog.reject(version, "champion", actor="eve", reason="no", evidence=shown)
+        assert given.at == approval.at + timedelta(microseconds=1)
+        assert catalog.standing_rejections(version, "champion", "blake3:0") == (given,)
 
     def test_what_waits_is_listed_until_it_happens(self, catalog: Catalog) -> None:
         first, second, third = (commit(catalog, content) for content in range(3))

@@ -31,6 +31,7 @@ COMMANDS = {
     "erase": ["scores:v0", "--reason", "x", "--legal-basis", "y", "--yes"],
     "promote": ["model", "--to", "candidate"], "policy": ["show", "model"], "pending": [],
     "approve": ["model", "--for", "candidate", "--reason", "x", "--yes"],
+    "reject": ["model", "--for", "candidate", "--reason", "x", "--yes"],
     "rollback": ["model:champion"], "history": ["model:champion"], "webhook": ["list"],
     "deployment": ["add", "grader-api", "--follows", "model:champion"], "deployments": [],
     "experiments": ["list"], "trace": ["--experiment", "rec-test", "--exposure", "0" * 32],
@@ -72,7 +73,8 @@ def test_every_command_answers_with_one_json_document(work, call, name):
     after = call(name, *COMMANDS[name], "--json")
     # of groups alone there is no board, the champion was the first one, and nobody was served
     differs = name in ("diff", "leaderboard", "rollback", "trace")
-    assert after.code == (1 if differs else 0), after.err
+    refused = name == "reject"  # no policy asks for approvals
+    assert after.code == (1 if differs else 3 if refused else 0), after.err
     json.loads(after.out)
 
 

@@ -242,3 +242,25 @@ def test_waiting_no_longer(policy, call):
     gone = call("pending", "--withdraw", "model:v1", "--for", "champion", "--reason", "no")
     assert gone.lines == ["school/model:v1 waits for champion no longer"]
     assert call("pending", "--json").json == []
+
+
+def test_a_rejection_is_told_and_stops(policy, call, monkeypatch):
+    call("tag", "model:v1", "--add", "fair")
+    call("promote", "model:v1", "--to", "champion")
+    monkeypatch.setenv("EDVERSION_ACTOR", "eve")
+    command = ("reject", "model:v1", "--for", "champion", "--reason", "too few pupils")
+    no = call(*command, input="n\n")
+    assert no.code != 0
+    assert "Reject school/model:v1 for champion on this evidence?" in no.err
+    yes = call(*command, input="y\n")
+    assert "0.8" in yes.text  # what is rejected was shown
+    assert yes.lines[-1].startswith("eve rejected school/model:v1 for champion on blake3:")
+    assert call("pending", "--json").json == []
+    checked = call("policy", "check", "model:v1", "--to", "champion")
+    assert checked.lines[-1] == (
+        "still missing: eve rejected it: too few pupils; 0 of 1 approvals are given"
+    )
+    assert call("promote", "model:v1", "--to", "champion").code == 3
+    assert call("pending", "--json").json == []
+    stale = call(*command, "--evidence", "blake3:0")
+    assert "changed since it was shown" in stale.err

@@ -515,6 +515,72 @@ def test_an_approval_is_of_the_evidence_that_was_shown(school: Repository, act: 
     assert not school.check_promotion("dropout:v1", "champion").passed
 
 
+def test_a_rejection_ends_the_waiting_and_stops_the_evidence(school: Repository, act: Act) -> None:
+    school.set_policy("dropout:champion", BOUNDS + "min = 0\n[approvals]\ncount = 1")
+    measure(school)
+    refused(school, reason="better")
+    shown = school.check_promotion("dropout:v0", "champion")
+    act("bob")
+    school.approve("dropout:v0", "champion", reason="fine")
+    act("eve")
+    given = school.reject("dropout:v0", "champion", reason="rude", evidence=shown.digest)
+    assert (given.actor, given.reason, given.digest) == ("eve", "rude", shown.digest)
+    assert school.rejections("dropout:v0", "champion") == (given,)
+    assert school.pending() == ()
+    report = school.check_promotion("dropout:v0", "champion")
+    assert (report.rejections, report.digest) == ((given,), shown.digest)
+    assert faults(report) == ["eve rejected it: rude"]  # though enough people approved
+    assert report.as_json()["rejections"] == [
+        {"actor": "eve", "at": given.at.isoformat(), "reason": "rude"}
+    ]
+    assert school.evidence("dropout:v0", given.digest)["version"] == "test/dropout:v0"
+    act("ada")
+    assert "eve rejected it: rude" in str(refused(school, reason="again"))
+    assert school.pending() == ()  # it was refused, and waits for nobody
+    told = school.refusals("dropout:champion")[0]
+    assert (told.actor, told.reason) == ("ada", "again")
+    act("eve")
+    school.approve("dropout:v0", "champion", reason="I was wrong")
+    assert school.check_promotion("dropout:v0", "champion").passed
+    school.reject("dropout:v0", "champion", reason="or was I")
+    assert faults(school.check_promotion("dropout:v0", "champion")) == ["eve rejected it: or was I"]
+    measure(school, value=0.9)  # other evidence, of which nobody said anything yet
+    report = school.check_promotion("dropout:v0", "champion")
+    assert report.rejections == ()
+    assert "0 of 1 approvals are given" in faults(report)[0]
+
+
+def test_who_rejected_does_not_count_among_those_who_approved(school: Repository, act: Act) -> None:
+    school.set_policy("dropout:champion", "approvals = {count = 1}\nforce = ['grace']")
+    act("eve")
+    school.approve("dropout:v0", "champion", reason="fine")
+    school.reject("dropout:v0", "champion", reason="no")
+    (verdict,) = school.check_promotion("dropout:v0", "champion").verdicts
+    assert verdict.message == "eve rejected it: no; 0 of 1 approvals are given"
+    assert verdict.evidence == {"approved_by": [], "count": 1, "rejected_by": ["eve"]}
+    act("grace")
+    assert school.promote("dropout:v0", "champion", force=True, reason="exam").kind == "overridden"
+
+
+def test_who_could_not_approve_rejects_nothing(school: Repository, act: Act) -> None:
+    with pytest.raises(RefusedError, match=r"set a policy with \[approvals\]") as caught:
+        school.reject("dropout:v0", "champion", reason="no")
+    assert caught.value.code == "no_approvals_asked"
+    school.set_policy("dropout:champion", APPROVED)
+    for name, why in (("mallory", "the policy asks ada, bob, cy, eve"), ("ada", "whoever logged")):
+        act(name)
+        with pytest.raises(RefusedError, match=why) as caught:
+            school.reject("dropout:v0", "champion", reason="no")
+        assert caught.value.code == "may_not_reject"
+    act("bob")
+    with pytest.raises(InvalidInputError, match="a rejection takes a reason"):
+        school.reject("dropout:v0", "champion", reason=" ")
+    with pytest.raises(ConflictError) as stale:
+        school.reject("dropout:v0", "champion", reason="no", evidence="blake3:0")
+    assert stale.value.code == "evidence_changed"
+    assert school.rejections("dropout:v0") == ()
+
+
 def test_two_persons_or_oneself_where_the_policy_says_so(school: Repository, act: Act) -> None:
     school.set_policy("dropout:champion", "approvals = {count = 1, self = true, two_person = true}")
     school.approve("dropout:v0", "champion", reason="mine")
@@ -612,6 +678,7 @@ def test_a_rebuilt_catalog_knows_policies_approvals_and_promotions(
     school.set_policy("dropout:champion", "protected = false")
     school.set_policy("dropout:champion", None)
     act("eve")
+    rejection = school.reject("dropout:v0", "champion", reason="too early")
     approval = school.approve("dropout:v0", "champion", reason="fine")
     school.promote("dropout:v0", "champion", reason="better")
     act("grace")
@@ -631,6 +698,7 @@ def test_a_rebuilt_catalog_knows_policies_approvals_and_promotions(
         assert repository.history("dropout:champion") == told[:2]  # not that it was set before
         assert told[0].kind == "overridden"
         assert repository.approvals("dropout:v0") == (approval,)
+        assert repository.rejections("dropout:v0") == (rejection,)
         assert repository.evidence("dropout:v0", approval.digest) == evidence
         with pytest.raises(RefusedError, match="protected by policy"):
             repository.set_alias("dropout:v0", "champion")

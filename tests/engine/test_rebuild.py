@@ -139,6 +139,7 @@ def promoted(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     repository.add_deployment("gone", "model:best")
     repository.remove_deployment("gone")
     monkeypatch.setenv("EDVERSION_ACTOR", "bob")
+    repository.reject("model:v1", "champion", reason="not yet")
     repository.approve("model:v1", "champion", reason="looked at it")
     monkeypatch.setenv("EDVERSION_ACTOR", "ada")
     repository.promote("model:v1", "champion")
