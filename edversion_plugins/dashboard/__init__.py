@@ -27,8 +27,9 @@ report.
     progress, registered                   how far an experiment is; what it was to be
     preview       the beginning of a file, as text
     lineage       the map of what versions were made from, and what came of them
-    pages         home, collection, version, file, compare, lineage, experiments, events, search,
-                  static files
+    trend, plot   a metric over the versions of a collection, and where its marks stand
+    pages         home, collection, leaderboard, version, file, compare, lineage, experiments,
+                  events, search, static files
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from edversion_plugins.dashboard.pages.experiments import (
     experiment_facts,
     find_definition,
 )
+from edversion_plugins.dashboard.pages.leaderboard import MOST, board_of, metrics_of
 from edversion_plugins.dashboard.pages.lineage import asked_map
 from edversion_plugins.dashboard.pages.runs import find_runs, run_facts, summary_of
 from edversion_plugins.dashboard.progress import progress_of
@@ -36,6 +37,7 @@ from edversion_plugins.dashboard.schemas import (
     TEXT,
     Schema,
     list_of,
+    maybe,
     named,
     record,
 )
@@ -147,6 +149,35 @@ def _lineage(visit: Visit) -> Any:
     }
 
 
+def _leaderboard(visit: Visit) -> Any:
+    return _board(visit).as_json()
+
+
+def _series(visit: Visit) -> Any:
+    board = _board(visit)
+    told = {each["version"]: each for each in board.as_json()["standings"]}
+    measured = sorted(board.standings, key=lambda each: each.version.number)
+    return {
+        **{key: getattr(board, key) for key in _BOARD},
+        "values": [
+            {
+                "version": each.version.reference,
+                "created_at": each.version.created_at.isoformat(),
+                "aliases": list(each.version.aliases),
+                **{key: told[each.version.reference][key] for key in ("metric", "worst")},
+            }
+            for each in measured
+        ],
+        "not_measured": [version.reference for version in board.unranked],
+    }
+
+
+def _board(visit: Visit) -> edversion.Leaderboard:
+    """Rank as is asked for; by the plainest metric where none is named."""
+    known = next(iter(metrics_of(visit)), "") if not visit.text("metric") else ""
+    return board_of(visit, visit.text("metric") or known)
+
+
 def _events(visit: Visit) -> Any:
     before = visit.whole("before", 0) or None
     found = visit.repository.events(
@@ -183,6 +214,17 @@ _SEARCHED = {
 }  # fmt: skip
 _COMPARED = {"v": list_of(REFERENCE) | {"minItems": 2, "maxItems": _MOST}}
 _FILES = {"files": list_of(named("File"))}
+_RANKED: dict[str, Schema] = {
+    "metric": TEXT | {"description": "What they are ranked by; the plainest where left out."},
+    "slice": TEXT | {"description": "Group of learners, such as gender=female."},
+    "dataset": REFERENCE, "split": TEXT,
+    "better": {"type": "string", "enum": ["higher", "lower"]},
+    "limit": NUMBER | {"maximum": MOST, "description": "How many of the newest versions."},
+}  # fmt: skip
+_BOARD = {
+    **{key: {"type": "string"} for key in ("collection", "metric", "better")},
+    **{key: maybe({"type": "string"}) for key in ("dataset", "split", "slice")},
+}
 CALLS = (
     Call("/projects", _projects, "Names of the projects", {}, record(projects=list_of(NAME))),
     Call(
@@ -232,6 +274,19 @@ CALLS = (
         "What a version was made from and what came of it, or what is behind two",
         {"direction": DIRECTION, "depth": NUMBER, "against": REFERENCE},
         LINEAGE,
+    ),
+    Call(
+        "/leaderboard/{project}/{collection}", _leaderboard,
+        "The newest versions of a collection, best first", _RANKED,
+        record(
+            **_BOARD, groups=list_of({"type": "string"}), standings=list_of(named("Standing")),
+            unranked=list_of(REFERENCE),
+        ),
+    ),
+    Call(
+        "/series/{project}/{collection}", _series,
+        "A metric over the newest versions of a collection, oldest first", _RANKED,
+        record(**_BOARD, values=list_of(named("Reading")), not_measured=list_of(REFERENCE)),
     ),
 )  # fmt: skip
 

@@ -107,7 +107,7 @@ class Reach:
         """Say what differs between versions."""
         return self._all.compare(*map(self.version, references), only=only)
 
-    def leaderboard(self, name: str, metric: str, **options: Any) -> Any:
+    def leaderboard(self, name: str, metric: str, **options: Any) -> edversion.Leaderboard:
         """Rank a collection's versions."""
         data = options.pop("dataset", None)
         options |= {"dataset": data if data is None else self.version(data)}

@@ -91,11 +91,20 @@ class Readings:
         """Give the group that a version does worst for, by the first metric that says so."""
         marked = [row for row in self.rows if (row[_FIRST + place] or {}).get("worst")]
         for key in keys:
-            for row in marked:
-                if row[0] == key:
-                    cell = row[_FIRST + place]
-                    return Worst(key, str(row[1]), cell["value"], cell.get("n"))
+            own = [row for row in marked if row[0] == key]
+            if own:
+                row = self._worst(place, key, own)
+                cell = row[_FIRST + place]
+                return Worst(key, str(row[1]), cell["value"], cell.get("n"))
         return None
+
+    def _worst(self, place: int, key: str, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Choose among the worst groups of several attributes, on the data of the overall value."""
+        found = self.found(place, key)
+        where = (found.split, found.dataset) if found else tuple(rows[0][2:_FIRST])
+        near = [row for row in rows if tuple(each or "" for each in row[2:_FIRST]) == where] or rows
+        choose = max if near[0][-1] == "lower" else min
+        return choose(near, key=lambda row: float(row[_FIRST + place]["value"]))
 
     @cached_property
     def rows(self) -> tuple[tuple[Any, ...], ...]:

@@ -67,6 +67,8 @@ _NUMBER: Schema = {"type": "number"}
 _SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _AT: Schema = {"type": "string", "format": "date-time"}
 _OBJECT: Schema = {"type": "object"}
+_METRIC: Schema = {"$ref": "#/components/schemas/Metric"}
+_WORST: Schema = {"anyOf": [_METRIC, {"type": "null"}]}
 _DIGEST: Schema = {"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"}
 
 SCHEMAS: dict[str, Schema] = {
@@ -88,6 +90,15 @@ SCHEMAS: dict[str, Schema] = {
     "Event": record(
         sequence=NUMBER, at=_AT, actor=_STRING, action=_STRING, subject=_STRING, before={},
         after={}, reason=maybe(_STRING), digest=_STRING,
+    ),
+    "Metric": record(
+        key=_STRING, value=_NUMBER, version=maybe(_STRING), dataset=maybe(_STRING),
+        split=maybe(_STRING), slice=maybe(_STRING), n=maybe(_COUNT), low=maybe(_NUMBER),
+        high=maybe(_NUMBER), step=maybe({"type": "integer"}), run=maybe(_STRING), at=_AT,
+    ),
+    "Standing": record(rank=NUMBER, version=_STRING, metric=_METRIC, worst=_WORST),
+    "Reading": record(
+        version=_STRING, created_at=_AT, aliases=list_of(NAME), metric=_METRIC, worst=_WORST,
     ),
     "Section": record(
         name=_STRING, title=_STRING, note=_STRING, columns=list_of(_STRING),

@@ -9,7 +9,7 @@ from edversion_plugins.reporting.charts import SERIES, Chart, axis, frame, serie
 from edversion_plugins.reporting.findings import Findings, Found, Value
 from edversion_plugins.reporting.pairs import pairs_of
 from edversion_plugins.reporting.tables import Table, table
-from edversion_plugins.reporting.words import visible, word_of
+from edversion_plugins.reporting.words import capital, visible, word_of
 
 __all__ = ["change_charts", "change_spec", "datum", "group_charts", "version_charts"]
 
@@ -24,11 +24,11 @@ def version_charts(findings: Findings) -> Iterator[Chart]:
     for each in _first_of_each_metric(found)[:_METRICS]:
         word = word_of(each.metric)
         yield Chart(
-            title=f"{_capital(word.name)} by version",
+            title=f"{capital(word.name)} by version",
             reading=_reading(word.means, each.better),
             spec=_version_spec(findings, each),
             table=table(
-                f"{_capital(word.name)} by version, as numbers{_where(each)}",
+                f"{capital(word.name)} by version, as numbers{_where(each)}",
                 [("version", "text"), (each.metric, "measure")],
                 [
                     (label, _cell(value))
@@ -57,7 +57,7 @@ def group_charts(findings: Findings) -> Iterator[Chart]:
     for like in findings.plainest(_METRICS):
         for attribute, rows in findings.by_attribute(like).items():
             word = word_of(like.metric)
-            title = f"{_capital(word.name)} by {attribute}"
+            title = f"{capital(word.name)} by {attribute}"
             yield Chart(
                 title=title,
                 reading=_reading(word.means, like.better),
@@ -106,7 +106,7 @@ def _change_chart(findings: Findings, like: Found, rows: Sequence[Found]) -> Cha
     known = {} if pairs is None else pairs.by_group()
     changes = {row.group: known.get(row.group) or _change(row) for row in rows}
     sure = any(each.sure for each in changes.values())
-    better = f" {_capital(like.better)} is better." if like.better else ""
+    better = f" {capital(like.better)} is better." if like.better else ""
     values = [datum(group, "", each) for group, each in changes.items()]
     return Chart(
         title=title,
@@ -255,11 +255,7 @@ def _where(found: Found) -> str:
 
 
 def _reading(means: str, better: str) -> str:
-    parts = [f"{_capital(means)}." if means else ""]
+    parts = [f"{capital(means)}." if means else ""]
     parts.append("The dot is the measured value, the line the range that is likely.")
-    parts.append(f"{_capital(better)} is better." if better else "")
+    parts.append(f"{capital(better)} is better." if better else "")
     return " ".join(filter(None, parts))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

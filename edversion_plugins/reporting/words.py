@@ -9,6 +9,7 @@ from dataclasses import dataclass
 __all__ = [
     "OF",
     "Word",
+    "capital",
     "frequency",
     "listed",
     "number",
@@ -165,6 +166,17 @@ def size(count: float) -> str:
     while amount >= 999.95 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1000, unit + 1
     return f"{amount:.1f} {_UNITS[unit]}"
+
+
+def capital(text: str) -> str:
+    """Begin a sentence.
+
+    Examples
+    --------
+    >>> capital("right flags")
+    'Right flags'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def listed(parts: Sequence[str]) -> str:

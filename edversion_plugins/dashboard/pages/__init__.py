@@ -13,6 +13,7 @@ from edversion_plugins.dashboard.pages.events import show_events
 from edversion_plugins.dashboard.pages.experiments import show_experiment, show_experiments
 from edversion_plugins.dashboard.pages.file import download_file, show_file
 from edversion_plugins.dashboard.pages.home import show_home
+from edversion_plugins.dashboard.pages.leaderboard import show_leaderboard
 from edversion_plugins.dashboard.pages.lineage import choose_lineage, show_lineage
 from edversion_plugins.dashboard.pages.runs import show_run, show_runs
 from edversion_plugins.dashboard.pages.search import show_search
@@ -34,6 +35,7 @@ PAGES = (
     Page("/compare", show_comparison, "view"),
     Page("/compare/export", export_comparison, "view"),
     Page("/p/{project}/{collection}", show_collection, "view"),
+    Page("/p/{project}/{collection}/leaderboard", show_leaderboard, "view"),
     Page("/p/{project}/{collection}/{version}", show_version, "view"),
     Page("/lineage", choose_lineage, "view"),
     Page("/p/{project}/{collection}/{version}/lineage", show_lineage, "view"),

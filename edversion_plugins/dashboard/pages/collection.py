@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 import edversion
+from edversion import NotFoundError
+from edversion_plugins.dashboard.plot import Plot
 from edversion_plugins.dashboard.readings import Readings, read
+from edversion_plugins.dashboard.trend import trend_of
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.words import word_of
 
-__all__ = ["show_collection"]
+__all__ = ["find_collection", "show_collection"]
 
 PER_PAGE = 25
 _SHOWN = 3
@@ -50,12 +53,28 @@ class Head:
     about: str = ""
 
 
+def find_collection(visit: Visit) -> edversion.CollectionInfo:
+    """Find the collection that a path names.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of that name.
+    """
+    project, name = visit.part("project"), visit.part("collection")
+    found = visit.repository.collections(project=project)
+    info = next((each for each in found if each.name == name), None)
+    if info is None:
+        raise NotFoundError(f"there is no collection {project}/{name}", code="not_found")
+    return info
+
+
 def show_collection(visit: Visit) -> Response:
     """Show the versions of a collection."""
     project, name = visit.part("project"), visit.part("collection")
     repository = visit.repository
     aliases = repository.aliases(f"{project}/{name}")
-    info = next(each for each in repository.collections(project=project) if each.name == name)
+    info = find_collection(visit)
     where, order = visit.text("where"), visit.text("order") or _NEWEST
     number = visit.whole("page", 1)
     found = repository.search(
@@ -64,14 +83,25 @@ def show_collection(visit: Visit) -> Response:
     )  # fmt: skip
     versions = found[:PER_PAGE]
     readings = read(repository, versions) if versions else None
-    keys = visit.texts("m") or list(readings.keys[:_SHOWN] if readings else ())
+    known = readings.keys if readings else ()
+    keys = visit.texts("m") or list(known[:_SHOWN])
+    drawn = visit.text("plot") or next(iter(known), "")
+    trend = trend_of(repository, f"{project}/{name}", drawn, info.version_count) if drawn else None
     return visit.page(
         "collection.html",
         info=info,
         aliases=[each for each in aliases if each.name != "latest"],
         rows=_rows(versions, readings, keys),
         heads=_heads(order, keys),
-        choices=sorted({*keys, *(readings.keys if readings else ())}),
+        choices=sorted({*keys, *known}),
+        plot=Plot(trend) if trend else None,
+        drawn=drawn,
+        asked=visit.text("plot"),
+        kept=[
+            ("where", where),
+            ("order", visit.text("order")),
+            *(("m", m) for m in visit.texts("m")),
+        ],
         keys=keys,
         where=where,
         order=order,

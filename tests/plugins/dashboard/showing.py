@@ -36,6 +36,9 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "experiment": ("hints",),
     "run": (),  # `fill` says which
     "name": ("passing",),
+    "metric": ("accuracy", "auc"),
+    "dataset": ("course/exams:v0",),
+    "slice": ("gender=female",),
     "v": (["course/passing:v0", "course/passing:v1"],),
     "subject": ("course/passing:champion",),
     "where": ("type = 'model'",),

@@ -29,7 +29,9 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgrou
 _AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 _COMPARED = "/compare?v=course/passing:v0&v=course/passing:v1"
 PATHS = (
-    "/", "/p/course/passing", "/p/course/passing/v1", "/p/course/notes/v0",
+    "/", "/p/course/passing", "/p/course/passing/leaderboard",
+    "/p/course/passing/leaderboard?metric=auc&slice=gender=female", "/p/course/passing/v1",
+    "/p/course/notes/v0",
     "/p/course/notes/v0/file?path=notes.csv", "/p/course/notes/v0/file?path=long.txt",
     _COMPARED, "/compare", "/events", "/search?q=pass", "/p/course/pasing",
 )  # fmt: skip
@@ -94,6 +96,18 @@ def test_pictures_become_interactive_under_the_policy(browser: Any, url: str) ->
         page.goto(url + _COMPARED, timeout=60_000)
         page.wait_for_function("'drawn' in document.documentElement.dataset", timeout=60_000)
         assert page.locator(".plot[data-live]").count() == page.locator(".plot").count() > 8
+
+
+def test_the_plot_of_a_metric_answers_to_the_pointer(browser: Any, url: str) -> None:
+    with visiting(browser, url, java_script_enabled=False) as page:
+        page.goto(f"{url}/p/course/passing")
+        newest, oldest = page.locator(".trend .newest"), page.locator(".trend .told").first
+        assert (newest.is_visible(), oldest.is_visible()) == (True, False)
+        assert newest.inner_html().startswith("v1, champion")
+        page.locator(".trend .hit").first.hover()
+        assert (newest.is_visible(), oldest.is_visible()) == (False, True)
+        page.locator(".trend .hit").first.click()
+        page.wait_for_url("**/p/course/passing/v0")
 
 
 def test_two_versions_are_compared_by_keyboard_alone(browser: Any, url: str) -> None:

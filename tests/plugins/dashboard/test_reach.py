@@ -139,6 +139,7 @@ PLACES = (
     "/search?where=type='dataset'",
     "/compare?v={p}/dropout:v0&v=school/dropout:v0",
     "/p/{p}/dropout",
+    "/p/{p}/dropout/leaderboard",
     "/p/{p}/dropout/v0",
     "/p/{p}/dropout/v0/file?path=x",
     "/p/school/nothing",
@@ -148,6 +149,8 @@ PLACES = (
     "/api/v1/versions",
     "/api/v1/events",
     "/api/v1/versions/{p}/dropout/v0",
+    "/api/v1/leaderboard/{p}/dropout",
+    "/api/v1/series/{p}/dropout?metric=auc",
     "/api/v1/comparison?v={p}/dropout:v0&v=dropout:v0",
 )
 
