@@ -18,6 +18,7 @@ from edversion.catalog.instances import Followed, InstanceReport
 from edversion.catalog.kept import Kept
 from edversion.catalog.moves import MoveRequest
 from edversion.catalog.outbox import Claim, message_body
+from edversion.catalog.packs import CollectionSize
 from edversion.catalog.policies import NewPolicy, governing
 from edversion.catalog.promotions import Proposal
 from edversion.catalog.repacking import Sharer, Swap, repack_raced
@@ -47,6 +48,7 @@ __all__ = [
     "Catalog",
     "Claim",
     "Collected",
+    "CollectionSize",
     "CommitRequest",
     "CommitResult",
     "Completion",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import case, func, select, union_all
 
 from edversion.catalog.area import Area, batches
 from edversion.catalog.distributed_tables import draft_parts, drafts
@@ -13,13 +14,83 @@ from edversion.catalog.finding import collection_place
 from edversion.catalog.reading import LIVE, located
 from edversion.catalog.retention_tables import removals
 from edversion.catalog.runs import run_id_of
-from edversion.catalog.tables import files, packs, run_versions, version_packs, versions
+from edversion.catalog.tables import (
+    collections,
+    files,
+    packs,
+    projects,
+    run_versions,
+    version_packs,
+    versions,
+)
 from edversion.errors import NotFoundError
 from edversion.model import Version
 
-__all__ = ["Packs"]
+__all__ = ["CollectionSize", "Packs"]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSize:
+    """How much room the live versions of a collection take.
+
+    Attributes
+    ----------
+    project, name : str
+        The collection.
+    version_count : int
+        Its live versions.
+    size : int
+        Bytes of all their files, as if each version were stored by itself.
+    stored : int
+        Bytes of the packs that they name, each counted once.
+    shared : int
+        Of these, bytes of packs that other collections name too.
+    """
+
+    project: str
+    name: str
+    version_count: int
+    size: int
+    stored: int
+    shared: int
+
 
 _MANIFEST = select(versions.c.digest, versions.c.generation).where(LIVE)
+_SIZES = (
+    select(
+        versions.c.collection_id.label("place"),
+        func.count().label("count"),
+        func.sum(versions.c.size).label("size"),
+    )
+    .where(LIVE)
+    .group_by(versions.c.collection_id)
+    .subquery("sizes")
+)
+_NAMED = (
+    select(versions.c.collection_id.label("place"), version_packs.c.pack_id)
+    .distinct()
+    .select_from(version_packs.join(versions))
+    .where(LIVE)
+    .subquery("named")
+)
+_SHARES = (
+    select(
+        _NAMED.c.place,
+        packs.c.size,
+        func.count().over(partition_by=_NAMED.c.pack_id).label("sharers"),
+    )
+    .join(packs, packs.c.id == _NAMED.c.pack_id)
+    .subquery("shares")
+)
+_STORED = (
+    select(
+        _SHARES.c.place,
+        func.sum(_SHARES.c.size).label("stored"),
+        func.sum(case((_SHARES.c.sharers > 1, _SHARES.c.size), else_=0)).label("shared"),
+    )
+    .group_by(_SHARES.c.place)
+    .subquery("stored")
+)
 
 
 class Packs(Area):
@@ -99,6 +170,29 @@ class Packs(Area):
         query = select(packs.c.id, packs.c.size).where(packs.c.removed_at.is_(None))
         with self._database.read() as connection:
             return {row.id: row.size for row in connection.execute(query)}
+
+    def collection_sizes(self) -> tuple[CollectionSize, ...]:
+        """Give how much room each collection takes, by project and name."""
+        query = (
+            select(
+                projects.c.name.label("project"),
+                collections.c.name,
+                _SIZES.c.count,
+                _SIZES.c.size,
+                func.coalesce(_STORED.c.stored, 0).label("stored"),
+                func.coalesce(_STORED.c.shared, 0).label("shared"),
+            )
+            .select_from(collections)
+            .join(projects)
+            .join(_SIZES, _SIZES.c.place == collections.c.id)
+            .outerjoin(_STORED, _STORED.c.place == collections.c.id)
+            .order_by(projects.c.name, collections.c.name)
+        )
+        with self._database.read() as connection:
+            return tuple(
+                CollectionSize(row.project, row.name, *map(int, row[2:]))
+                for row in connection.execute(query)
+            )
 
     def unused_packs(self) -> dict[str, int]:
         """Give the stored bytes of every known pack that no live version names."""

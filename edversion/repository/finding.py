@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from edversion.catalog import CollectionSize
 from edversion.metadata import check_limit, check_names, check_text, check_whole
 from edversion.model import (
     CollectionInfo,
@@ -227,6 +228,29 @@ class Finding(Area):
         Versions of at most 16 KiB of new content lie in their manifests, and are not counted.
         """
         return sum(self.catalog.pack_sizes().values())
+
+    def cached_bytes(self) -> int:
+        """Give how many bytes of a store far away this machine keeps, to fetch them once."""
+        return sum(copy.size for copy in self.store.room.copies())
+
+    def sizes(self) -> tuple[CollectionSize, ...]:
+        """Give how much room each collection takes, by project and name.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     for part in (b"a", b"b"):
+        ...         draft = edversion.Artifact("notes", type="dataset")
+        ...         draft.add_bytes(part * 50_000, "notes.txt")
+        ...         _ = run.log_artifact(draft)
+        ...     (found,) = run.repository.sizes()
+        >>> found.name, found.version_count, found.size, found.shared
+        ('notes', 2, 100000, 0)
+        >>> folder.cleanup()
+        """
+        return self.catalog.collection_sizes()
 
     def each_event(self) -> Iterator[Event]:
         """Give every event of the repository, oldest first, without holding them all.

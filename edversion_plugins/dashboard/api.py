@@ -19,6 +19,7 @@ from edversion_plugins.dashboard.pages.experiments import (
 from edversion_plugins.dashboard.pages.leaderboard import MOST, board_of, metrics_of
 from edversion_plugins.dashboard.pages.lineage import asked_map
 from edversion_plugins.dashboard.pages.runs import find_runs, run_facts, summary_of
+from edversion_plugins.dashboard.pages.storage import storage_facts
 from edversion_plugins.dashboard.progress import progress_of
 from edversion_plugins.dashboard.routes import Page
 from edversion_plugins.dashboard.schemas import (
@@ -34,6 +35,7 @@ from edversion_plugins.dashboard.schemas import (
     REFERENCE,
     SCHEMAS,
     STATUS,
+    STORAGE,
     TEXT,
     Schema,
     list_of,
@@ -251,6 +253,7 @@ CALLS = (
         "/events", _events, "Events, newest first", {"subject": TEXT, "before": NUMBER},
         record(events=list_of(named("Event")), next=AFTER),
     ),
+    Call("/storage", storage_facts, "What takes room", {}, STORAGE),
     Call(
         "/runs", _runs, "Runs, newest first", {"project": NAME, "status": STATUS, "page": NUMBER},
         record(runs=list_of(named("Run")), page=NUMBER, next=AFTER),

@@ -184,6 +184,26 @@ class Reach:
         self.need_everywhere("viewer")
         return self._all.stored_bytes()
 
+    def cached_bytes(self) -> int:
+        """Give how many bytes this machine keeps of a store far away, for whoever rules all."""
+        self.need_everywhere("admin")
+        return self._all.cached_bytes()
+
+    def sizes(self) -> Sequence[Any]:
+        """Give how much room collections take; what they share only to who may look at all.
+
+        Else whoever logs a file would see whether a hidden project has the same one.
+        """
+        found = self._all.sizes()
+        if self.within is None:
+            return found
+        return tuple(replace(each, shared=0) for each in found if self.sees(each.project))
+
+    def foresee_gc(self) -> Any:
+        """Say what gc would free, for whoever rules all; nothing is done."""
+        self.need_everywhere("admin")
+        return self._all.gc(dry_run=True)
+
     # Who serves what, and what is tried.
 
     def deployment(self, name: str) -> edversion.Deployment:

@@ -8,7 +8,8 @@ from edversion_plugins.dashboard.visit import LARGEST
 
 __all__ = [
     "AFTER", "CONDITION", "DIRECTION", "LINEAGE", "NAME", "NUMBER", "ORDER", "PROGRESS", "RAN",
-    "REFERENCE", "SCHEMAS", "STATUS", "TEXT", "Schema", "list_of", "maybe", "named", "record",
+    "REFERENCE", "SCHEMAS", "STATUS", "STORAGE", "TEXT",
+    "Schema", "list_of", "maybe", "named", "record",
 ]  # fmt: skip
 
 Schema = dict[str, Any]
@@ -151,3 +152,11 @@ RAN: dict[str, Schema] = {
     "used": list_of(record(version=_STRING, relation=maybe(_STRING))),
 }  # fmt: skip
 """What is known of a run besides what lists say of it."""
+
+STORAGE = record(
+    collections=list_of(record(
+        project=NAME, name=NAME, version_count=_COUNT, size=_COUNT, stored=_COUNT,
+        shared=maybe(_COUNT),
+    )),
+    stored=maybe(_COUNT) | {"description": "By all packs; null for who does not rule all."},
+)  # fmt: skip

@@ -19,6 +19,7 @@ from edversion_plugins.dashboard.pages.runs import show_run, show_runs
 from edversion_plugins.dashboard.pages.search import show_search
 from edversion_plugins.dashboard.pages.signing import show_sign_in, sign_in, sign_out
 from edversion_plugins.dashboard.pages.static import give_static
+from edversion_plugins.dashboard.pages.storage import show_storage
 from edversion_plugins.dashboard.pages.version import show_version
 from edversion_plugins.dashboard.routes import Page
 
@@ -28,6 +29,7 @@ PAGES = (
     Page("/", show_home, "view"),
     Page("/search", show_search, "view"),
     Page("/events", show_events, "view"),
+    Page("/storage", show_storage, "view"),
     Page("/runs", show_runs, "view"),
     Page("/runs/{run}", show_run, "view"),
     Page("/experiments", show_experiments, "view"),

@@ -21,6 +21,7 @@ PATHS = (
     "/compare",
     "/experiments",
     "/runs",
+    "/storage",
     "/experiments/course/hints",
     "/events",
     "/search?q=pass",

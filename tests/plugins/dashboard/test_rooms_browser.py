@@ -15,7 +15,7 @@ from .test_dashboard_browser import browser, url  # noqa: F401 - fixtures
 pytestmark = shared.pytestmark
 PATHS = (
     "/experiments", "/experiments/school/steps", "/experiments/school/hints",
-    "/experiments/school/broken", "/experiments/school/idea", "/runs",
+    "/experiments/school/broken", "/experiments/school/idea", "/runs", "/storage",
 )  # fmt: skip
 
 
