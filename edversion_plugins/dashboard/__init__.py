@@ -25,7 +25,8 @@ report.
     readings      what was measured of versions, for tables and sentences
     card          the sentences on top of a version's page
     progress, registered                   how far an experiment is; what it was to be
-    preview       the beginning of a file, as text
+    preview       the beginning of a file, as text, a table or an image
+    images, parquet, parquet_reader        … by the first bytes; by a process of its own
     lineage       the map of what versions were made from, and what came of them
     trend, plot   a metric over the versions of a collection, and where its marks stand
     pages         home, collection, leaderboard, version, file, compare, lineage, experiments,

@@ -11,7 +11,7 @@ from edversion_plugins.dashboard.pages.collection import show_collection
 from edversion_plugins.dashboard.pages.compare import export_comparison, show_comparison
 from edversion_plugins.dashboard.pages.events import show_events
 from edversion_plugins.dashboard.pages.experiments import show_experiment, show_experiments
-from edversion_plugins.dashboard.pages.file import download_file, show_file
+from edversion_plugins.dashboard.pages.file import download_file, give_image, show_file
 from edversion_plugins.dashboard.pages.home import show_home
 from edversion_plugins.dashboard.pages.leaderboard import show_leaderboard
 from edversion_plugins.dashboard.pages.lineage import choose_lineage, show_lineage
@@ -43,6 +43,7 @@ PAGES = (
     Page("/p/{project}/{collection}/{version}/lineage", show_lineage, "view"),
     Page("/p/{project}/{collection}/{version}/file", show_file, "view"),
     Page("/p/{project}/{collection}/{version}/download", download_file, "view"),
+    Page("/p/{project}/{collection}/{version}/image", give_image, "view"),
     Page("/p/{project}/{collection}/{version}/archive", download_version, "view"),
     Page("/static/{name}", give_static, "anyone"),
     Page("/sign-in", show_sign_in, "anyone"),

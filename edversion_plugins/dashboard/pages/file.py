@@ -1,4 +1,4 @@
-"""One file of a version: its beginning as text, and the whole as an attachment."""
+"""One file of a version: its beginning, and the whole as an attachment."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from starlette.responses import FileResponse, Response
 import edversion
 from edversion import NotFoundError, RefusedError
 from edversion_plugins.dashboard.pages.version import find_version
-from edversion_plugins.dashboard.preview import preview_of
+from edversion_plugins.dashboard.preview import preview_of, shown_image
 from edversion_plugins.dashboard.visit import Visit
 
-__all__ = ["download_file", "show_file"]
+__all__ = ["download_file", "give_image", "show_file"]
+
+_ALONE = {"content-security-policy": "sandbox; default-src 'none'"}
+"""Of files that somebody logged: whatever opens them, nothing in them runs."""
 
 
 def show_file(visit: Visit) -> Response:
@@ -37,8 +40,15 @@ def download_file(visit: Visit) -> Response:
         media_type="application/octet-stream",
         filename=PurePosixPath(entry.path).name,
         content_disposition_type="attachment",
-        headers={"content-security-policy": "sandbox; default-src 'none'"},
+        headers=_ALONE,
     )
+
+
+def give_image(visit: Visit) -> Response:
+    """Give an image as the type that its first bytes say, for pages to show."""
+    version = find_version(visit)
+    media, content = shown_image(version, _entry(version, visit.text("path")))
+    return Response(content, media_type=media, headers=_ALONE)
 
 
 def _entry(version: edversion.Version, path: str) -> edversion.FileEntry:

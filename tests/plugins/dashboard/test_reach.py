@@ -142,6 +142,7 @@ PLACES = (
     "/p/{p}/dropout/leaderboard",
     "/p/{p}/dropout/v0",
     "/p/{p}/dropout/v0/file?path=x",
+    "/p/{p}/dropout/v0/image?path=x",
     "/p/school/nothing",
     "/p/school/dropout/v7",
     "/api/v1/projects",
