@@ -186,7 +186,8 @@ class Promoting(Area):
         ...     model = run.log_artifact(edversion.Artifact("dropout", type="model"))
         ...     repository = run.repository
         ...     _ = repository.set_policy("dropout:champion", "approvals = {count = 1}")
-        ...     _ = repository.reject("dropout:v0", "champion", reason="too few pupils")
+        ...     with edversion.acting_as("bo"):
+        ...         _ = repository.reject("dropout:v0", "champion", reason="too few pupils")
         ...     repository.check_promotion("dropout:v0", "champion").rejections[0].reason
         'too few pupils'
         >>> folder.cleanup()
