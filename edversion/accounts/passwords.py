@@ -13,9 +13,10 @@ import hashlib
 import hmac
 import os
 import re
-import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 
 from edversion.errors import InvalidInputError
 
@@ -33,7 +34,7 @@ _KEPT = re.compile(
     r"\$(?P<salt>[A-Za-z0-9+/=]{1,64})\$(?P<key>[A-Za-z0-9+/=]{1,128})"
 )
 _MEMORY = 256 << 20  # bytes that costs in a catalog may ask for
-_AT_ONCE = threading.BoundedSemaphore(2)  # each takes its memory, whoever asks
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +155,28 @@ def _parsed(kept: str | None) -> tuple[_Costs, bytes, bytes] | None:
 
 
 def _key(password: str, salt: bytes, costs: _Costs, size: int) -> bytes:
-    with _AT_ONCE:
-        return hashlib.scrypt(
-            password.encode(),
-            salt=salt,
-            n=1 << costs.ln,
-            r=costs.r,
-            p=costs.p,
-            maxmem=costs.memory + (1 << 20),
-            dklen=size,
-        )
+    """Let scrypt work, in one of few threads."""
+    work = partial(
+        hashlib.scrypt,
+        password.encode(),
+        salt=salt,
+        n=1 << costs.ln,
+        r=costs.r,
+        p=costs.p,
+        maxmem=costs.memory + (1 << 20),
+        dklen=size,
+    )
+    return _workers(os.getpid()).submit(work).result()
+
+
+@cache
+def _workers(_process: int) -> ThreadPoolExecutor:
+    """Give the threads that make proofs, of which a fork has none.
+
+    What a thread has freed the system's allocator keeps for it: were each of a server's forty
+    threads to make one, they would hold forty times 16 MiB for ever.
+    """
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="edversion-password")
 
 
 def _text(data: bytes) -> str:

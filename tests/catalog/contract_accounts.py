@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from edversion.catalog import Catalog, KeptPassword, NewAccount, NewToken, credentials
+from edversion.catalog.tables import dump_instant
 from edversion.errors import (
     ConflictError,
     EdversionError,
@@ -101,6 +103,7 @@ class AccountContract:
                 act()
             assert caught.value.code == "last_admin"
         catalog.grant_role("ada", Grant("viewer", "dropout"), actor="ada", reason=None)
+        catalog.revoke_role("ada", "dropout", actor="ada", reason=None)
         catalog.grant_role("ada", ADMIN, actor="ada", reason=None)
         catalog.grant_role("bo", ADMIN, actor="ada", reason=None)
         assert catalog.grant_role("ada", Grant("viewer"), actor="ada", reason=None).grants[0] == (
@@ -146,10 +149,12 @@ class AccountContract:
     def test_a_session_ends_unused_or_in_the_end(self, catalog: Catalog) -> None:
         admit(catalog)
         now = datetime.now(UTC)
+        for column, at in (("used_at", now), ("expires_at", now + 12 * HOUR)):
+            change(catalog, "session", column, at)
         assert catalog.session_access("other", now=now) is None
         assert catalog.session_access("session", now=now + 2 * HOUR) is None
-        for hours in range(1, 12):
-            assert catalog.session_access("session", now=now + hours * HOUR) is not None
+        for minutes in range(119, 12 * 60, 119):
+            assert catalog.session_access("session", now=now + minutes * MINUTE) is not None
         assert catalog.session_access("session", now=now + 12 * HOUR) is None
 
     def test_a_use_is_written_once_in_a_while(self, catalog: Catalog) -> None:
@@ -165,6 +170,20 @@ class AccountContract:
             catalog.token_access("token", now=start + minutes * MINUTE)
             (found,) = catalog.tokens("ada")
             assert found.last_used_at == start + noted * MINUTE
+
+    def test_of_many_requests_at_once_one_writes(
+        self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        admit(catalog)
+        later = datetime.now(UTC) + HOUR
+        used = "SELECT used_at FROM account_sessions"
+        for shown, use in (("session", catalog.session_access), ("token", catalog.token_access)):
+            with monkeypatch.context() as patched:
+                patched.setattr(catalog._database, "ask", remembering(catalog._database.ask))
+                for seconds in range(3):  # each has seen what the first one saw
+                    assert use(shown, now=later + timedelta(seconds=seconds)) is not None
+        assert asked(catalog, used) == dump_instant(later)
+        assert catalog.tokens("ada")[0].last_used_at == later
 
     def test_a_role_that_is_taken_is_taken_from_who_is_signed_in(self, catalog: Catalog) -> None:
         commit(catalog)
@@ -277,15 +296,26 @@ class AccountContract:
             assert caught.value.code == "catalog_damaged"
 
 
+def remembering(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask once, and give the same answer ever after."""
+    seen: list[Any] = []
+
+    def answer(*question: Any) -> Any:
+        if not seen:
+            seen.append(ask(*question))
+        return seen[0]
+
+    return answer
+
+
 def asked(catalog: Catalog, query: str) -> Any:
     with catalog._database.read() as connection:
         return connection.scalar(text(query))
 
 
 def change(catalog: Catalog, digest: str, column: str, at: datetime) -> None:
-    stamp = at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     with catalog._database.write() as transaction:
         transaction.execute(
             text(f"UPDATE account_sessions SET {column} = :at WHERE digest = :digest"),
-            {"at": stamp, "digest": digest},
+            {"at": dump_instant(at), "digest": digest},
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -55,14 +57,14 @@ class TestPasswords:
             ("Abababababab", "repeats or counts"),
             ("123456789012", "repeats or counts"),
             ("lkjihgfedcba", "repeats or counts"),
-            ("Ada@School.example", "name of the account"),
+            ("ADA@school.example", "name of the account"),
             ("\ud800" * 12, "not valid Unicode"),
             (b"a cat on a keyboard", "must be text, not bytes"),
         ],
     )
     def test_what_anybody_would_try_is_refused(self, password: Any, fault: str) -> None:
         with pytest.raises(InvalidInputError, match=fault) as caught:
-            check_password(password, "ada@school.example")
+            check_password(password, "Ada@School.example")
         assert caught.value.code == "weak_password"
         assert not password or str(password) not in f"{caught.value} {caught.value.values}"
 
@@ -108,23 +110,37 @@ class TestPasswords:
             assert not is_password(GOOD, text)
             assert is_dated(text)
 
-    def test_two_are_made_at_once_and_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        pair, lock, at_work = threading.Barrier(2, timeout=20), threading.Lock(), [0, 0]
+    def test_two_threads_make_all_proofs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Else each thread of a server would keep 16 MiB, and a fork wait for none."""
+        pair, seen = threading.Barrier(2, timeout=20), set[str]()
 
         def scrypt(*_: Any, **__: Any) -> bytes:
-            with lock:
-                at_work[0] += 1
-                at_work[1] = max(at_work)
+            seen.add(threading.current_thread().name)
             pair.wait()  # so that two are in here together
-            with lock:
-                at_work[0] -= 1
-            pair.wait()
             return b"k" * 32
 
         monkeypatch.setattr(hashlib, "scrypt", scrypt)
-        with ThreadPoolExecutor(6) as pool:
-            list(pool.map(kept_of, [GOOD] * 6))
-        assert at_work == [0, 2]
+        for process in (os.getpid(), -1):
+            monkeypatch.setattr(os, "getpid", lambda process=process: process)
+            seen.clear()
+            with ThreadPoolExecutor(6) as pool:
+                list(pool.map(kept_of, [GOOD] * 6))
+            assert seen == {"edversion-password_0", "edversion-password_1"}
+        passwords._workers(-1).shutdown()
+
+    def test_a_short_proof_proves_nothing(self, cheap: None) -> None:
+        """It could be met by chance."""
+        salt = b"salt"
+        for size, proves in ((15, False), (16, True)):
+            key = hashlib.scrypt(GOOD.encode(), salt=salt, n=16, r=8, p=1, dklen=size)
+            texts = [base64.b64encode(data).decode() for data in (salt, key)]
+            kept = f"$scrypt$ln=4,r=8,p=1${texts[0]}${texts[1]}"
+            assert is_password(GOOD, kept) is proves
+            assert is_dated(kept) is not proves
+
+    def test_nothing_is_made_of_a_book(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(hashlib, "scrypt")
+        assert not is_password("x" * 1025, None)
 
 
 class TestSigningIn:
@@ -158,7 +174,10 @@ class TestSigningIn:
         assert len(said) == 1
         assert said.pop()[1] == "sign_in_failed"
         assert costs == [{"n": 16, "r": 8, "p": 1, "dklen": 32}] * 6
-        assert school.catalog.events(subject="account:nobody") == ()
+        assert school.events(subject="account:nobody") == ()
+        for subject in ("account:ada", "account:bo", "accounts"):
+            told = [event.action for event in school.events(subject=subject)]
+            assert told.count("account.sign_in_failed") == 1
 
     def test_a_password_is_kept_anew_where_that_costs_more_by_now(
         self, school: Repository, monkeypatch: pytest.MonkeyPatch
