@@ -186,6 +186,8 @@ class Finding(Area):
             query = query.where(projects.c.name.in_(within))
         if where is not None:
             query = query.where(condition(where))
+        if order_by is None and None not in (project, name):
+            order_by = "-number"  # the newest of one collection, for which there is an index
         query = query.order_by(*ordering(order_by or ""), versions.c.id.desc())
         with self._database.read() as connection:
             rows = connection.execute(query.limit(limit).offset(offset)).all()

@@ -57,6 +57,27 @@ class Metrics(Area):
                 query = query.where(metrics.c.key == key)
             return metrics_of(connection, query)
 
+    def metrics_by_version(self, of: Collection[Version]) -> dict[str, tuple[Metric, ...]]:
+        """Give the metrics of versions, oldest first, by full reference; one query a collection."""
+        numbers: dict[tuple[str, str], list[int]] = {}
+        for version in of:
+            numbers.setdefault((version.project, version.name), []).append(version.number)
+        found: dict[str, list[Metric]] = {version.reference: [] for version in of}
+        with self._database.read() as connection:
+            for place, wanted in numbers.items():
+                query = (
+                    select(metrics)
+                    .join(versions, versions.c.id == metrics.c.version_id)
+                    .where(
+                        versions.c.collection_id == collection_place(connection, *place).id,
+                        versions.c.number.in_(wanted),
+                    )
+                )
+                for metric in metrics_of(connection, query):
+                    if metric.version is not None:
+                        found[metric.version].append(metric)
+        return {reference: tuple(each) for reference, each in found.items()}
+
     def metrics_since(
         self, project: str, name: str, number: int, *, keys: Collection[str]
     ) -> tuple[Metric, ...]:

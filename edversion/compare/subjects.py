@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -19,8 +19,8 @@ __all__ = ["Place", "Source", "Subjects", "labels_of", "newest"]
 class Source(Protocol):
     """What a comparison asks of the repository."""
 
-    def metrics(self, reference: Version, /) -> tuple[Metric, ...]:
-        """Give the metrics of a version, oldest first."""
+    def metrics_by_version(self, of: Collection[Version], /) -> Mapping[str, tuple[Metric, ...]]:
+        """Give all metrics of versions, oldest first, by full reference."""
 
     def lineage(self, reference: Version, /) -> tuple[LineageEdge, ...]:
         """Give what a version was made from, nearest first."""
@@ -67,7 +67,8 @@ class Subjects:
     @cached_property
     def measured(self) -> tuple[Mapping[Place, Metric], ...]:
         """For each version its metrics by place; where measured again, the newest."""
-        return tuple(newest(self.source.metrics(version)) for version in self.versions)
+        found = self.source.metrics_by_version(self.versions)
+        return tuple(newest(found[version.reference]) for version in self.versions)
 
     @cached_property
     def runs(self) -> tuple[RunInfo | None, ...]:

@@ -170,6 +170,39 @@ class Finding(Area):
         version = None if reference is None else self.version(reference)
         return self.catalog.metrics(version=version, key=check_text(key, "key"))
 
+    def metrics_by_version(self, of: Collection[Version]) -> dict[str, tuple[Metric, ...]]:
+        """Give logged metrics of versions, in one query for each collection.
+
+        Parameters
+        ----------
+        of : collection of Version
+            Which ones.
+
+        Returns
+        -------
+        dict
+            By the full reference of each version its metrics, oldest first.
+
+        Raises
+        ------
+        NotFoundError
+            A collection does not exist.
+
+        Examples
+        --------
+        >>> import edversion, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with edversion.init("demo", store=folder.name) as run:
+        ...     model = edversion.Artifact("knn", type="model")
+        ...     version = run.log_artifact(model)
+        ...     run.log_metrics({"auc": 0.8}, version=version)
+        ...     found = run.repository.metrics_by_version([version])
+        >>> [each.value for each in found["demo/knn:v0"]]
+        [0.8]
+        >>> folder.cleanup()
+        """
+        return self.catalog.metrics_by_version(of)
+
     def lineage(
         self,
         reference: Subject,

@@ -105,7 +105,8 @@ class Reach:
         self, *references: Subject, only: Collection[str] | None = None
     ) -> edversion.Comparison:
         """Say what differs between versions."""
-        return self._all.compare(*map(self.version, references), only=only)
+        found = (each if self._seen(each) else self.version(each) for each in references)
+        return self._all.compare(*found, only=only)
 
     def leaderboard(self, name: str, metric: str, **options: Any) -> edversion.Leaderboard:
         """Rank a collection's versions."""
@@ -327,6 +328,10 @@ class Reach:
                 f"this is about all projects, and takes the role {role} in every one",
                 code="role_too_weak",
             )
+
+    def _seen(self, named: Subject) -> bool:
+        """Say whether this is a version already, of a project that may be looked at."""
+        return isinstance(named, edversion.Version) and self.sees(named.project)
 
     def _shows(self, edge: edversion.LineageEdge) -> bool:
         return self.sees(edge.target.project)

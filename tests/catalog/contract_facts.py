@@ -238,6 +238,19 @@ class MetricContract:
         assert catalog.metrics(version=data) == ()
         assert catalog.metrics(key="auc")[0].at == START
 
+    def test_metrics_by_version(self, catalog: Catalog) -> None:
+        first, second, elsewhere = (
+            commit(catalog), commit(catalog, "other"), commit(catalog, "raw", name="raw")
+        )  # fmt: skip
+        catalog.log_metrics([
+            metric("auc", 0.3, elsewhere), metric("auc", 0.1, first), metric("loss", 0.2, first),
+        ])  # fmt: skip
+        found = catalog.metrics_by_version([second, elsewhere, first])
+        assert found == {each.reference: catalog.metrics(version=each) for each in
+                         (second, elsewhere, first)}  # fmt: skip
+        assert [len(each) for each in found.values()] == [0, 1, 2]
+        assert catalog.metrics_by_version([]) == {}
+
     def test_metrics_of_a_collection_from_a_number_on(self, catalog: Catalog) -> None:
         first, second = commit(catalog), commit(catalog, "other")
         elsewhere = commit(catalog, "raw", name="raw")
