@@ -20,6 +20,7 @@ from benchmarks.followers import followers
 from benchmarks.footprint import footprint
 from benchmarks.garbage import collect_half
 from benchmarks.lineage import lineage
+from benchmarks.load import dashboard_load
 from benchmarks.measure import Result, keep, show
 from benchmarks.million import million_files
 from benchmarks.promotions import promotions
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "followers": followers,
     "experiments": experiments,
     "dashboard": dashboard,
+    "dashboard-load": dashboard_load,
     "adapters": adapters,
     "evaluation": evaluations,
     "compare": compare_manifests,

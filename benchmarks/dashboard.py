@@ -21,14 +21,13 @@ PAGES = {
 }
 LIMIT = 100.0
 ASKED = 20
+WHOLE = 20
+"""Versions with files and metrics, besides those that the catalog alone knows."""
 
 
 def dashboard(work: Path, rounds: int) -> list[Result]:
     """Ask for the first pages among 100,000 versions; ended when the last byte is there."""
-    url = f"sqlite:///{work / 'many.db'}"
-    with Catalog.open(url) as catalog:
-        catalog.restore((receipt(number, MANY) for number in range(MANY)), (), actor="bench")
-    edversion.init("bench", store=work / "store", catalog=url).finish()
+    url = fill(work)
     with edversion.open(work / "store", url) as repository:
         client = TestClient(create_app(repository), base_url="http://127.0.0.1")
         return [
@@ -40,6 +39,21 @@ def dashboard(work: Path, rounds: int) -> list[Result]:
             )
             for name, path in PAGES.items()
         ]
+
+
+def fill(work: Path) -> str:
+    """Make a repository of 100,000 versions, the newest of which have files; give its catalog."""
+    url = f"sqlite:///{work / 'many.db'}"
+    with Catalog.open(url) as catalog:
+        catalog.restore((receipt(number, MANY) for number in range(MANY)), (), actor="bench")
+    with edversion.init("bench", store=work / "store", catalog=url) as run:
+        for number in range(WHOLE):
+            draft = edversion.Artifact("line", type="model", description=f"of round {number}")
+            draft.add_bytes(str(number).encode(), "weights.bin")
+            draft.add_bytes(b"how it was trained", "notes.txt")
+            version = run.log_artifact(draft)
+            run.log_metrics({"accuracy": 0.5 + number / 50}, version=version)
+    return url
 
 
 def _milliseconds(client: TestClient, path: str) -> float:
