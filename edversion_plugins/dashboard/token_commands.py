@@ -77,7 +77,7 @@ def _add_token(session: Any, /, account: str, token: str, role: Any, days: int) 
 
     def show(screen: Any) -> None:
         until = f"until {short(made.expires_at)} UTC"
-        screen.line(f"token {made.name} of {made.account}: {made.grant}, {until}")
+        screen.line(f"token {made.name} of {made.account}: at most {made.grant}, {until}")
         screen.line("It is shown this once; whoever has it may do as much:")
         screen.line(secret)
 

@@ -169,7 +169,7 @@ def test_who_is_signed_in_is_signed_out(school, call):
 def test_a_token_is_shown_once(school, call):
     add = ("add", "bo", "--name", "nightly", "--role", "admin")
     lines = call(*TOKEN, *add, "--days", "7").lines
-    assert lines[0].startswith("token nightly of bo: admin of every project, until ")
+    assert lines[0].startswith("token nightly of bo: at most admin of every project, until ")
     secret = lines[-1]
     assert access_by(secret) == Access("bo", (Grant("viewer", "school"),))
     for listed in (call(*TOKEN, "list"), call(*USER, "show", "bo"), call("events")):
