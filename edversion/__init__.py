@@ -79,6 +79,8 @@ if TYPE_CHECKING:
     from edversion.ranks import DistributedPart
     from edversion.repository import Repository
     from edversion.run import Run
+    from edversion.telling.markdown import markdown_of
+    from edversion.telling.spreadsheet import csv_of
 
 __all__ = [
     "Access",
@@ -145,6 +147,7 @@ __all__ = [
     "acting_as",
     "actor",
     "assign",
+    "csv_of",
     "current",
     "current_run",
     "follow",
@@ -152,6 +155,7 @@ __all__ = [
     "hookimpl",
     "init",
     "lay_out",
+    "markdown_of",
     "open",
 ]
 
@@ -326,5 +330,7 @@ _LATER = {
     "frozen_definition": "edversion.experiments.freezing",
     "current": "edversion.deploy",
     "follow": "edversion.deploy",
+    "csv_of": "edversion.telling.spreadsheet",
     "lay_out": "edversion.lineage",
+    "markdown_of": "edversion.telling.markdown",
 }

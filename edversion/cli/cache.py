@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edversion.cli.session import Command, Group, Session, pass_session
-from edversion.cli.values import counted, size
+from edversion.telling.values import counted, size
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

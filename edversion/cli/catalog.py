@@ -11,8 +11,8 @@ from edversion.cli.output import note
 from edversion.cli.parameters import TEXT
 from edversion.cli.progress import busy
 from edversion.cli.session import Command, Group, Session, pass_session
-from edversion.cli.values import plain
 from edversion.location import locate
+from edversion.telling.values import plain
 
 if TYPE_CHECKING:
     from edversion.catalog.administration import CatalogStatus

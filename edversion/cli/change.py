@@ -11,8 +11,8 @@ from edversion.cli.history import show_events
 from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE, TEXT, merged, metadata_options, without
 from edversion.cli.session import Command, Session, pass_session
-from edversion.cli.values import alias_document, json_text, plain, short_time
 from edversion.errors import NotFoundError
+from edversion.telling.values import alias_document, json_text, plain, short_time
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

@@ -12,8 +12,8 @@ from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE
 from edversion.cli.progress import busy, progress
 from edversion.cli.session import Command, Session
-from edversion.cli.values import counted, plain, size
 from edversion.errors import IntegrityError
+from edversion.telling.values import counted, plain, size
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

@@ -13,12 +13,12 @@ from edversion.cli.output import write_bytes, write_page
 from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.sections import show_section, show_sections, show_summary
 from edversion.cli.session import Command, Session, pass_session
-from edversion.cli.values import plain
+from edversion.telling.values import plain
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen
     from edversion.compare import Leaderboard, Robustness
-    from edversion.model import Comparison, Section
+    from edversion.model import Comparison
     from edversion.repository import Repository
 
 __all__ = ["compare", "diff", "leaderboard"]
@@ -87,7 +87,9 @@ def compare(
     if str(html) == "-":
         return
     if markdown and not session.json:
-        _write_markdown(_title(found), found.summary, found.sections, _labels(found))
+        from edversion.telling.markdown import markdown_of
+
+        _write(markdown_of(found))
         return
     session.answer(found.as_json(), lambda screen: _show(screen, found, brief=html is not None))
 
@@ -169,7 +171,9 @@ def _answer(
 ) -> None:
     section = found.section()
     if markdown and not session.json:
-        _write_markdown(section.title, (), [section])
+        from edversion.telling.markdown import markdown as write
+
+        _write(write(section.title, (), [section]))
         return
     session.answer(document, lambda screen: show_section(screen, section))
 
@@ -208,14 +212,5 @@ def _labels(found: Comparison) -> tuple[str, ...]:
     return labels_of(found.versions)
 
 
-def _title(found: Comparison) -> str:
-    first, *others = (version.reference for version in found.versions)
-    return f"{', '.join(others)} compared with {first}"
-
-
-def _write_markdown(
-    title: str, summary: Sequence[str], sections: Sequence[Section], labels: Sequence[str] = ()
-) -> None:
-    from edversion.cli.markdown import markdown
-
-    write_bytes(markdown(title, summary, sections, labels).encode(errors="backslashreplace"))
+def _write(text: str) -> None:
+    write_bytes(text.encode(errors="backslashreplace"))

@@ -15,8 +15,8 @@ from edversion.cli.output import note, write_bytes
 from edversion.cli.parameters import TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut
-from edversion.cli.values import counted, document, full_time, plain, short_time
 from edversion.cli.webhook import webhook
+from edversion.telling.values import counted, document, full_time, plain, short_time
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

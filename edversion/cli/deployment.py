@@ -11,7 +11,7 @@ import click
 from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Group, Session, pass_session
-from edversion.cli.values import counted, document, duration, full_time, plain, short_time
+from edversion.telling.values import counted, document, duration, full_time, plain, short_time
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

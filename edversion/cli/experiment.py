@@ -13,7 +13,7 @@ import click
 from edversion.cli.output import note, write_page
 from edversion.cli.parameters import TEXT
 from edversion.cli.session import Command, Group, Session, pass_session
-from edversion.cli.values import counted, document, full_time, plain, short_time
+from edversion.telling.values import counted, document, full_time, plain, short_time
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

@@ -14,9 +14,9 @@ import click
 
 from edversion.cli.output import OutputError, drop_output, write_json
 from edversion.cli.session import Session
-from edversion.cli.values import plain, visible
 from edversion.errors import EdversionError, EdversionWarning, RefusedError
 from edversion.masking import masked
+from edversion.telling.values import plain, visible
 
 __all__ = [
     "INTERRUPTED",

@@ -11,7 +11,7 @@ from edversion.cli.output import note
 from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut, show_files, show_metrics, show_runs, tags_text
-from edversion.cli.values import (
+from edversion.telling.values import (
     counted,
     document,
     full_time,

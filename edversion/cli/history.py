@@ -12,7 +12,8 @@ from edversion.cli.output import note, write_bytes
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
 from edversion.cli.tables import say_cut, show_metrics, show_runs, took
-from edversion.cli.values import (
+from edversion.digests import canonical_json
+from edversion.telling.values import (
     counted,
     document,
     full_time,
@@ -21,7 +22,6 @@ from edversion.cli.values import (
     run_summary,
     short_time,
 )
-from edversion.digests import canonical_json
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

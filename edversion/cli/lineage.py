@@ -13,7 +13,7 @@ import click
 from edversion.cli.output import note, write_bytes, write_page
 from edversion.cli.parameters import REFERENCE
 from edversion.cli.session import Command, Session
-from edversion.cli.values import gone_of, plain, run_summary, said_of
+from edversion.telling.values import gone_of, plain, run_summary, said_of
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

@@ -11,9 +11,9 @@ from edversion.cli.output import note
 from edversion.cli.parameters import TEXT, merged, metadata_options
 from edversion.cli.progress import logging
 from edversion.cli.session import Command, Session, pass_session
-from edversion.cli.values import counted, document, size, visible
 from edversion.errors import EdversionError
 from edversion.masking import masked
+from edversion.telling.values import counted, document, size, visible
 
 if TYPE_CHECKING:
     from edversion.model import Version

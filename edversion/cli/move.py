@@ -12,7 +12,7 @@ import click
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.progress import busy
 from edversion.cli.session import Command, Session
-from edversion.cli.values import counted, document, size
+from edversion.telling.values import counted, document, size
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

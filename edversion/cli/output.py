@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from edversion.cli.values import visible
+from edversion.telling.values import visible
 
 __all__ = [
     "OutputError",

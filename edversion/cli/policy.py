@@ -11,9 +11,9 @@ import click
 from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Group, Session, pass_session
-from edversion.cli.values import document, full_time, plain
 from edversion.cli.verdicts import show_report
 from edversion.errors import InvalidInputError
+from edversion.telling.values import document, full_time, plain
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

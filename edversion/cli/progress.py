@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from edversion.cli.values import visible
+from edversion.telling.values import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -10,9 +10,9 @@ import click
 from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Session, pass_session
-from edversion.cli.values import document, plain, short_time
 from edversion.cli.verdicts import show_report, show_verdicts
 from edversion.errors import InvalidInputError, RefusedError
+from edversion.telling.values import document, plain, short_time
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

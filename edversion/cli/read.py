@@ -13,7 +13,7 @@ from edversion.cli.output import write_bytes
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.progress import progress
 from edversion.cli.session import Command, Session, pass_session
-from edversion.cli.values import counted, document, size
+from edversion.telling.values import counted, document, size
 
 if TYPE_CHECKING:
     from edversion.model import Version

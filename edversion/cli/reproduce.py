@@ -13,7 +13,7 @@ import click
 from edversion.cli.output import note
 from edversion.cli.parameters import REFERENCE, TEXT
 from edversion.cli.session import Command, Session
-from edversion.cli.values import counted, document, plain
+from edversion.telling.values import counted, document, plain
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

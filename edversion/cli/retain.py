@@ -14,8 +14,8 @@ from edversion.cli.output import note
 from edversion.cli.parameters import COLLECTION, REFERENCE, TEXT
 from edversion.cli.progress import busy
 from edversion.cli.session import Command, Group, Session, pass_session
-from edversion.cli.values import counted, document, plain, short_time, size
 from edversion.errors import InvalidInputError
+from edversion.telling.values import counted, document, plain, short_time, size
 
 if TYPE_CHECKING:
     from edversion.catalog import DeletedVersion, RetentionRecord

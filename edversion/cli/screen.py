@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from edversion.cli.values import visible
+from edversion.telling.values import visible
 
 __all__ = ["Screen"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from edversion.cli.cells import cell_text, kinds_of, right_of, without_empty
 from edversion.cli.output import note
 from edversion.cli.tables import tags_text
-from edversion.cli.values import counted
+from edversion.telling.cells import cell_text, kinds_of, right_of, without_empty
+from edversion.telling.values import counted
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

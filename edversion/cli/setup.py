@@ -15,10 +15,10 @@ import click
 import edversion
 from edversion.cli.completion import PROGRAM, completion_script
 from edversion.cli.session import Command, Session, pass_session
-from edversion.cli.values import counted, size
 from edversion.errors import NotFoundError
 from edversion.location import CONFIG, FOLDER, locate
 from edversion.masking import masked
+from edversion.telling.values import counted, size
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

@@ -10,9 +10,9 @@ import click
 from edversion.cli.parameters import TEXT
 from edversion.cli.progress import busy
 from edversion.cli.session import Command, Group, Session
-from edversion.cli.values import plain
 from edversion.location import locate, named_store
 from edversion.masking import masked
+from edversion.telling.values import plain
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

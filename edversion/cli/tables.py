@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edversion.cli.output import note
-from edversion.cli.values import duration, short_time, size
 from edversion.masking import masked
+from edversion.telling.values import duration, short_time, size
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

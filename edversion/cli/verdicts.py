@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from edversion.cli.values import counted
+from edversion.telling.values import counted
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

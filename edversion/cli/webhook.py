@@ -12,7 +12,7 @@ import click
 from edversion.cli.output import note
 from edversion.cli.parameters import TEXT
 from edversion.cli.session import Command, Group, Session, pass_session
-from edversion.cli.values import document, full_time
+from edversion.telling.values import document, full_time
 
 if TYPE_CHECKING:
     from edversion.cli.screen import Screen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import edversion
-from edversion.cli.values import size
+from edversion.telling.values import size
 
 
 def test_copies_are_counted_and_cleared(work, call):

@@ -8,8 +8,8 @@ import pytest
 
 import edversion
 from edversion import Section
-from edversion.cli.cells import cell_text, kinds_of
-from edversion.cli.markdown import escaped, markdown
+from edversion.telling.cells import cell_text, kinds_of
+from edversion.telling.markdown import escaped, markdown
 
 
 def test_diff_of_different_versions(work, call):

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from edversion.cli import values
 from edversion.cli.parameters import PAIR, merged, without
 from edversion.cli.tables import tags_text
 from edversion.errors import NotFoundError
+from edversion.telling import values
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -48,20 +49,45 @@ def _oldest_first(visit: Visit, names: list[str]) -> str:
 
 
 def export_comparison(visit: Visit) -> Response:
-    """Give the comparison as a file: a page that opens offline, or JSON."""
-    found, evaluations = _compared(visit, list(dict.fromkeys(filter(None, visit.texts("v")))))
+    """Give the comparison as a file: a page that opens offline, Markdown, CSV or JSON."""
     kind = visit.text("as") or "html"
-    if kind == "json":
-        content, media = json.dumps(found.as_json(), ensure_ascii=False), "application/json"
-    elif kind == "html":
-        made = datetime.now(UTC)
-        content, media = html_report(found, evaluations=evaluations, made=made), "text/html"
-    else:
+    if kind not in _EXPORTS:
         raise InvalidInputError(
-            f"there is no export as {kind!r}; there are html and json", code="bad_argument"
+            f"there is no export as {kind!r}; there are {', '.join(_EXPORTS)}", code="bad_argument"
         )
-    headers = {"content-disposition": f'attachment; filename="comparison.{kind}"'}
+    found, evaluations = _compared(visit, list(dict.fromkeys(filter(None, visit.texts("v")))))
+    media, ending, write = _EXPORTS[kind]
+    headers = {"content-disposition": f'attachment; filename="comparison.{ending}"'}
+    # what cannot be encoded came in by a surrogate in a name
+    content = write(found, evaluations).encode(errors="backslashreplace")
     return Response(content, media_type=media, headers=headers)
+
+
+_Evaluations = tuple["Evaluation", ...]
+
+
+def _page(found: edversion.Comparison, evaluations: _Evaluations) -> str:
+    return html_report(found, evaluations=evaluations, made=datetime.now(UTC))
+
+
+def _markdown(found: edversion.Comparison, _evaluations: _Evaluations) -> str:
+    return edversion.markdown_of(found)
+
+
+def _csv(found: edversion.Comparison, _evaluations: _Evaluations) -> str:
+    return f"\ufeff{edversion.csv_of(found)}"  # by which spreadsheets know UTF-8
+
+
+def _json(found: edversion.Comparison, _evaluations: _Evaluations) -> str:
+    return json.dumps(found.as_json(), ensure_ascii=False)
+
+
+_EXPORTS: dict[str, tuple[str, str, Callable[[edversion.Comparison, _Evaluations], str]]] = {
+    "html": ("text/html", "html", _page),
+    "markdown": ("text/markdown", "md", _markdown),
+    "csv": ("text/csv", "csv", _csv),
+    "json": ("application/json", "json", _json),
+}
 
 
 def _compared(

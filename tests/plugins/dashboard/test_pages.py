@@ -206,6 +206,14 @@ def test_a_comparison_is_exported(client: TestClient, repository: edversion.Repo
     assert given.headers["content-disposition"] == 'attachment; filename="comparison.json"'
     known = repository.compare("course/passing:v0", "course/passing:v1")
     assert given.json()["summary"] == list(known.summary)
+    markdown = client.get(f"/compare/export?{names}&as=markdown")
+    assert markdown.text == edversion.markdown_of(known)
+    assert markdown.headers["content-disposition"] == 'attachment; filename="comparison.md"'
+    assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
+    table = client.get(f"/compare/export?{names}&as=csv")
+    assert table.text == f"\ufeff{edversion.csv_of(known)}"
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    assert table.headers["content-disposition"] == 'attachment; filename="comparison.csv"'
     assert client.get(f"/compare/export?{names}&as=exe").status_code == 400
     assert client.get("/compare?" + "&".join(f"v=n{i}" for i in range(9))).status_code == 400
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from edversion.cli.cells import cell_text, kinds_of, right_of, without_empty
-from edversion.cli.values import counted, visible
-from edversion.model import Section
+from edversion.compare import labels_of
+from edversion.model import Comparison, Section
+from edversion.telling.cells import cell_text, kinds_of, right_of, without_empty
+from edversion.telling.values import counted, visible
 
-__all__ = ["escaped", "markdown"]
+__all__ = ["escaped", "markdown", "markdown_of", "title_of"]
 
 _ROWS = 50
 _FOLDED = 15  # rows from which a section is folded up
@@ -22,6 +23,30 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$=-])")
 _LINKS = re.compile(r"(?i)(@|\bwww(?=\.)|:(?=//)|\\#(?=\d)|\bGH(?=\\-\d))")
 _BREAK = "<!-- -->"
 """Nothing to a reader; the services that read Markdown take what it divides for two words."""
+
+
+def markdown_of(comparison: Comparison) -> str:
+    """Write a comparison as GitHub-flavoured Markdown, as ``edversion compare --markdown`` does.
+
+    Nothing that it quotes can act where it is pasted: names become no links, mentions or HTML.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `Repository.compare` gives it.
+    """
+    return markdown(
+        title_of(comparison),
+        comparison.summary,
+        comparison.sections,
+        labels_of(comparison.versions),
+    )
+
+
+def title_of(comparison: Comparison) -> str:
+    """Say what is compared with what."""
+    first, *others = (version.reference for version in comparison.versions)
+    return f"{', '.join(others)} compared with {first}"
 
 
 def markdown(

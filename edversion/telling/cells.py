@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from edversion.cli.values import full_time, json_text, size
 from edversion.model import Cell, CellKind, Section
+from edversion.telling.values import full_time, json_text, size
 
 __all__ = ["cell_text", "kinds_of", "right_of", "without_empty"]
 
