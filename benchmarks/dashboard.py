@@ -8,6 +8,7 @@ from statistics import median
 from starlette.testclient import TestClient
 
 import edversion
+from benchmarks.lineage import RUNS, filled, last_model
 from benchmarks.measure import Result, result, seconds
 from benchmarks.versions import MANY, receipt
 from edversion.catalog import Catalog
@@ -38,7 +39,21 @@ def dashboard(work: Path, rounds: int) -> list[Result]:
                 LIMIT if name in ("home", "collection") else 10 * LIMIT,
             )
             for name, path in PAGES.items()
-        ]
+        ] + _map(work, rounds)
+
+
+def _map(work: Path, rounds: int) -> list[Result]:
+    """Ask for the map of a model that was trained on and on, a thousand times."""
+    with filled(work / "deep.db", 1, RUNS):
+        path = f"/p/bench/model-0/v{last_model(RUNS)}/lineage?direction=up&depth={RUNS}"
+    url = f"sqlite:///{work / 'deep.db'}"
+    edversion.init("bench", store=work / "deep", catalog=url).finish()
+    with edversion.open(work / "deep", url) as repository:
+        client = TestClient(create_app(repository), base_url="http://127.0.0.1")
+        page = client.get(path).text
+        note = f"{page.count(' data-column='):,} boxes, {len(page.encode()) / 1e6:.1f} MB"
+        times = [_milliseconds(client, path, 3) for _ in range(2 * rounds)]
+    return [result("lineage, a thousand runs deep", times, "ms", 10 * LIMIT, note)]
 
 
 def fill(work: Path) -> str:
@@ -56,7 +71,7 @@ def fill(work: Path) -> str:
     return url
 
 
-def _milliseconds(client: TestClient, path: str) -> float:
+def _milliseconds(client: TestClient, path: str, asked: int = ASKED) -> float:
     """Time one page, the median of some."""
     assert client.get(path).status_code == 200
-    return median(seconds(lambda: client.get(path)) for _ in range(ASKED)) * 1_000
+    return median(seconds(lambda: client.get(path)) for _ in range(asked)) * 1_000

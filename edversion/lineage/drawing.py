@@ -40,8 +40,9 @@ def draw(graph: Graph, *, title: str) -> Element:
     for arrow, curve in zip(graph.arrows, layout.curves, strict=True):
         _draw_arrow(svg, curve, arrow.remark)
     _draw_boxes(svg, graph.versions, layout)
-    for arrow, (across, down) in zip(graph.arrows, layout.middles, strict=True):
-        if arrow.remark:
+    places = zip(graph.arrows, layout.middles, layout.far, strict=True)
+    for arrow, (across, down), far in places:
+        if arrow.remark and not far:
             _write(svg, _cut(shown(arrow.remark), _REMARK), (across, down - 4), "remark")
     return svg
 

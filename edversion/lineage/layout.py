@@ -15,6 +15,12 @@ from itertools import pairwise
 __all__ = ["Grid", "Pair", "Stop", "grid_of"]
 
 _SWEEPS = 6
+_FAR = 8
+"""Columns that an arrow passes beside the boxes; longer ones lead straight, behind them.
+
+With stops in every column, data that a thousand runs used one after the other would have a
+million.
+"""
 
 Pair = tuple[int, int]
 """Places of two boxes, of which an arrow leads from the one to the other."""
@@ -127,6 +133,9 @@ def _with_stops(pairs: Sequence[Pair], columns: Sequence[int]) -> tuple[list[lis
     placed, chains = list(columns), []
     for source, target in pairs:
         between = range(columns[source] + 1, columns[target])
+        if len(between) > _FAR:
+            chains.append([source, target])
+            continue
         chains.append([source, *range(len(placed), len(placed) + len(between)), target])
         placed += between
     return chains, placed

@@ -57,6 +57,9 @@ class Layout:
         Of each arrow what the attribute ``d`` of a path in SVG takes.
     middles : tuple of (float, float)
         Of each arrow the middle of its last stretch, for what it says.
+    far : tuple of bool
+        Of each arrow whether it leads so far that it passes behind boxes; what it says has no
+        place then.
     """
 
     wide: float
@@ -65,6 +68,7 @@ class Layout:
     columns: tuple[int, ...]
     curves: tuple[str, ...]
     middles: tuple[Point, ...]
+    far: tuple[bool, ...]
 
 
 def lay_out(
@@ -105,6 +109,7 @@ def lay_out(
         tuple(each.column for each in grid.stops),
         tuple(_curve(path, sizes) for path in grid.paths),
         tuple(_middle(path, sizes) for path in grid.paths),
+        tuple(abs(path[0].column - path[1].column) > 1 for path in grid.paths),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edversion.lineage import as_dot, as_mermaid, as_page, graph_of, remark_of
+from edversion.lineage import as_dot, as_mermaid, as_page, graph_of, lay_out, remark_of
 from edversion.lineage.graph import shown
 from edversion.lineage.layout import grid_of
 from edversion.model import LineageEdge, RunInfo, Version
@@ -179,6 +179,13 @@ def test_what_is_to_stand_last_stands_in_the_last_column() -> None:
     grid = grid_of(4, pairs, last=[3])
     assert [stop.column for stop in grid.stops] == [0, 1, 2, 2]
     assert [stop.column for stop in grid.paths[2]] == [0, 1, 2]
+
+
+def test_an_arrow_over_many_columns_has_no_stops_and_says_that_it_is_far() -> None:
+    chain = [(place, place + 1) for place in range(20)]
+    grid = grid_of(21, [*chain, (0, 9), (0, 10)])
+    assert [len(path) for path in grid.paths[20:]] == [10, 2]
+    assert lay_out(21, [*chain, (0, 9), (0, 10)]).far == (*[False] * 21, True)
 
 
 def _acyclic(pairs: list[tuple[int, int]]) -> bool:

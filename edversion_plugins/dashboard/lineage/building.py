@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import edversion
-from edversion_plugins.dashboard.lineage.folding import nearest
+from edversion_plugins.dashboard.lineage.folding import MOST, nearest
 from edversion_plugins.dashboard.lineage.telling import (
     approval_box,
     deployment_box,
@@ -63,14 +63,33 @@ def map_of(
     drawn = _Drawn(repository.sees)
     for start in starts:
         drawn.version(start)
-    _add_steps(drawn, (edge for each in lineages for edge in each.edges))
+    steps = [_near(each) for each in lineages]
+    _add_steps(drawn, (edge for edges, _ in steps for edge in edges))
     if way != "up":
         served = [drawn.versions[key] for key in drawn.down() if key in drawn.versions]
         _add_approvals(drawn, repository, served)
         _add_deployments(drawn, repository, served)
-    beyond = any(each.truncated for each in lineages)
-    found = nearest(Map(tuple(drawn.boxes.values()), drawn.given(), compared, beyond=beyond))
+    found = nearest(
+        Map(
+            tuple(drawn.boxes.values()),
+            drawn.given(),
+            compared,
+            cut=sum(left for _, left in steps),
+            beyond=any(each.truncated for each in lineages),
+        )
+    )
     return _with_sides(found) if compared else found
+
+
+def _near(found: edversion.Lineage) -> tuple[list[edversion.LineageEdge], int]:
+    """Keep steps between the nearest versions; say how many versions that leaves out."""
+    known, kept = {found.version}, []
+    for edge in found.edges:
+        ends = {edge.source, edge.target}
+        if len(known) < MOST or ends <= known:
+            known |= ends
+            kept.append(edge)
+    return kept, len(found.versions) + 1 - len(known)
 
 
 @dataclass(slots=True)

@@ -123,13 +123,15 @@ def _arrows(
     names: Mapping[int, int],
     near: Collection[Collection[int]],
 ) -> Iterator[str]:
-    for each, curve, (across, down) in zip(arrows, layout.curves, layout.middles, strict=True):
-        on = " near" if any(each.source in way and each.target in way for way in near) else ""
+    drawn = zip(arrows, layout.curves, layout.middles, layout.far, strict=True)
+    for each, curve, (across, down), far in drawn:
+        words = "arrow long" if far else "arrow"
+        words += " near" if any(each.source in way and each.target in way for way in near) else ""
         yield (
-            f'<g class="arrow{on}" data-from="{names[each.source]}" data-to="{names[each.target]}">'
+            f'<g class="{words}" data-from="{names[each.source]}" data-to="{names[each.target]}">'
             f'<path d="{curve}" marker-end="url(#head)"/>'
         )
-        if each.said:
+        if each.said and not far:
             yield f'<text x="{across:g}" y="{down - 5:g}">{_text(_cut(each.said, _SAID))}</text>'
         yield "</g>"
 

@@ -30,7 +30,7 @@ def nearest(found: Map, most: int = MOST) -> Map:
     order = dict.fromkeys(starts)
     while taken := [each for way in ways if (each := next(way, None)) is not None]:
         order.update(dict.fromkeys(taken))
-    return replace(found.only(list(order)[:most]), cut=max(len(order) - most, 0))
+    return replace(found.only(list(order)[:most]), cut=found.cut + max(len(order) - most, 0))
 
 
 def fold(found: Map, keep: Collection[int]) -> tuple[Map, dict[int, int]]:

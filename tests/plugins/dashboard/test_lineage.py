@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
-from edversion_plugins.dashboard.lineage import Box, Map, fold, map_of
+from edversion_plugins.dashboard.lineage import Box, Map, building, fold, map_of
 from edversion_plugins.dashboard.lineage.folding import nearest
 from edversion_plugins.dashboard.lineage.values import Arrow
 from edversion_plugins.dashboard.reach import Reach
@@ -255,6 +255,21 @@ def test_boxes_far_off_are_left_out_and_counted() -> None:
     found = nearest(Map(boxes, (*chain, Arrow(0, 5))), most=5)
     assert [box.key for box in found.boxes] == ["0", "1", "5", "2", "6"]
     assert (found.cut, len(found.arrows)) == (4, 4)
+
+
+def test_of_a_thousand_and_more_the_nearest_are_kept(tmp_path: Path) -> None:
+    with edversion.init("wide", store=tmp_path) as run:
+        versions = []
+        for number in range(4):
+            draft = edversion.Artifact("data", type="dataset")
+            draft.add_bytes(bytes([number]), "rows")
+            versions.append(run.log_artifact(draft))
+    edges = tuple(edversion.LineageEdge(each, versions[0], None, None) for each in versions[1:])
+    found = edversion.Lineage(versions[0], "up", tuple(versions[1:]), (), edges)
+    assert building._near(found) == (list(edges), 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "MOST", 3)
+        assert building._near(found) == (list(edges[:2]), 1)
 
 
 def test_folding_keeps_short_chains_and_what_is_to_stay() -> None:
