@@ -8,7 +8,12 @@
     approving    approvals and rejections, and promotions that wait for them
 """
 
-from edversion.promote.approving import approve_version, pending_promotions, reject_version
+from edversion.promote.approving import (
+    approve_version,
+    cannot_approve,
+    pending_promotions,
+    reject_version,
+)
 from edversion.promote.promoting import ask_gates, governing_policy, promote_version, trial_policy
 from edversion.promote.weighing import APPROVALS
 
@@ -16,6 +21,7 @@ __all__ = [
     "APPROVALS",
     "approve_version",
     "ask_gates",
+    "cannot_approve",
     "governing_policy",
     "pending_promotions",
     "promote_version",

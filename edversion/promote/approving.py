@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from edversion.catalog import Catalog
 from edversion.errors import ConflictError, RefusedError
@@ -18,7 +19,7 @@ from edversion.plugins import Plugins
 from edversion.promote.promoting import ask_gates, governing_policy
 from edversion.promote.weighing import APPROVALS, not_entitled
 
-__all__ = ["approve_version", "pending_promotions", "reject_version"]
+__all__ = ["approve_version", "cannot_approve", "pending_promotions", "reject_version"]
 
 
 def approve_version(
@@ -40,20 +41,28 @@ def approve_version(
     RefusedError
         Their approval could not count (code ``may_not_approve``).
     """
+    why = cannot_approve(version, alias, actor, catalog)
+    if why is not None:
+        raise RefusedError(
+            f"{actor} cannot approve {version.reference} for {alias!r}: {why}",
+            code="may_not_approve",
+            version=version.reference,
+            alias=alias,
+        )
     policy = governing_policy(catalog, version, alias)
-    rules = {} if policy is None else policy.rules
-    rule = rules.get(APPROVALS)
-    if isinstance(rule, Mapping):
-        why = not_entitled(actor, rule, catalog.author_of(version))
-        if why is not None:
-            raise RefusedError(
-                f"{actor} cannot approve {version.reference} for {alias!r}: {why}",
-                code="may_not_approve",
-                version=version.reference,
-                alias=alias,
-            )
     shown = _shown(version, alias, policy, evidence, catalog=catalog, plugins=plugins)
     return catalog.approve(version, alias, actor=actor, reason=reason, evidence=shown)
+
+
+def cannot_approve(version: Version, alias: str, actor: str, catalog: Catalog) -> str | None:
+    """Say why a person's approval, or rejection, would not count; None where it would."""
+    rule = _rule(governing_policy(catalog, version, alias))
+    return None if rule is None else not_entitled(actor, rule, catalog.author_of(version))
+
+
+def _rule(policy: Policy | None) -> Mapping[str, Any] | None:
+    rule = None if policy is None else policy.rules.get(APPROVALS)
+    return rule if isinstance(rule, Mapping) else None
 
 
 def reject_version(
@@ -79,8 +88,7 @@ def reject_version(
         ``no_approvals_asked``), or others are asked (code ``may_not_reject``).
     """
     policy = governing_policy(catalog, version, alias)
-    rule = None if policy is None else policy.rules.get(APPROVALS)
-    if not isinstance(rule, Mapping):
+    if _rule(policy) is None:
         raise RefusedError(
             f"no policy asks for approvals of {version.reference} for {alias!r}, so that a "
             "rejection would stop nothing; set a policy with [approvals]",
@@ -88,7 +96,7 @@ def reject_version(
             version=version.reference,
             alias=alias,
         )
-    why = not_entitled(actor, rule, catalog.author_of(version))
+    why = cannot_approve(version, alias, actor, catalog)
     if why is not None:
         raise RefusedError(
             f"{actor} cannot reject {version.reference} for {alias!r}: whoever could approve it "

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 
 from edversion import promote
-from edversion.catalog import NewPolicy, governing
 from edversion.environment import actor
-from edversion.errors import EdversionWarning, InvalidInputError
+from edversion.errors import InvalidInputError
 from edversion.metadata import check_text
 from edversion.model import (
     AliasMove,
@@ -16,13 +14,12 @@ from edversion.model import (
     Event,
     Json,
     PendingPromotion,
-    Policy,
     Promotion,
     PromotionReport,
     Rejection,
 )
-from edversion.policy import check_pattern, read_policy
-from edversion.reference import LATEST, check_alias, parse_reference
+from edversion.policy import read_policy
+from edversion.reference import LATEST, check_alias
 from edversion.repository.parts import Area, Subject
 
 __all__ = ["Promoting"]
@@ -204,6 +201,11 @@ class Promoting(Area):
         self.write_receipts()
         return given
 
+    def cannot_approve(self, reference: Subject, alias: str) -> str | None:
+        """Say why an approval or a rejection of the actor would not count; None where it would."""
+        version = self.version(reference)
+        return promote.cannot_approve(version, _movable(alias), actor(), self.catalog)
+
     def approvals(self, reference: Subject, alias: str | None = None) -> tuple[Approval, ...]:
         """Give the approvals that a version was given, oldest first."""
         return self.catalog.approvals(self.version(reference), alias)
@@ -241,7 +243,9 @@ class Promoting(Area):
             reason=check_text(reason, "reason"),
         )
 
-    def rollback(self, reference: str, *, reason: str | None = None) -> AliasMove:
+    def rollback(
+        self, reference: str, *, reason: str | None = None, expected_revision: int | None = None
+    ) -> AliasMove:
         """Move an alias back to the version that had it before, in one action; asks no gate.
 
         One rollback after the other leads further into the past. Deleted versions are passed
@@ -253,14 +257,20 @@ class Promoting(Area):
             The alias, as ``dropout:champion``.
         reason : str, optional
             Why; kept for ever.
+        expected_revision : int, optional
+            Move it only if this is its revision, so that who asks twice goes back once.
 
         Raises
         ------
         NotFoundError
             No earlier version is left (code ``no_earlier_version``).
+        ConflictError
+            Somebody moved the alias meanwhile (code ``alias_moved``).
         """
         found, alias = self._aliased(reference)
-        _, revision = self.catalog.alias_target(found.project, found.name, _movable(alias))
+        revision = expected_revision
+        if revision is None:
+            _, revision = self.catalog.alias_target(found.project, found.name, _movable(alias))
         moved = self.catalog.rollback(
             found.project,
             found.name,
@@ -290,89 +300,6 @@ class Promoting(Area):
         """
         found, alias = self._aliased(reference)
         return self.catalog.refusals(found.project, found.name, alias)
-
-    def policies(self, name: str, *, history: bool = False) -> tuple[Policy, ...]:
-        """Give the policies of a collection that hold; with `history` all that ever did."""
-        found = self._collection(parse_reference(name))
-        return self.catalog.policies(found.project, found.name, history=history)
-
-    def policy(self, reference: str) -> Policy | None:
-        """Give the policy that an alias, named as ``dropout:champion``, is under; None if none."""
-        found, alias = self._aliased(reference)
-        return governing(self.catalog.policies(found.project, found.name), alias)
-
-    def set_policy(
-        self,
-        target: str,
-        text: str | None,
-        *,
-        reason: str | None = None,
-        expected_number: int | None = None,
-    ) -> Policy:
-        """Set the policy of an alias; what held before stays on record.
-
-        Where the one that holds has the very same text, it is given as it is: its number and
-        the approvals under it stay.
-
-        Parameters
-        ----------
-        target : str
-            ``dropout:champion``, or a pattern such as ``dropout:champion-*``. Of several that
-            cover an alias, its own name goes first, then the longest pattern.
-        text : str or None
-            TOML, see `edversion.policy`; None withdraws the policy.
-        reason : str, optional
-            Why; kept for ever.
-        expected_number : int, optional
-            Set it only if this is the number that holds; 0 if there must be none.
-
-        Raises
-        ------
-        InvalidInputError
-            The policy has a word that means nothing, to the engine or to the plugin whose gate
-            it sets; the message names it.
-        RefusedError
-            The policy that holds names owners, and the actor is none.
-
-        Warns
-        -----
-        EdversionWarning
-            No plugin that is installed here judges a gate that it asks for.
-        """
-        name, _, pattern = target.partition(":")
-        if not pattern:
-            raise InvalidInputError(
-                f"{target!r} names no alias; write it as name:alias, or name:pattern",
-                code="no_alias",
-                given=target,
-            )
-        found = self._collection(parse_reference(name))
-        rules = {} if text is None else read_policy(text)
-        self._check_gates(rules)
-        new = NewPolicy(
-            pattern=check_pattern(pattern),
-            text=text,
-            rules=rules,
-            actor=actor(),
-            reason=check_text(reason, "reason"),
-            expected_number=expected_number,
-        )
-        made = self.catalog.set_policy(found.project, found.name, new)
-        for record in self.catalog.policy_records():
-            if not self.store.records.has_policy(record):
-                self.store.records.write_policy(record)
-        return made
-
-    def _check_gates(self, rules: Mapping[str, Json]) -> None:
-        """Ask plugins whether they know the gates of a policy; others may, where it is used."""
-        for gate in self.plugins.unjudged(rules):
-            warnings.warn(
-                f"no plugin that is installed here judges [gates.{gate}]: where none does, every "
-                "promotion under this policy is refused. Look for a slip in the name, or install "
-                "the plugin",
-                EdversionWarning,
-                stacklevel=3,
-            )
 
 
 def _reason(text: str, what: str) -> str:

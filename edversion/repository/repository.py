@@ -24,6 +24,7 @@ from edversion.repository.moving import Moving
 from edversion.repository.notifying import Notifying
 from edversion.repository.promoting import Promoting
 from edversion.repository.removing import Removing
+from edversion.repository.ruling import Ruling
 from edversion.store import Store
 
 __all__ = ["Repository", "open_repository"]
@@ -33,6 +34,7 @@ class Repository(
     Comparing,
     Changing,
     Promoting,
+    Ruling,
     Deploying,
     Notifying,
     Removing,

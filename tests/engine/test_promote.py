@@ -415,6 +415,17 @@ def test_rollback_asks_no_gate(school: Repository) -> None:
     assert [move.kind for move in school.history("dropout:champion")][:2] == ["rolled_back"] * 2
 
 
+def test_who_asks_twice_goes_back_once(school: Repository) -> None:
+    for number in range(3):
+        school.promote(f"dropout:v{number}", "champion")
+    seen = school.alias("dropout:champion").revision
+    school.rollback("dropout:champion", expected_revision=seen)
+    with pytest.raises(ConflictError) as caught:
+        school.rollback("dropout:champion", expected_revision=seen)
+    assert caught.value.code == "alias_moved"
+    assert school.alias("dropout:champion").number == 1
+
+
 def test_a_policy_that_changes_while_gates_are_asked_is_a_conflict(
     school: Repository, tmp_path: Path
 ) -> None:
@@ -467,8 +478,11 @@ def test_enough_people_of_the_right_roles_approve(school: Repository, act: Act) 
     act("mallory")
     with pytest.raises(RefusedError, match="the policy asks ada, bob, cy, eve"):
         school.approve("dropout:v0", "champion", reason="please")
+    assert "the policy asks" in str(school.cannot_approve("dropout:v0", "champion"))
+    assert school.cannot_approve("dropout:v0", "free") is None
     for name in ("bob", "bob", "cy"):
         act(name)
+        assert school.cannot_approve("dropout:v0", "champion") is None
         school.approve("dropout:v0", "champion", reason="looks right")
     (fault,) = faults(school.check_promotion("dropout:v0", "champion"))
     assert fault == "nobody approved as ethics (eve)"
