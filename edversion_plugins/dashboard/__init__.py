@@ -24,13 +24,16 @@ report.
     rendering     templates, and values as people read them
     readings      what was measured of versions, for tables and sentences
     card          the sentences on top of a version's page
+    outlook       what would happen if a version took an alias, and what gates say
+    acts, tales   what people do about promotions, and each event of it in a sentence
+    following     who follows an alias, and how far they are
     progress, registered                   how far an experiment is; what it was to be
     preview       the beginning of a file, as text, a table or an image
     images, parquet, parquet_reader        … by the first bytes; by a process of its own
     lineage       the map of what versions were made from, and what came of them
     trend, plot   a metric over the versions of a collection, and where its marks stand
-    pages         home, collection, leaderboard, version, file, compare, lineage, experiments,
-                  events, search, static files
+    pages         home, promotions, collection, leaderboard, version, file, compare, lineage,
+                  experiments, events, search, static files
 """
 
 from __future__ import annotations

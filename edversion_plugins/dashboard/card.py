@@ -9,7 +9,7 @@ from edversion_plugins.dashboard.readings import Readings
 from edversion_plugins.dashboard.rendering import counted, moment
 from edversion_plugins.reporting.words import OF, frequency, listed, number, size, word_of
 
-__all__ = ["sentences_of"]
+__all__ = ["merits_of", "sentences_of"]
 
 _UNMEASURED = ("dataset", "pipeline", "evaluation")
 """Types of which nobody expects that they do well or badly."""
@@ -21,10 +21,14 @@ def sentences_of(
     """Say what a version is, how good, for whom it is weaker, and where it stands."""
     return [
         _what(version),
-        *_how_good(version, readings),
-        *_for_whom(version, readings),
+        *merits_of(version, readings),
         *_standing(version, aliases),
     ]
+
+
+def merits_of(version: edversion.Version, readings: Readings) -> list[str]:
+    """Say how good a version is, and for whom it is weaker."""
+    return [*_how_good(version, readings), *_for_whom(version, readings)]
 
 
 def _what(version: edversion.Version) -> str:

@@ -239,6 +239,16 @@ class Reach:
         """Give the approvals of a version."""
         return self._at(reference, lambda each: self._all.approvals(each, alias))
 
+    def rejections(
+        self, reference: Subject, alias: str | None = None
+    ) -> tuple[edversion.Rejection, ...]:
+        """Give the rejections of a version."""
+        return self._at(reference, lambda each: self._all.rejections(each, alias))
+
+    def cannot_approve(self, reference: Subject, alias: str) -> str | None:
+        """Say why an approval of the visitor would not count."""
+        return self._at(reference, lambda each: self._all.cannot_approve(each, alias))
+
     def evidence(self, reference: Subject, digest: str) -> Any:
         """Give what somebody approved."""
         return self._at(reference, lambda each: self._all.evidence(each, digest))
@@ -287,15 +297,28 @@ class Reach:
 
         return self._acting("approve", reference, approve)
 
+    def reject(
+        self, reference: Subject, alias: str, *, reason: str, evidence: str | None = None
+    ) -> edversion.Rejection:
+        """Reject that a version takes an alias."""
+
+        def reject(each: edversion.Version) -> edversion.Rejection:
+            return self._all.reject(each, alias, reason=reason, evidence=evidence)
+
+        return self._acting("approve", reference, reject)
+
     def withdraw(self, reference: Subject, alias: str, *, reason: str | None = None) -> None:
         """Let a promotion wait no longer."""
         self._acting("edit", reference, lambda each: self._all.withdraw(each, alias, reason=reason))
 
-    def rollback(self, reference: str, *, reason: str | None = None) -> edversion.AliasMove:
+    def rollback(
+        self, reference: str, *, reason: str | None = None, expected_revision: int | None = None
+    ) -> edversion.AliasMove:
         """Move an alias back."""
         project, name, alias = self._at(reference, self._all.alias_place)
         self.need("edit", project)
-        return self._all.rollback(f"{project}/{name}:{alias}", reason=reason)
+        place = f"{project}/{name}:{alias}"
+        return self._all.rollback(place, reason=reason, expected_revision=expected_revision)
 
     # What is asked of the visitor.
 

@@ -15,11 +15,13 @@ from edversion_plugins.reporting.words import size, visible
 
 __all__ = [
     "address_of",
+    "alias_address",
     "counted",
     "environment",
     "experiment_address",
     "link_to",
     "moment",
+    "promotion_address",
     "query",
 ]
 
@@ -43,7 +45,7 @@ def environment() -> jinja2.Environment:
     made.filters |= {
         "bytes": _size, "moment": moment, "day": lambda at: moment(at)[:10],
         "link": link_to, "address": address_of, "experiment": experiment_address, "query": query,
-        "role_words": _MAY.get,
+        "role_words": _MAY.get, "promotion": promotion_address, "alias_page": alias_address,
     }  # fmt: skip
     made.globals |= {"edversion": edversion.__version__, "counted": counted}
     return made
@@ -105,6 +107,16 @@ def address_of(version: edversion.Version) -> str:
     """Give where a version's page is."""
     place = "/".join(map(quote, (version.project, version.name)))
     return f"/p/{place}/{version.version}"
+
+
+def promotion_address(version: edversion.Version, alias: str) -> str:
+    """Give where it is decided whether a version takes an alias."""
+    return f"{address_of(version)}/promote" + query({"to": alias})
+
+
+def alias_address(version: edversion.Version, alias: str) -> str:
+    """Give where the history of an alias of a version's collection is."""
+    return "/aliases/" + "/".join(map(quote, (version.project, version.name, alias)))
 
 
 def experiment_address(definition: edversion.ExperimentDefinition) -> str:

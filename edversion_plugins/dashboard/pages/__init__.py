@@ -6,6 +6,7 @@ from edversion_plugins.dashboard.pages.account import (
     revoke_token,
     show_account,
 )
+from edversion_plugins.dashboard.pages.alias import roll_back, show_alias, show_promotions
 from edversion_plugins.dashboard.pages.archive import download_version
 from edversion_plugins.dashboard.pages.collection import show_collection
 from edversion_plugins.dashboard.pages.compare import export_comparison, show_comparison
@@ -15,6 +16,14 @@ from edversion_plugins.dashboard.pages.file import download_file, give_image, sh
 from edversion_plugins.dashboard.pages.home import show_home
 from edversion_plugins.dashboard.pages.leaderboard import show_leaderboard
 from edversion_plugins.dashboard.pages.lineage import choose_lineage, show_lineage
+from edversion_plugins.dashboard.pages.promote import (
+    approve_promotion,
+    promote_version,
+    reject_promotion,
+    show_evidence,
+    show_promotion,
+    withdraw_promotion,
+)
 from edversion_plugins.dashboard.pages.runs import show_run, show_runs
 from edversion_plugins.dashboard.pages.search import show_search
 from edversion_plugins.dashboard.pages.signing import show_sign_in, sign_in, sign_out
@@ -24,6 +33,8 @@ from edversion_plugins.dashboard.pages.version import show_version
 from edversion_plugins.dashboard.routes import Page
 
 __all__ = ["PAGES"]
+
+_VERSION = "/p/{project}/{collection}/{version}"
 
 PAGES = (
     Page("/", show_home, "view"),
@@ -45,6 +56,15 @@ PAGES = (
     Page("/p/{project}/{collection}/{version}/download", download_file, "view"),
     Page("/p/{project}/{collection}/{version}/image", give_image, "view"),
     Page("/p/{project}/{collection}/{version}/archive", download_version, "view"),
+    Page("/promotions", show_promotions, "view"),
+    Page(f"{_VERSION}/promote", show_promotion, "view"),
+    Page(f"{_VERSION}/evidence", show_evidence, "view"),
+    Page(f"{_VERSION}/promote", promote_version, "edit", methods=("POST",)),
+    Page(f"{_VERSION}/approve", approve_promotion, "approve", methods=("POST",)),
+    Page(f"{_VERSION}/reject", reject_promotion, "approve", methods=("POST",)),
+    Page(f"{_VERSION}/withdraw", withdraw_promotion, "edit", methods=("POST",)),
+    Page("/aliases/{project}/{collection}/{alias}", show_alias, "view"),
+    Page("/aliases/{project}/{collection}/{alias}/rollback", roll_back, "edit", methods=("POST",)),
     Page("/static/{name}", give_static, "anyone"),
     Page("/sign-in", show_sign_in, "anyone"),
     Page("/sign-in", sign_in, "anyone", methods=("POST",)),

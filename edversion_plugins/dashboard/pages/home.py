@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 import edversion
 from edversion import EdversionError
+from edversion_plugins.dashboard.following import standing_of
 from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.dashboard.visit import Visit
 
@@ -18,7 +19,6 @@ __all__ = ["show_home"]
 
 _CHAMPION = "champion"
 _MOST = 50
-_TROUBLE = ("behind", "failed", "silent")
 _RUNNING = "running"
 
 
@@ -53,7 +53,7 @@ def show_home(visit: Visit) -> Response:
         stored=_asked(repository.stored_bytes),
         champions=_asked(lambda: _champions(repository)),
         pending=_asked(lambda: repository.pending()[:_MOST]),
-        deployments=_asked(lambda: list(map(_standing, repository.deployments()))),
+        deployments=_asked(lambda: list(map(standing_of, repository.deployments()))),
         experiments=_asked(lambda: _running(repository)),
         events=_asked(lambda: repository.events(limit=8)),
     )
@@ -74,19 +74,6 @@ def _champions(
         (version, repository.alias(f"{version.project}/{version.name}:{_CHAMPION}"))
         for version in found
     ]
-
-
-def _standing(deployment: edversion.Deployment) -> tuple[edversion.Deployment, str, str]:
-    """Give a deployment with its most pressing state, and what is known of that."""
-    states = [each.state for each in deployment.instances if each.state != "ended"]
-    serving = states.count("serving")
-    troubled = [state for state in _TROUBLE if state in states]
-    told = ", ".join(f"{states.count(state)} {state}" for state in troubled)
-    if troubled:
-        return deployment, troubled[0], f"{serving} of {len(states)} up to date; {told}"
-    if not states:
-        return deployment, "idle", "nobody serves it"
-    return deployment, "serving", f"{serving} of {len(states)} up to date"
 
 
 def _running(repository: Reach) -> Sequence[edversion.ExperimentDefinition]:

@@ -19,6 +19,7 @@ _FILES = {
     "lineage.css": ("edversion_plugins.dashboard", "static/lineage.css", "text/css"),
     "lineage.js": ("edversion_plugins.dashboard", "static/lineage.js", "text/javascript"),
     "trend.css": ("edversion_plugins.dashboard", "static/trend.css", "text/css"),
+    "promote.css": ("edversion_plugins.dashboard", "static/promote.css", "text/css"),
     "icon.svg": ("edversion_plugins.dashboard", "static/icon.svg", "image/svg+xml"),
 }
 _SCRIPT = "pictures.js"

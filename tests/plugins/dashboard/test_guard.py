@@ -18,7 +18,7 @@ from .showing import Known, client_of
 
 HERE = {
     "project": "course", "collection": "passing", "version": "v1", "name": "report.css",
-    "experiment": "hints", "run": "0123456789",
+    "experiment": "hints", "alias": "champion", "run": "0123456789",
 }  # fmt: skip
 EVERY = (*PAGES, *API)
 PATHS = [page.path.format(**HERE) for page in EVERY if page.methods == ("GET",)]

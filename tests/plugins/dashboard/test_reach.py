@@ -78,6 +78,7 @@ def test_no_condition_widens_what_is_seen(reach: Reach, where: str) -> None:
 )
 def test_what_is_hidden_is_not_there(reach: Reach, reference: str) -> None:
     asks = (reach.version, reach.metrics, reach.revisions, reach.approvals, reach.lineage)
+    asks += (reach.rejections, lambda each: reach.cannot_approve(each, "best"))
     for ask in asks:
         with pytest.raises(NotFoundError) as raised:
             ask(reference)
@@ -114,6 +115,7 @@ def test_a_viewer_changes_nothing(two: edversion.Repository, reach: Reach) -> No
     for act in (
         lambda: reach.promote("school/dropout:v0", "best"),
         lambda: reach.approve("school/dropout:v0", "best", reason="good"),
+        lambda: reach.reject("school/dropout:v0", "best", reason="bad"),
         lambda: reach.withdraw("school/dropout:v0", "best"),
         lambda: reach.rollback("school/dropout:champion"),
     ):
@@ -143,6 +145,12 @@ PLACES = (
     "/p/{p}/dropout/v0",
     "/p/{p}/dropout/v0/file?path=x",
     "/p/{p}/dropout/v0/image?path=x",
+    "/promotions",
+    "/p/{p}/dropout/v0/promote?to=best",
+    "/p/{p}/dropout/v0/evidence?digest=x",
+    "/p/school/dropout/v0/promote?to=champion",
+    "/aliases/{p}/dropout/champion",
+    "/aliases/school/dropout/champion",
     "/p/school/nothing",
     "/p/school/dropout/v7",
     "/api/v1/projects",
