@@ -27,13 +27,14 @@ report.
     outlook       what would happen if a version took an alias, and what gates say
     acts, tales   what people do about promotions, and each event of it in a sentence
     following     who follows an alias, and how far they are
+    waiting       a repository that cannot be opened: what is wrong, until it can be
     progress, registered                   how far an experiment is; what it was to be
     preview       the beginning of a file, as text, a table or an image
     images, parquet, parquet_reader        … by the first bytes; by a process of its own
     lineage       the map of what versions were made from, and what came of them
     trend, plot   a metric over the versions of a collection, and where its marks stand
     pages         home, promotions, collection, leaderboard, version, file, compare, lineage,
-                  experiments, events, search, static files
+                  experiments, runs, storage, events, search, static files
 """
 
 from __future__ import annotations

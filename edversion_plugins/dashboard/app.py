@@ -23,7 +23,13 @@ from edversion_plugins.dashboard.entrance import NOBODY, Entrance, SingleUser, V
 from edversion_plugins.dashboard.forms import check_origin, fields_of, read_body
 from edversion_plugins.dashboard.guard import Guard
 from edversion_plugins.dashboard.pages import PAGES
-from edversion_plugins.dashboard.problems import Problem, is_api, problem_of, show_problem
+from edversion_plugins.dashboard.problems import (
+    UNEXPECTED,
+    Problem,
+    is_api,
+    problem_of,
+    show_problem,
+)
 from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.dashboard.rendering import environment, query
 from edversion_plugins.dashboard.routes import ROLES, Page, check_pages
@@ -149,7 +155,7 @@ class _Desk:
             return show_problem(visit, problem_of(error))
         except Exception:  # noqa: BLE001 - the trace is for whoever runs it, not for the page
             _LOG.exception("%s failed", request.url.path)
-            return show_problem(visit, _UNEXPECTED)
+            return show_problem(visit, UNEXPECTED)
 
     def visit(self, request: Request, visitor: Visitor) -> Visit:
         """Give a request as pages take it."""
@@ -207,9 +213,4 @@ _MISSING = Problem(
 _WRONG_WAY = Problem(
     405, "This page cannot be asked that way", "The page is there, but not for this method.",
     "Open it as a page, without sending anything.", "method_not_allowed",
-)  # fmt: skip
-_UNEXPECTED = Problem(
-    500, "Something unexpected happened", "The dashboard made a mistake in showing this page; the "
-    "log of the program says which.", "Load the page again, and report it if it stays so.",
-    "unexpected",
 )  # fmt: skip

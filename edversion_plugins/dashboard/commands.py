@@ -5,11 +5,12 @@ The engine loads this module to list commands: the catalog comes with the first 
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edversion import InvalidInputError, hookimpl
+from edversion import EdversionError, IntegrityError, InvalidInputError, StorageError, hookimpl
 from edversion_plugins.dashboard.token_commands import add_token_commands
 from edversion_plugins.dashboard.user_commands import add_user_commands
 
@@ -80,20 +81,47 @@ def _serve(session: Any, *, host: str, port: int, browser: bool, **how: Any) -> 
     except ImportError as error:
         raise InvalidInputError(str(error), code="extra_missing", extra="dashboard") from error
 
+    from edversion_plugins.dashboard.waiting import Waiting
+
     url = None if how["url"] is None else check_url(how["url"])
     check_place(host, url)
-    with session.repository() as repository:
-        entrance = _entrance(repository, url, **how)
-        with listen(host, port) as place:
-            app = create_app(
-                repository, hosts=[place.host, "localhost"], entrance=entrance, url=url
-            )
-            shown = f"{url}/" if url else place.url
-            session.answer(
-                {"url": shown},
-                lambda screen: screen.line(f"The dashboard is at {shown} until Ctrl-C."),
-            )
-            serve(app, place, browser=shown if browser else None)
+    names: dict[str, Any] = {"hosts": [host, "localhost"], "url": url}
+    with ExitStack() as stack:
+
+        def attempt() -> Any:
+            with ExitStack() as opened:
+                repository = opened.enter_context(session.repository())
+                entrance = _entrance(repository, url, **how)
+                app = create_app(repository, entrance=entrance, **names)
+                stack.enter_context(opened.pop_all())
+                return app
+
+        problem = None
+        try:
+            app = attempt()
+        except (StorageError, IntegrityError) as error:  # what may be mended while we wait
+            problem = error
+            app = Waiting(error, attempt, alone=not _asks_who(url, **how), **names)
+        place = stack.enter_context(listen(host, port))
+        shown = f"{url}/" if url else place.url
+        _announce(session, shown, problem)
+        serve(app, place, browser=shown if browser else None)
+
+
+def _announce(session: Any, shown: str, problem: EdversionError | None) -> None:
+    """Say where the dashboard is; and what is wrong, where the repository cannot be opened."""
+    if problem is not None:
+        click.echo(f"The repository cannot be opened: {problem.message}", err=True)
+    waits = "" if problem is None else ", says so, and shows the repository once it is mended"
+    session.answer(
+        {"url": shown} | ({} if problem is None else {"problem": problem.code}),
+        lambda screen: screen.line(f"The dashboard is at {shown} until Ctrl-C{waits}."),
+    )
+
+
+def _asks_who(url: str | None, /, accounts: bool, proxy: Sequence[str], **_: Any) -> bool:
+    """Say whether others than the person at this machine may reach it."""
+    return bool(accounts or url or proxy)
 
 
 def _entrance(
@@ -110,7 +138,7 @@ def _entrance(
     from edversion_plugins.dashboard.proxy import Proxy
 
     believed = Proxy.of(proxy, user_header)
-    if not (accounts or url or believed.networks):
+    if not _asks_who(url, accounts=accounts, proxy=proxy):
         return None
     if not any(each.grants for each in repository.accounts()):
         raise InvalidInputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +18,9 @@ from edversion import (
 )
 from edversion_plugins.dashboard.visit import Visit
 
-__all__ = ["Problem", "is_api", "problem_of", "show_problem"]
+__all__ = [
+    "UNEXPECTED", "Problem", "as_details", "is_api", "kept_back", "problem_of", "show_problem",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ _KINDS: tuple[tuple[type[EdversionError], int, str, str], ...] = (
      "Change what was asked for, and try again."),
     (ConflictError, 409, "Somebody was faster", "Look at the page again, and repeat it."),
     (RefusedError, 403, "That is not allowed", "The message says who may, or what is missing."),
-    (IntegrityError, 500, "Stored bytes are damaged",
+    (IntegrityError, 503, "Stored bytes are damaged",
      "Nothing of it is shown. 'edversion verify' says what else is damaged; logging the same "
      "content again heals it."),
     (CatalogVersionError, 503, "The repository is of another release",
@@ -79,15 +81,36 @@ def problem_of(error: EdversionError) -> Problem:
     return Problem(status, title, error.message, advice, error.code)
 
 
+def kept_back(problem: Problem) -> Problem:
+    """Give a problem without what it says of the host: where the store is, and what lies there."""
+    if problem.status < 500:
+        return problem
+    return replace(problem, message="Whoever runs this dashboard finds the reason in its log.")
+
+
+def as_details(problem: Problem) -> Response:
+    """Answer a program, as RFC 9457 has it."""
+    told = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.message,
+        "code": problem.code,
+    }
+    return JSONResponse(told, problem.status, media_type="application/problem+json")
+
+
 def show_problem(visit: Visit, problem: Problem) -> Response:
-    """Answer with a page about a problem; programs get it as RFC 9457 has it."""
+    """Answer with a page about a problem; what it says of the host is for admins alone."""
+    if not visit.access.may_everywhere("admin"):
+        problem = kept_back(problem)
     if is_api(visit.request):
-        told = {
-            "type": "about:blank",
-            "title": problem.title,
-            "status": problem.status,
-            "detail": problem.message,
-            "code": problem.code,
-        }
-        return JSONResponse(told, problem.status, media_type="application/problem+json")
+        return as_details(problem)
     return visit.page("problem.html", status=problem.status, problem=problem)
+
+
+UNEXPECTED = Problem(
+    500, "Something unexpected happened", "The dashboard made a mistake in showing this page; the "
+    "log of the program says which.", "Load the page again, and report it if it stays so.",
+    "unexpected",
+)  # fmt: skip

@@ -68,7 +68,7 @@ def test_damaged_bytes_are_not_given(tmp_path: Path, store: Path) -> None:
             content = pack.read_bytes()
             pack.chmod(0o600)
             pack.write_bytes(bytes(byte ^ 255 for byte in content))
-        text = problem(client_of(repository), "/p/course/notes/v0/download?path=weights.bin", 500)
+        text = problem(client_of(repository), "/p/course/notes/v0/download?path=weights.bin", 503)
         assert "Stored bytes are damaged" in text
         assert "edversion verify" in text
 
