@@ -9,6 +9,7 @@ from dataclasses import dataclass
 __all__ = [
     "OF",
     "Word",
+    "brief",
     "capital",
     "frequency",
     "listed",
@@ -22,6 +23,7 @@ __all__ = [
 OF = 1000
 """Frequencies are told of so many."""
 
+_DIGITS = 4
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
 _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)], "\ufffd")
@@ -139,6 +141,18 @@ def number(value: float) -> str:
     else:
         text = f"{size:.3f}"
     return f"−{text}" if value < 0 else text
+
+
+def brief(value: float) -> str:
+    """Give a number with four digits that say something, and all that stand before the point.
+
+    Examples
+    --------
+    >>> brief(0.8399999999999999), brief(0.000123456), brief(123456.75), brief(-2.5)
+    ('0.84', '0.0001235', '123457', '-2.5')
+    """
+    whole = len(str(int(abs(value)))) if abs(value) < 1e15 else 0
+    return f"{value:.{max(_DIGITS, whole)}g}"
 
 
 def signed(value: float) -> str:

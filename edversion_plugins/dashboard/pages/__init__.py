@@ -9,6 +9,7 @@ from edversion_plugins.dashboard.pages.account import (
 from edversion_plugins.dashboard.pages.alias import roll_back, show_alias, show_promotions
 from edversion_plugins.dashboard.pages.archive import download_version
 from edversion_plugins.dashboard.pages.collection import show_collection
+from edversion_plugins.dashboard.pages.collections import show_collections
 from edversion_plugins.dashboard.pages.compare import export_comparison, show_comparison
 from edversion_plugins.dashboard.pages.events import show_events
 from edversion_plugins.dashboard.pages.experiments import show_experiment, show_experiments
@@ -38,6 +39,7 @@ _VERSION = "/p/{project}/{collection}/{version}"
 
 PAGES = (
     Page("/", show_home, "view"),
+    Page("/collections", show_collections, "view"),
     Page("/search", show_search, "view"),
     Page("/events", show_events, "view"),
     Page("/storage", show_storage, "view"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from starlette.responses import Response
@@ -12,6 +11,7 @@ from starlette.responses import Response
 import edversion
 from edversion import EdversionError
 from edversion_plugins.dashboard.following import standing_of
+from edversion_plugins.dashboard.pages.collections import PER_PAGE, by_project
 from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.dashboard.visit import Visit
 
@@ -42,18 +42,17 @@ def show_home(visit: Visit) -> Response:
     """Show projects, champions, approvals, deployments, experiments and storage."""
     repository = visit.repository
     collections = repository.collections()
-    projects = {
-        name: list(own) for name, own in groupby(collections, key=lambda each: each.project)
-    }
     return visit.page(
         "home.html",
-        projects=projects,
+        projects=len({each.project for each in collections}),
+        listed=by_project(collections[:PER_PAGE]),
+        more=len(collections) > PER_PAGE,
         collections=len(collections),
         versions=sum(each.version_count for each in collections),
         stored=_asked(repository.stored_bytes),
         champions=_asked(lambda: _champions(repository)),
         pending=_asked(lambda: repository.pending()[:_MOST]),
-        deployments=_asked(lambda: list(map(standing_of, repository.deployments()))),
+        deployments=_asked(lambda: list(map(standing_of, repository.deployments()[:_MOST]))),
         experiments=_asked(lambda: _running(repository)),
         events=_asked(lambda: repository.events(limit=8)),
     )
@@ -77,4 +76,4 @@ def _champions(
 
 
 def _running(repository: Reach) -> Sequence[edversion.ExperimentDefinition]:
-    return [each for each in repository.experiments() if each.state == _RUNNING]
+    return [each for each in repository.experiments() if each.state == _RUNNING][:_MOST]

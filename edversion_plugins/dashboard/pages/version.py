@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +15,7 @@ from edversion_plugins.dashboard.readings import Readings, read
 from edversion_plugins.dashboard.rendering import address_of
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.tables import Table, table
-from edversion_plugins.reporting.words import word_of
+from edversion_plugins.reporting.words import brief, word_of
 
 __all__ = ["find_version", "show_version"]
 
@@ -129,11 +129,29 @@ def _groups(readings: Readings) -> Table | None:
 
 
 def _metadata(values: Any) -> Table | None:
-    rows: Sequence[tuple[str, str]] = [
-        (key, value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False))
-        for key, value in sorted(values.items())
-    ]
-    return table("What its author says of it", [("key", "text"), ("value", "text")], rows)
+    """Give metadata as a table, its numbers rounded; says so where digits are left out."""
+    plain = _plain(values)
+    rows = [(key, _told(_rounded(value))) for key, value in sorted(plain.items())]
+    exact = [(key, _told(value)) for key, value in sorted(plain.items())]
+    shown = table("What its author says of it", [("key", "text"), ("value", "text")], rows)
+    if rows == exact:
+        return shown
+    return replace(
+        shown, note="Numbers are rounded; 'edversion show --json' has all of their digits."
+    )
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _rounded(value: Any) -> Any:
+    """Give JSON with its numbers rounded."""
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return list(map(_rounded, value))
+    return float(brief(value)) if isinstance(value, float) else value
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,7 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgrou
 _AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 _COMPARED = "/compare?v=course/passing:v0&v=course/passing:v1"
 PATHS = (
-    "/", "/p/course/passing", "/p/course/passing/leaderboard",
+    "/", "/collections", "/p/course/passing", "/p/course/passing/leaderboard",
     "/p/course/passing/leaderboard?metric=auc&slice=gender=female", "/p/course/passing/v1",
     "/p/course/notes/v0",
     "/p/course/notes/v0/file?path=notes.csv", "/p/course/notes/v0/file?path=long.txt",

@@ -14,6 +14,8 @@ from .showing import FILES, NOTES, client_of
 
 PATHS = (
     "/",
+    "/collections",
+    "/p/course/passing/leaderboard",
     "/p/course/passing",
     "/p/course/passing/v1",
     "/p/course/notes/v0",

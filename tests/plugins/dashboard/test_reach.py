@@ -135,6 +135,8 @@ def test_an_editor_of_another_project_changes_nothing_here(two: edversion.Reposi
 
 PLACES = (
     "/",
+    "/collections",
+    "/collections?project={p}",
     "/events",
     "/events?subject={p}/dropout:v0",
     "/search?q=dropout",
