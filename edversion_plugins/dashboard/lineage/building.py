@@ -83,6 +83,8 @@ def map_of(
 
 def _near(found: edversion.Lineage) -> tuple[list[edversion.LineageEdge], int]:
     """Keep steps between the nearest versions; say how many versions that leaves out."""
+    if len(found.versions) < MOST:
+        return list(found.edges), 0
     known, kept = {found.version}, []
     for edge in found.edges:
         ends = {edge.source, edge.target}
@@ -133,7 +135,8 @@ class _Drawn:
         return tuple(Arrow(*ends, ", ".join(said)) for ends, said in self.arrows.items())
 
 
-_Input = tuple[edversion.Version, str]
+_Input = tuple[int, str]
+"""The place of a version that a run used, and what it was to what came of it."""
 
 
 def _add_steps(drawn: _Drawn, edges: Iterable[edversion.LineageEdge]) -> None:
@@ -143,26 +146,25 @@ def _add_steps(drawn: _Drawn, edges: Iterable[edversion.LineageEdge]) -> None:
     and then evaluates, is a box for each: one box would say that all came of all.
     """
     runs: dict[str, edversion.RunInfo] = {}
-    used: dict[tuple[str, edversion.Version], dict[_Input, None]] = defaultdict(dict)
+    used: dict[tuple[str, int], set[_Input]] = defaultdict(set)
     for edge in edges:
+        source, target = drawn.version(edge.source), drawn.version(edge.target)
         if edge.run is None:
-            ends = drawn.version(edge.source), drawn.version(edge.target)
-            drawn.link(*ends, edge.relation or "")
+            drawn.link(source, target, edge.relation or "")
         else:
             runs[edge.run.id] = edge.run
-            used[edge.run.id, edge.target][edge.source, edge.relation or ""] = None
-    parts: dict[str, dict[frozenset[_Input], list[edversion.Version]]] = defaultdict(dict)
+            used[edge.run.id, target].add((source, edge.relation or ""))
+    parts: dict[str, dict[frozenset[_Input], list[int]]] = defaultdict(dict)
     for (run, target), inputs in used.items():
         parts[run].setdefault(frozenset(inputs), []).append(target)
     for run, found in parts.items():
+        seen = drawn.sees(runs[run].project)
         for part, (taken, targets) in enumerate(found.items(), 1):
-            box = drawn.add(
-                run_box(runs[run], part, of=len(found), seen=drawn.sees(runs[run].project))
-            )
-            for source, relation in sorted(taken, key=lambda each: each[0].reference):
-                drawn.link(drawn.version(source), box, relation)
+            box = drawn.add(run_box(runs[run], part, of=len(found), seen=seen))
+            for source, relation in sorted(taken):
+                drawn.link(source, box, relation)
             for target in targets:
-                drawn.link(box, drawn.version(target))
+                drawn.link(box, target)
 
 
 def _add_approvals(drawn: _Drawn, repository: Reach, versions: Iterable[edversion.Version]) -> None:
