@@ -11,8 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
-from edversion_plugins.dashboard.lineage import Box, Map, building, fold, map_of
+from edversion_plugins.dashboard.lineage import Box, Map, building, draw, fold, map_of
 from edversion_plugins.dashboard.lineage.folding import nearest
+from edversion_plugins.dashboard.lineage.listing import entries_of, parts_of
 from edversion_plugins.dashboard.lineage.values import Arrow
 from edversion_plugins.dashboard.reach import Reach
 from tests.plugins.reports import HOSTILE, Page
@@ -282,6 +283,31 @@ def test_folding_keeps_short_chains_and_what_is_to_stay() -> None:
     }  # fmt: skip
     assert places[9] == 3
     assert fold(whole, {0, 6})[0] == whole
+
+
+def test_who_is_served_stands_in_the_last_column() -> None:
+    kinds: tuple[Any, ...] = ("model", "run", "model", "evaluation", "deployment")
+    boxes = tuple(Box(kind, kind, str(n), "", "") for n, kind in enumerate(kinds))
+    whole = Map(boxes, (Arrow(0, 1), Arrow(1, 2), Arrow(2, 3), Arrow(0, 4)))
+    names = {place: place for place in range(5)}
+    page = draw(whole, label="Map", address=lambda box: box.key, names=names, sides={})
+    assert re.findall(r'data-column="(\d)"', page) == ["0", "1", "2", "3", "3"]
+
+
+def test_an_approval_of_the_version_itself_is_shown_before_it_has_an_alias(tmp_path: Path) -> None:
+    with edversion.init("course", store=tmp_path) as run:
+        draft = edversion.Artifact("marks", type="model")
+        draft.add_bytes(b"1", "weights")
+        run.log_artifact(draft)
+        run.repository.approve("course/marks:v0", "champion", reason="fair")
+        assert ("marks v0", "as champion", "") in arrows(around(run.repository, "course/marks:v0"))
+
+
+def test_what_goes_in_a_circle_is_listed_once() -> None:
+    boxes = tuple(Box(str(n), "model", str(n), "Model", "") for n in range(3))
+    whole = Map(boxes, (Arrow(0, 1), Arrow(1, 0), Arrow(0, 2)))
+    parts = parts_of(whole, entries_of(whole), {})
+    assert [[each.box.key for each in part.entries] for part in parts] == [["0"], ["1"], ["2"]]
 
 
 def test_a_version_is_chosen_by_name_or_from_the_collections(client: TestClient) -> None:
