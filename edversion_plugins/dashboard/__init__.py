@@ -22,6 +22,7 @@ report.
     visit         one request: its parameters, and how to answer it
     problems      errors as pages that say what to do
     rendering     templates, and values as people read them
+    helping       which part of the help says how to read a page
     readings      what was measured of versions, for tables and sentences
     card          the sentences on top of a version's page
     outlook       what would happen if a version took an alias, and what gates say
@@ -34,7 +35,7 @@ report.
     lineage       the map of what versions were made from, and what came of them
     trend, plot   a metric over the versions of a collection, and where its marks stand
     pages         home, promotions, collection, leaderboard, version, file, compare, lineage,
-                  experiments, runs, storage, events, search, static files
+                  experiments, runs, storage, events, search, help, static files
 """
 
 from __future__ import annotations

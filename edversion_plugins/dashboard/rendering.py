@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 import edversion
+from edversion_plugins.dashboard.helping import help_place
 from edversion_plugins.reporting.words import size, visible
 
 __all__ = [
@@ -45,7 +46,8 @@ def environment() -> jinja2.Environment:
     made.filters |= {
         "bytes": _size, "moment": moment, "day": lambda at: moment(at)[:10],
         "link": link_to, "address": address_of, "experiment": experiment_address, "query": query,
-        "role_words": _MAY.get, "promotion": promotion_address, "alias_page": alias_address,
+        "help": help_place, "role_words": _MAY.get, "promotion": promotion_address,
+        "alias_page": alias_address,
     }  # fmt: skip
     made.globals |= {"edversion": edversion.__version__, "counted": counted}
     return made

@@ -14,6 +14,7 @@ from edversion_plugins.dashboard.pages.compare import export_comparison, show_co
 from edversion_plugins.dashboard.pages.events import show_events
 from edversion_plugins.dashboard.pages.experiments import show_experiment, show_experiments
 from edversion_plugins.dashboard.pages.file import download_file, give_image, show_file
+from edversion_plugins.dashboard.pages.help import show_help
 from edversion_plugins.dashboard.pages.home import show_home
 from edversion_plugins.dashboard.pages.leaderboard import show_leaderboard
 from edversion_plugins.dashboard.pages.lineage import choose_lineage, show_lineage
@@ -42,6 +43,7 @@ PAGES = (
     Page("/collections", show_collections, "view"),
     Page("/search", show_search, "view"),
     Page("/events", show_events, "view"),
+    Page("/help", show_help, "view"),
     Page("/storage", show_storage, "view"),
     Page("/runs", show_runs, "view"),
     Page("/runs/{run}", show_run, "view"),

@@ -16,6 +16,7 @@ pytestmark = shared.pytestmark
 PATHS = (
     "/experiments", "/experiments/school/steps", "/experiments/school/hints",
     "/experiments/school/broken", "/experiments/school/idea", "/runs", "/storage",
+    "/storage?gc=1", "/help",
 )  # fmt: skip
 
 
