@@ -11,7 +11,7 @@ from starlette.responses import Response
 import edversion
 from edversion import EdversionError
 from edversion_plugins.dashboard.following import standing_of
-from edversion_plugins.dashboard.pages.collections import PER_PAGE, by_project
+from edversion_plugins.dashboard.pages.collections import by_project
 from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.dashboard.visit import Visit
 
@@ -19,6 +19,8 @@ __all__ = ["show_home"]
 
 _CHAMPION = "champion"
 _MOST = 50
+_LISTED = 20
+"""Collections on this page; others have pages of their own."""
 _RUNNING = "running"
 
 
@@ -45,8 +47,8 @@ def show_home(visit: Visit) -> Response:
     return visit.page(
         "home.html",
         projects=len({each.project for each in collections}),
-        listed=by_project(collections[:PER_PAGE]),
-        more=len(collections) > PER_PAGE,
+        listed=by_project(collections[:_LISTED]),
+        more=len(collections) > _LISTED,
         collections=len(collections),
         versions=sum(each.version_count for each in collections),
         stored=_asked(repository.stored_bytes),

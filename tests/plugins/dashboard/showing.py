@@ -25,6 +25,7 @@ FILES = {
     "facts.json": b'{"b": [1, null], "a": "\xc3\xa9"}',
     "page.html": b"<script>alert(1)</script>",
     "weights.bin": bytes(range(256)) * 40,
+    "dot.gif": b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;",
     "long.txt": b"0123456789abcde\n" * 5000,
 }
 

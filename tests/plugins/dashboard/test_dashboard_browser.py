@@ -33,6 +33,7 @@ PATHS = (
     "/p/course/passing/leaderboard?metric=auc&slice=gender=female", "/p/course/passing/v1",
     "/p/course/notes/v0",
     "/p/course/notes/v0/file?path=notes.csv", "/p/course/notes/v0/file?path=long.txt",
+    "/p/course/notes/v0/file?path=dot.gif",
     _COMPARED, "/compare", "/events", "/search?q=pass", "/p/course/pasing",
 )  # fmt: skip
 
@@ -108,6 +109,12 @@ def test_the_plot_of_a_metric_answers_to_the_pointer(browser: Any, url: str) -> 
         assert (newest.is_visible(), oldest.is_visible()) == (False, True)
         page.locator(".trend .hit").first.click()
         page.wait_for_url("**/p/course/passing/v0")
+
+
+def test_an_image_is_shown_under_the_policy(browser: Any, url: str) -> None:
+    with visiting(browser, url) as page:
+        page.goto(f"{url}/p/course/notes/v0/file?path=dot.gif")
+        assert page.evaluate("document.querySelector('img.shown').naturalWidth") == 1
 
 
 def test_two_versions_are_compared_by_keyboard_alone(browser: Any, url: str) -> None:
