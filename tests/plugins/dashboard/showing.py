@@ -35,6 +35,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "collection": ("passing", "notes"),
     "version": ("v0", "latest"),
     "experiment": ("hints",),
+    "alias": ("champion",),
     "run": (),  # `fill` says which
     "name": ("passing",),
     "metric": ("accuracy", "auc"),
