@@ -47,7 +47,9 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[edversion.Reposi
             known = {"value": value, "low": value - 0.02, "high": value + 0.01, "n": 90}
             run.log_metrics({"accuracy": known, "clicks": 3.0 * number}, version=version)
             for group, gap in GROUPS:
-                run.log_metrics({"accuracy": value - gap}, version=version, slice=group)
+                run.log_metrics(
+                    {"accuracy": value - gap, "clicks": gap}, version=version, slice=group
+                )
         log(run, "bare", 0)
         run.repository.set_alias("school/net:v1", "champion", reason="best")
     with edversion.open(folder) as opened:
