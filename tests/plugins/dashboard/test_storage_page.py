@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 import edversion
 from edversion_plugins.dashboard.pages import storage
+from edversion_plugins.dashboard.reach import Reach
 from tests.plugins.reports import Page
 
 from .showing import Known, client_of
@@ -110,6 +111,9 @@ def test_who_sees_one_project_sees_its_room_and_not_what_others_share(
     assert [each["project"] for each in told["collections"]] == ["lab"]
     assert (told["stored"], told["collections"][0]["shared"]) == (None, None)
     assert client.get("/storage?gc=1").status_code == 403
+    access = edversion.Access("ada", (edversion.Grant(role, "lab"),))
+    assert [each.shared for each in Reach(repository, access).sizes()] == [0]
+    assert max(each.shared for each in repository.sizes() if each.project == "lab") > 0
 
 
 def test_who_rules_nothing_is_told_nothing_of_gc(repository: edversion.Repository) -> None:
