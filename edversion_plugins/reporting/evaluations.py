@@ -64,7 +64,9 @@ def _of(repository: Traced, version: edversion.Version) -> Iterator[edversion.Ve
     made = {
         edge.target
         for edge in edges
-        if edge.target.type == _TYPE and edge.target.metadata.get("model") == version.reference
+        if edge.target.metadata.get("model") == version.reference
+        and edge.target.removed is None
+        and is_evaluation(edge.target)  # people may call theirs evaluations too
     }
     newest: dict[tuple[str, str], edversion.Version] = {}
     for each in sorted(made, key=lambda each: (each.created_at, each.number)):

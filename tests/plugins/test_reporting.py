@@ -69,6 +69,20 @@ def test_the_evaluations_are_those_of_the_versions(
     assert find_evaluations(repository, [data]) == ()
 
 
+def test_what_people_call_evaluations_themselves_is_passed_over(tmp_path: Path) -> None:
+    with edversion.init("course", store=tmp_path / "store") as run:
+        model = edversion.Artifact("passing", type="model")
+        model.add_bytes(b"1", "weights")
+        version = run.log_artifact(model)
+    with edversion.init("course", store=tmp_path / "store") as run:
+        run.use_artifact(version)
+        facts = {"model": version.reference}
+        own = edversion.Artifact("judged", type="evaluation", metadata=facts)
+        own.add_bytes(b"id,right", "predictions.csv")
+        run.log_artifact(own)
+        assert find_evaluations(run.repository, [version]) == ()
+
+
 def test_equal_arguments_give_equal_text(
     repository: edversion.Repository, compared: Comparison, html: str
 ) -> None:
