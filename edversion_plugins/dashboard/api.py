@@ -1,15 +1,14 @@
-"""The same reads as JSON under ``/api/v1``, and their description, from one table."""
+"""The same as JSON under ``/api/v1``, and its description, from one table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 import edversion
-from edversion_plugins.dashboard.asked import check_asked
+from edversion_plugins.dashboard.asked import check_asked, check_sent
+from edversion_plugins.dashboard.calls import Call
 from edversion_plugins.dashboard.openapi import describe
 from edversion_plugins.dashboard.pages.experiments import (
     definition_facts,
@@ -21,6 +20,7 @@ from edversion_plugins.dashboard.pages.lineage import asked_map
 from edversion_plugins.dashboard.pages.runs import find_runs, run_facts, summary_of
 from edversion_plugins.dashboard.pages.storage import storage_facts
 from edversion_plugins.dashboard.progress import progress_of
+from edversion_plugins.dashboard.promotion_calls import PROMOTION_CALLS
 from edversion_plugins.dashboard.routes import Page
 from edversion_plugins.dashboard.schemas import (
     AFTER,
@@ -50,31 +50,6 @@ __all__ = ["API", "CALLS", "description"]
 _PREFIX = "/api/v1"
 _PER_PAGE = 50
 _MOST = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the API.
-
-    Attributes
-    ----------
-    path : str
-        Below ``/api/v1``.
-    answer : callable
-        Takes the visit, and gives JSON.
-    summary : str
-        What it gives.
-    query : dict
-        Parameters, with their schemas.
-    gives : dict
-        Schema of the answer.
-    """
-
-    path: str
-    answer: Callable[[Visit], Any]
-    summary: str
-    query: dict[str, Schema]
-    gives: Schema
 
 
 def _projects(visit: Visit) -> Any:
@@ -291,6 +266,7 @@ CALLS = (
         "A metric over the newest versions of a collection, oldest first", _RANKED,
         record(**_BOARD, values=list_of(named("Reading")), not_measured=list_of(REFERENCE)),
     ),
+    *PROMOTION_CALLS,
 )  # fmt: skip
 
 
@@ -302,9 +278,10 @@ def description() -> dict[str, Any]:
 def _page(call: Call) -> Page:
     def respond(visit: Visit) -> Response:
         check_asked(visit, call.query)
+        check_sent(visit, call)
         return JSONResponse(call.answer(visit))
 
-    return Page(_PREFIX + call.path, respond, "view")
+    return Page(_PREFIX + call.path, respond, call.permission, (call.method,))
 
 
 def _describe(_visit: Visit) -> Response:

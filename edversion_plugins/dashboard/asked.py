@@ -9,10 +9,12 @@ import re
 from collections.abc import Mapping
 
 from edversion import InvalidInputError
+from edversion_plugins.dashboard.calls import Call
+from edversion_plugins.dashboard.forms import FIELD
 from edversion_plugins.dashboard.schemas import Schema
 from edversion_plugins.dashboard.visit import Visit
 
-__all__ = ["check_asked"]
+__all__ = ["check_asked", "check_sent"]
 
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -30,6 +32,30 @@ def check_asked(visit: Visit, query: Mapping[str, Schema]) -> None:
         wrong = _wrong_list(values, schema) if "items" in schema else _wrong_one(values, schema)
         if wrong:
             raise InvalidInputError(f"{name} must be {wrong}", code="bad_argument", argument=name)
+
+
+def check_sent(visit: Visit, call: Call) -> None:
+    """Refuse a JSON object whose fields are not as they are described.
+
+    Raises
+    ------
+    InvalidInputError
+        One is not, is missing, or is not known (code ``bad_argument``).
+    """
+    if call.takes is None:
+        return
+    for name, value in visit.sent.items():
+        if name == FIELD:
+            continue
+        schema = call.takes.get(name)
+        wrong = _wrong(value, schema) if schema else f"left out; known are {', '.join(call.takes)}"
+        if wrong:
+            raise InvalidInputError(
+                f"{name[:40]!r} must be {wrong}", code="bad_argument", argument=name
+            )
+    for name in call.needs:
+        if name not in visit.sent:
+            raise InvalidInputError(f"{name} is missing", code="bad_argument", argument=name)
 
 
 def _wrong_list(values: list[str], schema: Schema) -> str:

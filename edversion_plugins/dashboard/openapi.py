@@ -10,7 +10,7 @@ import edversion
 from edversion_plugins.dashboard.schemas import NAME, SCHEMAS, Schema, named
 
 if TYPE_CHECKING:
-    from edversion_plugins.dashboard.api import Call
+    from edversion_plugins.dashboard.calls import Call
 
 __all__ = ["describe"]
 
@@ -37,9 +37,11 @@ def describe(prefix: str, calls: Iterable[Call]) -> dict[str, Any]:
             "title": "edversion",
             "version": edversion.__version__,
             "description": "Versions, and what is known of them. Of long lists a page is given, "
-            "and 'next' says what to ask for to have the page after it.",
+            "and 'next' says what to ask for to have the page after it. Programs send a token, "
+            "'Authorization: Bearer edv_…', and do what its role allows, under the name of its "
+            "account.",
         },
-        "paths": {prefix + call.path: {"get": _operation(call)} for call in calls},
+        "paths": {prefix + call.path: {call.method.lower(): _operation(call)} for call in calls},
         "components": {
             "schemas": SCHEMAS,
             "responses": {
@@ -53,11 +55,21 @@ def describe(prefix: str, calls: Iterable[Call]) -> dict[str, Any]:
 def _operation(call: Call) -> dict[str, Any]:
     given = {"description": call.summary, "content": _content("json", call.gives)}
     problems = {status: {"$ref": f"#/components/responses/{status}"} for status in _PROBLEMS}
+    sent = {} if call.takes is None else {"requestBody": _body(call)}
     return {
         "summary": call.summary,
         "parameters": list(_parameters(call)),
+        **sent,
         "responses": {"200": given, **problems},
     }
+
+
+def _body(call: Call) -> dict[str, Any]:
+    fields = {
+        "type": "object", "required": call.needs, "properties": call.takes,
+        "additionalProperties": False,
+    }  # fmt: skip
+    return {"required": True, "content": _content("json", fields)}
 
 
 def _parameters(call: Call) -> Iterator[dict[str, Any]]:

@@ -48,7 +48,13 @@ class Problem:
     code: str
 
 
-_STATUS = {"too_many_attempts": 429, "too_large": 413, "sign_in_failed": 401}
+_STATUS = {
+    "not_pending": 409,
+    "no_earlier_version": 409,
+    "too_many_attempts": 429,
+    "too_large": 413,
+    "sign_in_failed": 401,
+}
 _GONE = ("version_deleted", "version_erased")
 _KINDS: tuple[tuple[type[EdversionError], int, str, str], ...] = (
     (NotFoundError, 404, "There is no such thing here",

@@ -7,9 +7,9 @@ from typing import Any
 from edversion_plugins.dashboard.visit import LARGEST
 
 __all__ = [
-    "AFTER", "CONDITION", "DIRECTION", "LINEAGE", "NAME", "NUMBER", "ORDER", "PROGRESS", "RAN",
-    "REFERENCE", "SCHEMAS", "STATUS", "STORAGE", "TEXT",
-    "Schema", "list_of", "maybe", "named", "record",
+    "AFTER", "CONDITION", "DIGEST", "DIRECTION", "LINEAGE", "NAME", "NUMBER", "ORDER",
+    "PROGRESS", "RAN", "REASON", "REFERENCE", "REVISION", "SCHEMAS", "STATUS", "STORAGE",
+    "TEXT", "TO", "Schema", "list_of", "maybe", "named", "record",
 ]  # fmt: skip
 
 Schema = dict[str, Any]
@@ -59,6 +59,19 @@ TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 600}
 STATUS: Schema = {"type": "string", "enum": ["running", "finished", "failed", "crashed"]}
 NUMBER: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST}
 NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"}
+REASON: Schema = {
+    "type": "string", "minLength": 1, "maxLength": 4000, "format": "words",
+    "description": "Why; kept for ever.",
+}  # fmt: skip
+DIGEST: Schema = {
+    "type": "string", "pattern": "^blake3:[0-9a-f]{64}$",
+    "description": "Of the report that was read; refused with 409 if it is another now.",
+}  # fmt: skip
+REVISION: Schema = {
+    "type": "string", "pattern": "^[1-9][0-9]{0,11}$",
+    "description": "Of the alias as it was seen; refused with 409 if it moved since.",
+}  # fmt: skip
+TO: Schema = NAME | {"format": "alias", "description": "An alias, and not latest."}
 DIRECTION: Schema = {"type": "string", "enum": ["up", "down", "both"]}
 AFTER = maybe(NUMBER) | {"description": "What to ask for next; null at the end."}
 
@@ -71,6 +84,8 @@ _OBJECT: Schema = {"type": "object"}
 _METRIC: Schema = {"$ref": "#/components/schemas/Metric"}
 _WORST: Schema = {"anyOf": [_METRIC, {"type": "null"}]}
 _DIGEST: Schema = {"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"}
+
+_WORD = record(actor=_STRING, at=_AT, reason=_STRING)
 
 SCHEMAS: dict[str, Schema] = {
     "Problem": record(
@@ -100,6 +115,25 @@ SCHEMAS: dict[str, Schema] = {
     "Standing": record(rank=NUMBER, version=_STRING, metric=_METRIC, worst=_WORST),
     "Reading": record(
         version=_STRING, created_at=_AT, aliases=list_of(NAME), metric=_METRIC, worst=_WORST,
+    ),
+    "Report": record(
+        version=_STRING, version_digest=_DIGEST, alias=NAME, current=maybe(_STRING),
+        policy=maybe(_STRING), passed={"type": "boolean"}, digest=_DIGEST,
+        verdicts=list_of(
+            record(gate=_STRING, passed={"type": "boolean"}, message=_STRING, evidence=_OBJECT)
+        ),
+        approvals=list_of(_WORD), rejections=list_of(_WORD),
+    ),
+    "Pending": record(
+        report={"$ref": "#/components/schemas/Report"}, at=_AT, actor=_STRING,
+        reason=maybe(_STRING),
+    ),
+    "Decision": record(
+        version=_STRING, alias=NAME, at=_AT, actor=_STRING, reason=_STRING, digest=_DIGEST,
+    ),
+    "Move": record(
+        alias=_STRING, revision=NUMBER, kind=_STRING, before=maybe(_STRING), after=maybe(_STRING),
+        at=_AT, actor=_STRING, reason=maybe(_STRING), evidence=_OBJECT,
     ),
     "Section": record(
         name=_STRING, title=_STRING, note=_STRING, columns=list_of(_STRING),

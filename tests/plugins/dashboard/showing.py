@@ -37,6 +37,8 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "experiment": ("hints",),
     "alias": ("champion",),
     "run": (),  # `fill` says which
+    "alias": ("champion",),
+    "to": ("champion",),
     "name": ("passing",),
     "metric": ("accuracy", "auc"),
     "dataset": ("course/exams:v0",),

@@ -207,7 +207,7 @@ def test_what_waits_is_withdrawn(desk: Desk) -> None:
     gone = follow(desk, desk.send("ada", "withdraw", reason="not yet"), "ada")
     assert "ada withdrew the promotion of course/passing:v1 to champion" in words(gone)
     again = desk.send("ada", "withdraw", reason="not yet")
-    assert again.status_code == 404
+    assert again.status_code == 409
     assert "no promotion of course/passing:v1 to" in words(Page(again.text))
 
 
@@ -325,7 +325,7 @@ def test_nothing_is_left_to_go_back_to(desk: Desk) -> None:
     desk.door.name = "ada"
     form = {"form_key": FORM_KEY, "revision": "1", "reason": "x"}
     answer = desk.client.post(f"{ALIAS}/rollback", data=form, headers=ORIGIN)
-    assert answer.status_code == 404
+    assert answer.status_code == 409
     assert "no other version had alias" in words(Page(answer.text))
 
 
