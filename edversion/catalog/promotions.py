@@ -155,11 +155,7 @@ class Promotions(Area):
             place = collection_place(connection, project, name)
             now = existing_alias(connection, place, alias)
             compare_revision(connection, place, alias, expected_revision)
-            earlier = [
-                id for id in rollback_target(connection, place, alias) if id != now.version_id
-            ]
-            live = {row.id: row for row in connection.execute(_LIVE_OF, {"ids": earlier})}
-            target = next((live[id] for id in earlier if id in live), None)
+            target = _earlier(connection, place, alias, now.version_id)
             if target is None:
                 raise NotFoundError(
                     f"no other version had alias {place.subject(alias)} before v{now.number}, or "
@@ -172,6 +168,14 @@ class Promotions(Area):
                 transaction, place, [alias], (target.id, target.number), actor, reason, back
             )
             return moves_of(connection, place, alias)[-1]
+
+    def earlier_version(self, project: str, name: str, alias: str) -> Version | None:
+        """Give the version that a rollback would lead to; None where there is none."""
+        with self._database.read() as connection:
+            place = collection_place(connection, project, name)
+            now = existing_alias(connection, place, alias)
+            row = _earlier(connection, place, alias, now.version_id)
+            return None if row is None else to_version(connection, row, self.source)
 
     def alias_moves(self, project: str, name: str, alias: str) -> tuple[AliasMove, ...]:
         """Give every move of an alias, newest first, also of one that was removed."""
@@ -256,6 +260,13 @@ class Promotions(Area):
             return tuple(
                 Proposal(version, *each) for version, each in zip(found, asked, strict=True)
             )
+
+
+def _earlier(connection: Connection, place: Place, alias: str, held: int) -> Row[Any] | None:
+    """Give the row of the version that had an alias before the one that holds it."""
+    earlier = [id for id in rollback_target(connection, place, alias) if id != held]
+    live = {row.id: row for row in connection.execute(_LIVE_OF, {"ids": earlier})}
+    return next((live[id] for id in earlier if id in live), None)
 
 
 def _compare_policy(connection: Connection, place: Place, request: MoveRequest) -> None:

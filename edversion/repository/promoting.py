@@ -17,6 +17,7 @@ from edversion.model import (
     Promotion,
     PromotionReport,
     Rejection,
+    Version,
 )
 from edversion.policy import read_policy
 from edversion.reference import LATEST, check_alias
@@ -281,6 +282,11 @@ class Promoting(Area):
         )
         self.write_receipts()
         return moved
+
+    def earlier_version(self, reference: str) -> Version | None:
+        """Give the version that a rollback of an alias would lead to; None where there is none."""
+        found, alias = self._aliased(reference)
+        return self.catalog.earlier_version(found.project, found.name, _movable(alias))
 
     def history(self, reference: str) -> tuple[AliasMove, ...]:
         """Give every move of an alias, newest first: who, when, why, from, to, on what evidence."""

@@ -265,6 +265,10 @@ class Reach:
         """Give the moves of an alias."""
         return self._at(reference, self._all.history)
 
+    def earlier_version(self, reference: str) -> edversion.Version | None:
+        """Give the version that a rollback would lead to."""
+        return self._at(reference, self._all.earlier_version)
+
     def refusals(self, reference: str) -> tuple[edversion.Event, ...]:
         """Give the promotions to an alias that were refused."""
         return self._at(reference, self._all.refusals)

@@ -11,6 +11,7 @@ from edversion_plugins.dashboard.rendering import moment
 
 __all__ = ["event_of", "newest_of", "tale_of"]
 
+_BY_ITSELF = "latest"
 _LOOKED = 500
 """Events that are looked through for decisions."""
 
@@ -19,7 +20,7 @@ def tale_of(event: edversion.Event) -> str:
     """Say in a sentence what an event was; its own word where it is about something else."""
     teller = _TALES.get(event.action)
     told = teller(event) if teller else f"{event.actor}: {event.action} of {event.subject}"
-    return f"{told} on {moment(event.at)}."
+    return f"On {moment(event.at)}, {told}."
 
 
 def _alias(event: edversion.Event) -> tuple[str, str]:
@@ -58,8 +59,7 @@ def _refused(event: edversion.Event) -> str:
 
 def _asked(event: edversion.Event) -> str:
     return (
-        f"{event.actor} asked others to approve that {event.subject} becomes "
-        f"{_named(event.after)}, for which it waits since; that was"
+        f"{event.actor} asked others to approve that {event.subject} becomes {_named(event.after)}"
     )
 
 
@@ -90,7 +90,8 @@ _TALES: dict[str, Callable[[edversion.Event], str]] = {
 def newest_of(repository: Reach, most: int) -> Sequence[edversion.Event]:
     """Give the newest decisions, as far as the last events tell of them."""
     found = repository.events(limit=_LOOKED)
-    return [each for each in found if each.action in _TALES][:most]
+    decided = (each for each in found if each.action in _TALES)
+    return [each for each in decided if not each.subject.endswith(f":{_BY_ITSELF}")][:most]
 
 
 def event_of(repository: Reach, sequence: int) -> edversion.Event | None:

@@ -410,6 +410,7 @@ def test_rollback_asks_no_gate(school: Repository) -> None:
     assert (moved.before, moved.after) == ("test/dropout:v2", "test/dropout:v1")
     assert (moved.kind, moved.actor, moved.reason) == ("rolled_back", "ada", "complaints")
     assert school.rollback("dropout:champion").after == "test/dropout:v0"
+    assert school.earlier_version("dropout:champion") is None
     with pytest.raises(NotFoundError, match="no other version had alias"):
         school.rollback("dropout:champion")
     assert [move.kind for move in school.history("dropout:champion")][:2] == ["rolled_back"] * 2
@@ -419,6 +420,7 @@ def test_who_asks_twice_goes_back_once(school: Repository) -> None:
     for number in range(3):
         school.promote(f"dropout:v{number}", "champion")
     seen = school.alias("dropout:champion").revision
+    assert school.earlier_version("dropout:champion") == school.version("dropout:v1")
     school.rollback("dropout:champion", expected_revision=seen)
     with pytest.raises(ConflictError) as caught:
         school.rollback("dropout:champion", expected_revision=seen)

@@ -76,6 +76,7 @@ def _page(visit: Visit, *, problem: Problem | None = None) -> Response:
         collection=visit.part("collection"),
         name=name,
         held=held,
+        earlier=repository.earlier_version(full) if held else None,
         moves=[(each, answers_of(each.evidence.get("verdicts", ()))) for each in moves[:_MOVES]],  # type: ignore[arg-type]
         more=max(0, len(moves) - _MOVES),
         refusals=repository.refusals(full)[:_MOVES],

@@ -39,6 +39,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "run": (),  # `fill` says which
     "alias": ("champion",),
     "to": ("champion",),
+    "reason": ("as agreed",),
     "name": ("passing",),
     "metric": ("accuracy", "auc"),
     "dataset": ("course/exams:v0",),

@@ -64,6 +64,9 @@ def _add_examples(operation: dict[str, Any]) -> None:
             parameter["examples"] = {
                 str(place): {"value": each} for place, each in enumerate(known)
             }
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        names = media["schema"]["properties"].keys() & KNOWN.keys()
+        media["examples"] = {"known": {"value": {name: KNOWN[name][0] for name in sorted(names)}}}
 
 
 def _settings(operations: dict[str, dict[str, Any]]) -> str:

@@ -96,7 +96,7 @@ def test_two_people_decide_by_keyboard_alone(
     assert "eve approved that" in decide("eve", PROMOTE, "Approve", "I read it")
     assert "ada made course/passing:v1" in decide("ada", PROMOTE, "Promote to champion", "go")
     assert repository.version("course/passing:champion").version == "v1"
-    assert "back to v0" in decide("ada", ALIAS, "Roll back from v1", "complaints")
+    assert "back to v0" in decide("ada", ALIAS, "Roll back to v0", "complaints")
     assert repository.version("course/passing:champion").version == "v0"
     assert "eve rejected that" in decide("eve", PROMOTE, "Reject", "not again")
 

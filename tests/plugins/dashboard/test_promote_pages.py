@@ -153,6 +153,7 @@ def test_the_whole_story_by_two_people(desk: Desk) -> None:
     assert "v1 is champion since" in text
     assert "course/grader-api" in text
     assert "approved by eve: I read it" in text
+    assert "champion moves at once from v1 to v0, which had it before" in text
     revision = next(a["value"] for _, a in alias.tags if a.get("name") == "revision")
     form = {"form_key": FORM_KEY, "revision": revision, "reason": "complaints"}
     back = desk.client.post(f"{ALIAS}/rollback", data=form, headers=ORIGIN)
@@ -164,6 +165,7 @@ def test_the_whole_story_by_two_people(desk: Desk) -> None:
     assert "complaints" in again.text  # what was written is kept
     assert champion(desk) == "v0"
     tales = words(desk.read("cy", "/promotions"))
+    assert "latest" not in tales
     assert tales.index("back to v0") < tales.index("made course/passing:v1") < tales.index("asked")
 
 
@@ -317,6 +319,21 @@ def test_an_alias_that_never_was_is_not_there(desk: Desk) -> None:
     assert "no version ever had the alias course/passing:nobody" in text
     desk.read("cy", "/aliases/course/nothing/champion", 404)
     desk.read("stranger", ALIAS, 404)
+
+
+def test_who_sends_a_rollback_twice_goes_back_once(desk: Desk) -> None:
+    for number in (0, 1, 0):
+        desk.repository.set_alias(f"course/passing:v{number}", "tried")
+    path = "/aliases/course/passing/tried"
+    page = desk.read("ada", path)
+    revision = next(a["value"] for _, a in page.tags if a.get("name") == "revision")
+    form = {"form_key": FORM_KEY, "revision": revision, "reason": "complaints"}
+    first, second = (
+        desk.client.post(f"{path}/rollback", data=form, headers=ORIGIN) for _ in range(2)
+    )
+    assert (first.status_code, second.status_code) == (303, 409)
+    assert "alias_moved" in second.text
+    assert desk.repository.version("course/passing:tried").version == "v1"
 
 
 def test_nothing_is_left_to_go_back_to(desk: Desk) -> None:

@@ -78,7 +78,11 @@ def test_no_condition_widens_what_is_seen(reach: Reach, where: str) -> None:
 )
 def test_what_is_hidden_is_not_there(reach: Reach, reference: str) -> None:
     asks = (reach.version, reach.metrics, reach.revisions, reach.approvals, reach.lineage)
-    asks += (reach.rejections, lambda each: reach.cannot_approve(each, "best"))
+    asks += (
+        reach.rejections,
+        reach.earlier_version,
+        lambda each: reach.cannot_approve(each, "best"),
+    )
     for ask in asks:
         with pytest.raises(NotFoundError) as raised:
             ask(reference)
