@@ -38,7 +38,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "alias": ("champion",),
     "run": (),  # `fill` says which
     "alias": ("champion",),
-    "to": ("champion",),
+    "to": ("champion", "candidate"),
     "reason": ("as agreed",),
     "name": ("passing",),
     "metric": ("accuracy", "auc"),

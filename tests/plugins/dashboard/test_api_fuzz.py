@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ def test_nothing_that_the_description_allows_breaks_the_api(
         _add_examples(operation)
     (tmp_path / "openapi.json").write_text(json.dumps(told), encoding="utf-8")
     (tmp_path / "schemathesis.toml").write_text(_settings(operations), encoding="utf-8")
+    _ask_for_approvals(repository)
     program = Known(edversion.Grant("admin"), how="token")
     with serving(repository, entrance=program) as url:
         command = [
@@ -66,7 +69,20 @@ def _add_examples(operation: dict[str, Any]) -> None:
             }
     for media in operation.get("requestBody", {}).get("content", {}).values():
         names = media["schema"]["properties"].keys() & KNOWN.keys()
-        media["examples"] = {"known": {"value": {name: KNOWN[name][0] for name in sorted(names)}}}
+        known = {name: KNOWN[name][0] for name in sorted(names)}
+        bodies = [known | {"to": to} for to in KNOWN["to"]] if "to" in names else [known]
+        media["examples"] = {str(place): {"value": each} for place, each in enumerate(bodies)}
+
+
+def _ask_for_approvals(repository: edversion.Repository) -> None:
+    """Let there be what to approve, reject, withdraw and roll back."""
+    for version in ("v0", "v1"):
+        repository.set_alias(f"course/passing:{version}", "champion")
+    repository.set_policy("course/passing:champion", "approvals = {count = 2}")
+    repository.set_policy("course/passing:candidate", "approvals = {count = 1, by = ['grace']}")
+    for version, alias in product(("v0", "v1"), KNOWN["to"]):
+        with suppress(edversion.RefusedError):
+            repository.promote(f"course/passing:{version}", alias)
 
 
 def _settings(operations: dict[str, dict[str, Any]]) -> str:
