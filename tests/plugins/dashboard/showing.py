@@ -37,7 +37,6 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "experiment": ("hints",),
     "alias": ("champion",),
     "run": (),  # `fill` says which
-    "alias": ("champion",),
     "to": ("champion", "candidate"),
     "reason": ("as agreed",),
     "name": ("passing",),
