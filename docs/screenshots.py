@@ -64,10 +64,11 @@ def main(pictures: Path) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"XDG_CONFIG_HOME": folder, "EDVERSION_CACHE": f"{folder}/cache"}
+        os.environ["LOGNAME"] = AUTHOR  # whom the runs will say that they are of
         store = build(Path(folder))
         with edversion.open(store, project=PROJECT) as repository:
             words = secrets.token_urlsafe()
-            repository.add_account(READER, password=words, grants=[Grant("approver", PROJECT)])
+            repository.add_account(READER, password=words, grants=[Grant("approver")])
             with serving(repository) as url:
                 take(url, words, pictures)
 
@@ -122,6 +123,8 @@ def take(url: str, words: str, pictures: Path) -> None:
             if answer is None or not answer.ok:
                 raise SystemExit(f"{address}: {page.locator('main').inner_text()}")
             page.wait_for_load_state("networkidle")
+            if name == "lineage":
+                page.get_by_role("button", name="Whole map").click()
             keep(page, pictures / f"{name}.webp")
         browser.close()
 
