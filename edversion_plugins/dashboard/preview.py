@@ -21,6 +21,8 @@ LIMIT = 65_536
 """Bytes of a file that are looked at."""
 
 _ROWS, _COLUMNS = 50, 20
+_INDENTED = 8 * LIMIT
+"""Characters of JSON that is shown indented."""
 _PARQUET = b"PAR1"
 _JSON = (".json", ".ipynb", ".geojson")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -140,7 +142,18 @@ def _read(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
 
 
 def _indented(text: str) -> str:
+    """Indent JSON; text stays as it is where it is none, or where that makes far more of it.
+
+    Each line is as far in as what it says is deep: a few KiB, nested deeply, become gigabytes.
+    """
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        pieces = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text))
+        told, length = [], 0
+        for piece in pieces:
+            told.append(piece)
+            length += len(piece)
+            if length > _INDENTED:
+                return text
     except (ValueError, RecursionError):
         return text
+    return "".join(told)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 import edversion
-from edversion import NotFoundError
+from edversion import InvalidInputError, NotFoundError
 from edversion_plugins.dashboard.plot import Plot
 from edversion_plugins.dashboard.readings import Readings, read
 from edversion_plugins.dashboard.trend import trend_of
@@ -21,6 +21,8 @@ __all__ = ["find_collection", "show_collection"]
 PER_PAGE = 25
 _SHOWN = 3
 """Metrics that are columns where nobody chose some."""
+_MOST = 20
+"""Metrics that are columns at once."""
 _NEWEST = "-number"  # as the index has it, however many versions there are
 _PLAIN = re.compile(r"[\w/@%-]+")
 
@@ -84,7 +86,7 @@ def show_collection(visit: Visit) -> Response:
     versions = found[:PER_PAGE]
     readings = read(repository, versions) if versions else None
     known = readings.keys if readings else ()
-    keys = visit.texts("m") or list(known[:_SHOWN])
+    keys = _chosen(visit) or list(known[:_SHOWN])
     drawn = visit.text("plot") or next(iter(known), "")
     trend = trend_of(repository, f"{project}/{name}", drawn, info.version_count) if drawn else None
     return visit.page(
@@ -100,15 +102,32 @@ def show_collection(visit: Visit) -> Response:
         kept=[
             ("where", where),
             ("order", visit.text("order")),
-            *(("m", m) for m in visit.texts("m")),
+            *(("m", m) for m in _chosen(visit)),
         ],
         keys=keys,
         where=where,
         order=order,
         number=number,
         more=len(found) > PER_PAGE,
-        chosen=visit.texts("m"),
+        chosen=_chosen(visit),
     )
+
+
+def _chosen(visit: Visit) -> list[str]:
+    """Give the metrics that somebody chose as columns, each once.
+
+    Raises
+    ------
+    InvalidInputError
+        They are too many: each is a cell of every row, and an address has room for thousands.
+    """
+    keys = list(dict.fromkeys(filter(None, visit.texts("m"))))
+    if len(keys) > _MOST:
+        raise InvalidInputError(
+            f"{len(keys)} metrics do not fit beside each other; choose {_MOST} at most",
+            code="too_many_columns",
+        )
+    return keys
 
 
 def _rows(

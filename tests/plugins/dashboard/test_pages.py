@@ -96,6 +96,18 @@ def test_a_collection_is_sorted_and_filtered_by_the_catalog(client: TestClient) 
     assert "The list ends" in read(client, f"{place}?page=2").text
 
 
+def test_a_table_has_no_more_columns_than_somebody_reads(client: TestClient) -> None:
+    address = "/p/course/passing?" + "&".join(f"m=made-up-{place}" for place in range(21))
+    refused = client.get(address)
+    assert refused.status_code == 400
+    assert "choose 20 at most" in refused.text
+    assert client.get(address.rpartition("&")[0]).status_code == 200
+    once = client.get("/p/course/passing?" + "&".join(["m=auc"] * 2000))
+    assert once.text.count('scope="col"') == client.get("/p/course/passing?m=auc").text.count(
+        'scope="col"'
+    )
+
+
 def test_a_collection_shows_metrics_and_the_worst_group(client: TestClient) -> None:
     text = read(client, "/p/course/passing").text
     assert "accuracy" in text

@@ -81,6 +81,7 @@ FILES = {
     "long.csv": b"a,b\n" + b'"x\ny",2\n' * 20_000,
     "ragged.csv": b"a,b\n1\n",
     "deep.json": b"[" * 3000 + b"]" * 3000,
+    "bomb.json": b"[" * 800 + b"1," * 20_000 + b"1" + b"]" * 800,
     "notes.ipynb": b'{"cells":[]}',
 }
 
@@ -221,6 +222,12 @@ def test_quoted_fields_of_csv_are_cells(looking: TestClient) -> None:
     assert "The first 50 rows are shown." in text
     assert text.count("x y 2") == 50
     assert "pre" in read(looking, "ragged.csv").names()
+
+
+def test_json_that_would_be_a_thousand_times_as_long_is_shown_as_it_is(looking: TestClient) -> None:
+    answer = looking.get(f"{PLACE}/file", params={"path": "bomb.json"})
+    assert len(answer.content) < 2 * len(FILES["bomb.json"])
+    assert "[[[[" in answer.text
 
 
 def test_json_is_indented_where_it_can_be(looking: TestClient) -> None:
