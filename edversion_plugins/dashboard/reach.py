@@ -342,6 +342,17 @@ class Reach:
                 code="role_too_weak",
             )
 
+    def check_project(self, name: str) -> None:
+        """Refuse a project that may not be looked at, as if there were none of that name.
+
+        Raises
+        ------
+        NotFoundError
+            It may not, or there is none.
+        """
+        if self.within is not None and name not in self.within:
+            raise self._missing(name)
+
     def need_everywhere(self, role: Role) -> None:
         """Refuse who has a role in some projects only.
 

@@ -9,7 +9,7 @@ import pytest
 from edversion.catalog import Catalog
 from edversion.errors import ConflictError, InvalidInputError, NotFoundError
 
-from .makers import START, new_run
+from .makers import START, commit, new_run
 
 
 class RunContract:
@@ -60,6 +60,15 @@ class RunContract:
     def test_an_id_is_a_legal_name(self, catalog: Catalog, run: str) -> None:
         with pytest.raises(InvalidInputError):
             catalog.start_run(new_run(run))
+
+    def test_events_within_many_projects_are_told_by_whole_names(self, catalog: Catalog) -> None:
+        version = commit(catalog, "lower", project="school")
+        commit(catalog, "upper", project="SCHOOL")
+        catalog.start_run(new_run("run-up", project="SCHOOL"))
+        catalog.note_run("run-up", "noted", actor="ada")
+        names = ["school", "schoo", *(f"school-{place}" for place in range(5000))]
+        told = {event.subject for event in catalog.events(within=names)}
+        assert told == {version.reference, f"school/{version.name}:latest"}
 
     def test_runs_are_listed_newest_first(self, catalog: Catalog) -> None:
         for day in range(1, 5):

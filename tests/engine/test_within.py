@@ -8,7 +8,7 @@ import pytest
 
 import edversion
 
-NAMES = ("school", "school-2", "schoolX", "s_hool")
+NAMES = ("school", "school-2", "schoolX", "s_hool", "SCHOOL", "store", "accounts")
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[edversion.R
             run.note("noted")
             run.repository.add_deployment("api", follows=f"{name}/dropout:latest")
     with edversion.open(store) as opened:
+        opened.catalog.note_failure(None)
         yield opened
 
 
@@ -60,9 +61,16 @@ def place(event: edversion.Event, runs: dict[str, str]) -> str:
     return runs.get(event.subject) or event.subject.split()[-1].partition("/")[0]
 
 
+def test_a_project_that_is_called_as_a_part_of_the_catalog_sees_nothing_of_that(
+    repository: edversion.Repository,
+) -> None:
+    assert repository.events(subject="accounts") != ()
+    assert repository.events(subject="accounts", within=NAMES) == ()
+
+
 def test_pages_of_runs(repository: edversion.Repository) -> None:
     every = repository.runs()
-    assert [*repository.runs(limit=3), *repository.runs(limit=3, offset=3)] == list(every)
+    assert [*repository.runs(limit=4), *repository.runs(limit=4, offset=4)] == list(every)
 
 
 def test_one_text_is_no_list_of_projects(repository: edversion.Repository) -> None:

@@ -36,11 +36,14 @@ def change_password(visit: Visit) -> Response:
 
 def create_token(visit: Visit) -> Response:
     """Make a token, and show it this once."""
+    project = visit.field("project") or None
+    if project is not None:
+        visit.repository.check_project(project)
     token, secret = _entrance(visit).create_token(
         visit.access.name,
         name=visit.field("name"),
         role=cast("Role", visit.field("role")),
-        project=visit.field("project") or None,
+        project=project,
         expires_in=timedelta(days=visit.field_whole("days", 90)),
     )
     return _page(visit, made=token, secret=secret)
@@ -54,6 +57,8 @@ def revoke_token(visit: Visit) -> Response:
 
 def _page(visit: Visit, *, status: int = 200, **values: Any) -> Response:
     entrance = visit.entrance if isinstance(visit.entrance, Accounts) else None
+    if visit.visitor.how == "token":  # the others name projects that this one is not for
+        entrance = None
     return visit.page(
         "account.html",
         status=status,

@@ -198,6 +198,29 @@ def test_a_token_makes_no_tokens(team: edversion.Repository) -> None:
     team.revoke_token("ada", "maker")
 
 
+@pytest.mark.parametrize("project", ["clinic", "nowhere"])
+def test_who_makes_a_token_learns_nothing_of_hidden_projects(
+    team: edversion.Repository, project: str
+) -> None:
+    client = at(team)
+    sign_in(client, "bo")
+    form = {"form_key": form_key(client), "name": "probe", "role": "viewer", "project": project}
+    answer = client.post("/account/tokens", data=form, headers=ORIGIN)
+    assert answer.status_code == 404
+    assert "clinic" not in answer.text.replace(f"&#39;{project}&#39;", "")
+    assert team.tokens("bo") == ()
+
+
+def test_a_token_is_told_of_no_others(team: edversion.Repository) -> None:
+    _, secret = team.create_token("ada", "narrow", role="viewer", project="school")
+    team.create_token("ada", "wide", role="viewer", project="clinic")
+    answer = at(team).get("/account", headers={"authorization": f"Bearer {secret}"})
+    assert answer.status_code == 200
+    assert "clinic" not in answer.text
+    for name in ("narrow", "wide"):
+        team.revoke_token("ada", name)
+
+
 @pytest.mark.parametrize(
     "header", ["Bearer edv_nothing", "Bearer ", "bearer x", "Basic YWRhOng=", "Bearer edv_\u00e9"]
 )
