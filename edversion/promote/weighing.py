@@ -103,12 +103,15 @@ def approved(
     """
     rejecting = sorted({each.actor for each in against})
     judged = [(each.actor, _void(each, rule, digest, author, promoter)) for each in given]
-    people = sorted({actor for actor, why in judged if why is None} - {*rejecting})
+    against_it = set(map(_person, rejecting))
+    people = sorted(
+        {actor for actor, why in judged if why is None and _person(actor) not in against_it}
+    )
     void = {actor: why for actor, why in judged if actor not in people}
-    count = rule.get("count", 1)
+    count, heads = rule.get("count", 1), len(set(map(_person, people)))
     faults = [f"{each.actor} rejected it: {each.reason}" for each in against]
-    if len(people) < count:
-        faults.append(f"{len(people)} of {count} approvals are given")
+    if heads < count:
+        faults.append(f"{heads} of {count} approvals are given")
     for role, members in rule.get("roles", {}).items():
         if not set(members) & set(people):
             faults.append(f"nobody approved as {role} ({', '.join(members)})")
@@ -138,8 +141,17 @@ def not_entitled(
     members = {name for names in rule.get("roles", {}).values() for name in names}
     if by is not None and actor not in {*by, *members}:
         return f"the policy asks {', '.join(sorted({*by, *members}))}"
-    if actor == author and not rule.get("self", False):
+    if _person(actor) == _person(author) and not rule.get("self", False):
         return "whoever logged the version cannot approve it"
-    if actor == promoter and rule.get("two_person", False):
+    if (
+        promoter is not None
+        and _person(actor) == _person(promoter)
+        and rule.get("two_person", False)
+    ):
         return "whoever promotes cannot approve as well"
     return None
+
+
+def _person(actor: str) -> str:
+    """Give who acts, not told apart by capitals: accounts are not either."""
+    return actor.casefold()

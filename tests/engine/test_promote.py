@@ -606,6 +606,29 @@ def test_two_persons_or_oneself_where_the_policy_says_so(school: Repository, act
     school.promote("dropout:v0", "champion")
 
 
+def test_nobody_is_two_persons_by_capitals(school: Repository, act: Act) -> None:
+    school.set_policy("dropout:champion", "approvals = {count = 2}")
+    act("ADA")  # whose version it is
+    with pytest.raises(RefusedError, match="whoever logged the version cannot approve it"):
+        school.approve("dropout:v0", "champion", reason="fine")
+    for name in ("bob", "Bob"):
+        act(name)
+        school.approve("dropout:v0", "champion", reason="fine")
+    assert (
+        "1 of 2 approvals are given" in faults(school.check_promotion("dropout:v0", "champion"))[0]
+    )
+    act("BOB")
+    school.reject("dropout:v0", "champion", reason="no")
+    (verdict,) = school.check_promotion("dropout:v0", "champion").verdicts
+    assert verdict.evidence == {"approved_by": [], "count": 2, "rejected_by": ["BOB"]}
+    school.set_policy("dropout:other", "approvals = {count = 1, two_person = true}")
+    act("bob")
+    school.approve("dropout:v0", "other", reason="mine")
+    act("Bob")
+    with pytest.raises(RefusedError, match="whoever promotes cannot approve as well"):
+        school.promote("dropout:v0", "other")
+
+
 def test_an_approval_takes_a_reason(school: Repository) -> None:
     with pytest.raises(InvalidInputError, match="takes a reason"):
         school.approve("dropout:v0", "champion", reason=" ")
