@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 import edversion
+from edversion_plugins.dashboard.deeds import change_of, deed_of
 from edversion_plugins.dashboard.helping import help_place
 from edversion_plugins.reporting.words import size, visible
 
@@ -47,7 +48,7 @@ def environment() -> jinja2.Environment:
         "bytes": _size, "moment": moment, "day": lambda at: moment(at)[:10],
         "link": link_to, "address": address_of, "experiment": experiment_address, "query": query,
         "help": help_place, "role_words": _MAY.get, "promotion": promotion_address,
-        "alias_page": alias_address,
+        "alias_page": alias_address, "deed": deed_of, "change": change_of,
     }  # fmt: skip
     made.globals |= {"edversion": edversion.__version__, "counted": counted}
     return made

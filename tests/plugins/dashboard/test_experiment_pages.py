@@ -70,7 +70,7 @@ def test_what_was_found_is_told_as_the_report_tells_it(client: TestClient) -> No
     assert not re.search(r"\bp\b (by|[0-9<])", text)
     assert "Estimators" in page.text
     assert "How it was registered" in page.text
-    assert "experiment.started" in page.text
+    assert "experiment started" in page.text
     assert {"/p/school/rec/v0", "/p/school/rec/v1", "/p/school/steps-data/v0"} <= set(
         page.having("href")
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 import edversion
+from edversion_plugins.dashboard.deeds import change_of
 from tests.plugins.reports import HOSTILE, Page
 
 from .showing import FILES, NOTES, client_of
@@ -144,7 +147,7 @@ def test_a_version_is_told_in_sentences_first(client: TestClient) -> None:
     assert "Of 1,000 learners, it judges" in first
     assert "It does worst for" in first
     assert "It is champion since" in first
-    for part in ("reviewed", "course/exams:v0", "version.logged", "edversion.open()", "epochs"):
+    for part in ("reviewed", "course/exams:v0", "version logged", "edversion.open()", "epochs"):
         assert part in text
     other = read(client, "/p/course/passing/v0").text
     assert "No alias names it; champion is v1." in other
@@ -235,15 +238,48 @@ def test_a_comparison_is_exported(client: TestClient, repository: edversion.Repo
     assert client.get("/compare?" + "&".join(f"v=n{i}" for i in range(9))).status_code == 400
 
 
+def test_of_many_tags_lists_show_few_and_the_version_all(tmp_path: Path) -> None:
+    tags = [f"fairness:ethnicity:{number}" for number in range(9)]
+    with edversion.init("tagged", store=tmp_path / "store") as run:
+        draft = edversion.Artifact("model", type="model")
+        draft.add_bytes(b"1", "weights")
+        run.log_artifact(draft, tags=tags)
+        client = client_of(run.repository)
+        listed = read(client, "/p/tagged/model").text
+        assert [tag in listed for tag in tags] == [True] * 2 + [False] * 7
+        assert "and 7 more tags" in listed
+        assert ", ".join(tags) in read(client, "/p/tagged/model/v0").text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("v0", "v1", "v0 → v1"),
+        (None, "v1", "to v1"),
+        ("v0", None, "from v0"),
+        (None, {"version": "v2", "evidence": "blake3:0"}, "to v2"),
+        ({"version": "v2"}, {"version": "v1"}, "v2 → v1"),
+        (None, {"type": "model"}, ""),
+    ],
+)
+def test_a_move_says_from_what_to_what(before: Any, after: Any, said: str) -> None:
+    at = datetime(2026, 9, 1, tzinfo=UTC)
+    event = edversion.Event(1, at, "ana", "alias.moved", "a/b:c", before, after, None, "")
+    assert change_of(event) == said
+
+
 def test_events_are_paged_and_by_subject(client: TestClient, repository: edversion.Repository):
     every = repository.events()
     text = read(client, "/events").text
-    assert text.count("version.logged") == sum(e.action == "version.logged" for e in every)
+    assert text.count("version logged") == sum(e.action == "version.logged" for e in every)
+    assert "version.logged" not in text
     older = read(client, f"/events?before={every[2].sequence}").text
-    assert "deployment.added" not in older
+    assert "deployment added" in text
+    assert "deployment added" not in older
     about = read(client, "/events?subject=course/passing:champion").text
     assert "better for all" in about
-    assert "version.logged" not in about
+    assert "version logged" not in about
+    assert "alias moved to v1" in " ".join(about.split())
 
 
 @pytest.mark.parametrize(
