@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import timedelta
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from edversion.model import Role
 
 __all__ = ["Accounts"]
+
+_AT_ONCE = 8
+"""Passwords that are proved or wait for it: two at once are, and pages need their threads."""
 
 
 class Accounts:
@@ -51,6 +55,7 @@ class Accounts:
         self._repository, self._secure = repository, secure
         self._proxy, self._attempts = proxy or Proxy(), attempts or Attempts()
         self._key = secrets.token_bytes(32)
+        self._busy = BoundedSemaphore(_AT_ONCE)
 
     def visitor(self, request: Request) -> Visitor:
         """Say who asks; a token goes before a session, and a session before a proxy."""
@@ -90,19 +95,21 @@ class Accounts:
         ------
         RefusedError
             The two do not belong together (code ``sign_in_failed``), or it was tried too often
-            (code ``too_many_attempts``; `seconds` says how long to wait).
+            (code ``too_many_attempts``; `seconds` says how long to wait). So it is where many
+            do it at once: each takes a thread that pages need.
         """
-        client = self._proxy.client(request)
-        wait = self._attempts.begin(name, client)
-        if wait:
-            raise RefusedError(
-                f"that was tried too often; try again in {max(round(wait), 1)} seconds",
-                code="too_many_attempts",
-                seconds=wait,
-            )
-        secret = self._repository.sign_in(name, password)
-        self._attempts.succeeded(name, client)
-        return secret
+        if not self._busy.acquire(blocking=False):
+            raise _too_often("many people sign in just now", 2.0)
+        try:
+            client = self._proxy.client(request)
+            wait = self._attempts.begin(name, client)
+            if wait:
+                raise _too_often("that was tried too often", wait)
+            secret = self._repository.sign_in(name, password)
+            self._attempts.succeeded(name, client)
+            return secret
+        finally:
+            self._busy.release()
 
     def change_password(self, request: Request, name: str, old: str, new: str) -> None:
         """Give an account another password, for who knows the present one.
@@ -147,6 +154,12 @@ class Accounts:
         answer.delete_cookie(
             self.cookie, path="/", secure=self._secure, httponly=True, samesite="lax"
         )
+
+
+def _too_often(why: str, wait: float) -> RefusedError:
+    return RefusedError(
+        f"{why}; try again in {max(round(wait), 1)} seconds", code="too_many_attempts", seconds=wait
+    )
 
 
 def bearer(request: Request) -> str | None:

@@ -3,7 +3,7 @@
 A password is guessed by trying. Each failure is counted three times: for the name from that
 address, for the address, and for the name from anywhere, with more room in that order, so that
 whoever guesses a name's password from one address does not lock its owner out at another. Past
-the room, each further failure doubles the wait.
+the room, each further failure doubles the wait. Of IPv6 a network of 64 bits is one address.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 
 __all__ = ["Attempts"]
 
@@ -85,7 +86,7 @@ class Attempts:
                     found.count -= 1
 
     def _keys(self, name: str, address: str) -> tuple[_Key, _Key, _Key]:
-        told = name.strip().casefold()[:256]
+        told, address = name.strip().casefold()[:256], _network(address)
         return (told, address), ("", address), (told, "")
 
     def _wait(self, key: _Key, room: int, now: float) -> float:
@@ -104,3 +105,23 @@ class Attempts:
         self._failures[key] = found  # the one that failed last comes last
         while len(self._failures) > _KEPT:
             del self._failures[next(iter(self._failures))]
+
+
+def _network(address: str) -> str:
+    """Give what somebody is known by who has an address.
+
+    Who has one of IPv6 has 2**64 of them. A proxy may write a port behind one, which is another
+    for each attempt.
+    """
+    text = address.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text[:64]
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    return str(found if found.version == 4 else ip_network((int(found) >> 64 << 64, 64)))

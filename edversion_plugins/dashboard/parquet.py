@@ -26,7 +26,9 @@ _MOST = 64 << 20
 """Bytes of a file that are read for its preview."""
 _SECONDS = 20.0
 _AT_ONCE = BoundedSemaphore(2)
-"""Readers that run beside each other; further requests wait."""
+"""Readers that run beside each other; further requests wait a moment."""
+_PATIENCE = 5.0
+"""Seconds that one waits: it holds a thread, of which other pages need some."""
 _LINE = 4 << 20
 """Bytes of one line of a reader."""
 _FOUND_BY = ("HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -34,6 +36,7 @@ _UNREADABLE = (
     "This file is called Parquet, but cannot be read as such: it is damaged, of a kind that "
     "pyarrow does not know, or too large to unpack here. Download it to look into it."
 )
+_BUSY = "Others look into such files just now. Load the page again in a moment."
 _TOO_MUCH = (
     f"Its first rows take more than {_MOST >> 20} MiB to read, so that only a download shows them."
 )
@@ -57,8 +60,13 @@ class Beginning:
 
 def beginning_of(version: edversion.Version, entry: edversion.FileEntry) -> Beginning:
     """Read the beginning of a file that is called Parquet."""
-    with _AT_ONCE, version.open(entry.path) as file:
-        told = _read(file, entry.size or 0)
+    if not _AT_ONCE.acquire(timeout=_PATIENCE):
+        return Beginning((), _BUSY)
+    try:
+        with version.open(entry.path) as file:
+            told = _read(file, entry.size or 0)
+    finally:
+        _AT_ONCE.release()
     if told is None:
         return Beginning((), _UNREADABLE)
     if "too_much" in told:
@@ -99,6 +107,8 @@ def _served(reader: subprocess.Popen[bytes], file: BinaryIO) -> dict[str, Any] |
         if "read" not in told:
             return told.get("shown")  # type: ignore[no-any-return]
         offset, length = map(int, told["read"])
+        if length < 0:  # which would be the whole file
+            return None
         left -= length
         if left < 0:
             return {"too_much": True}

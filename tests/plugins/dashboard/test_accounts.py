@@ -278,6 +278,52 @@ def test_many_names_from_one_address_wait() -> None:
     assert attempts.begin("name99", "10.0.0.7") == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("[2001:db8::1]:4711", "2001:db8::2", True),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("10.0.0.7:4711", "10.0.0.7:4712", True),
+        ("::ffff:10.0.0.7", "10.0.0.7", True),
+        ("::ffff:10.0.0.7", "::ffff:10.0.0.8", False),
+        ("10.0.0.7", "10.0.0.8", False),
+        ("unknown", "[", False),
+        ("x" * 65, "x" * 66, True),
+    ],
+)
+def test_who_has_a_network_has_one_address(first: str, second: str, same: bool) -> None:
+    attempts = Attempts(room=(1, 1, 99), clock=lambda: 0.0)
+    attempts.begin("ada", first)
+    assert (attempts.begin("bo", second) > 0) is same
+
+
+def test_many_who_sign_in_at_once_leave_threads_to_pages(
+    team: edversion.Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entrance = Accounts(team, secure=True)
+    client = TestClient(
+        create_app(team, entrance=entrance, url=URL), base_url=URL, follow_redirects=False
+    )
+    proved = []
+
+    def prove(name: str, _password: str) -> str:
+        proved.append(name)
+        if len(proved) <= 8:  # so deep as if each came while the one before is proved
+            answers.append(sign_in(client, f"name{len(proved)}"))
+        raise edversion.RefusedError("no", code="sign_in_failed")
+
+    answers: list[Any] = []
+    monkeypatch.setattr(team, "sign_in", prove)
+    assert sign_in(client, "name0").status_code == 401
+    assert len(proved) == 8
+    assert [each.status_code for each in answers] == [429] + [401] * 7
+    assert answers[0].headers["retry-after"] == "2"
+    assert "many people sign in just now" in answers[0].text
+    assert sign_in(client, "name9").status_code == 401  # there is room again
+
+
 def test_waits_double_and_end() -> None:
     now = [0.0]
     attempts = Attempts(room=(1, 99, 99), clock=lambda: now[0])

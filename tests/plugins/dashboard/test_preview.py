@@ -178,6 +178,15 @@ def test_a_reader_gets_no_more_than_a_preview_needs(
     assert "only a download shows them" in told(read(looking, "marks.parquet"))
 
 
+def test_whoever_comes_while_readers_are_busy_is_told_so(
+    looking: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_PATIENCE", 0.0)
+    with parquet._AT_ONCE, parquet._AT_ONCE:
+        assert "Load the page again in a moment" in read(looking, "cut.parquet").text
+    assert "Load the page again" not in read(looking, "cut.parquet").text
+
+
 @pytest.mark.parametrize(
     "program",
     [
