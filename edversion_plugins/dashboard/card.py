@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import edversion
 from edversion_plugins.dashboard.readings import Readings
 from edversion_plugins.dashboard.rendering import counted, moment
 from edversion_plugins.reporting.words import OF, frequency, listed, number, size, word_of
 
-__all__ = ["merits_of", "sentences_of"]
+__all__ = ["grounds_of", "merits_of", "sentences_of"]
 
 _UNMEASURED = ("dataset", "pipeline", "evaluation")
 """Types of which nobody expects that they do well or badly."""
 
 
 def sentences_of(
-    version: edversion.Version, readings: Readings, aliases: Sequence[edversion.Alias]
+    version: edversion.Version,
+    readings: Readings,
+    aliases: Sequence[edversion.Alias],
+    moves: Mapping[str, edversion.AliasMove],
 ) -> list[str]:
     """Say what a version is, how good, for whom it is weaker, and where it stands."""
     return [
         _what(version),
         *merits_of(version, readings),
-        *_standing(version, aliases),
+        *_standing(version, aliases, moves),
     ]
 
 
@@ -74,10 +78,31 @@ def _for_whom(version: edversion.Version, readings: Readings) -> Iterator[str]:
         )
 
 
-def _standing(version: edversion.Version, aliases: Sequence[edversion.Alias]) -> Iterator[str]:
+def grounds_of(move: edversion.AliasMove | None) -> str:
+    """Say why an alias moved, and who had approved it; ends the sentence that says who moved it.
+
+    Parameters
+    ----------
+    move : AliasMove or None
+        The move; None where it was not recorded.
+    """
+    if move is None:
+        return "."
+    why = f": “{move.reason}”." if move.reason else ". No reason was given."
+    given: Any = move.evidence.get("approvals") or ()
+    names = listed(list(dict.fromkeys(str(each["actor"]) for each in given)))
+    return f"{why} Approved by {names}." if names else why
+
+
+def _standing(
+    version: edversion.Version,
+    aliases: Sequence[edversion.Alias],
+    moves: Mapping[str, edversion.AliasMove],
+) -> Iterator[str]:
     own = [each for each in aliases if each.number == version.number and each.name != "latest"]
     for alias in own:
-        yield f"It is {alias.name} since {moment(alias.moved_at)}, set by {alias.moved_by}."
+        since = f"It is {alias.name} since {moment(alias.moved_at)}, set by {alias.moved_by}"
+        yield since + grounds_of(moves.get(alias.name))
     others = [each for each in aliases if each.number != version.number and each.name != "latest"]
     if not own and others:
         said = listed([f"{each.name} is v{each.number}" for each in others])

@@ -7,6 +7,7 @@ from starlette.responses import Response
 import edversion
 from edversion import EdversionError, NotFoundError
 from edversion_plugins.dashboard import acts
+from edversion_plugins.dashboard.card import grounds_of
 from edversion_plugins.dashboard.outlook import answers_of, followers_of
 from edversion_plugins.dashboard.problems import Problem, problem_of
 from edversion_plugins.dashboard.rendering import query
@@ -76,6 +77,7 @@ def _page(visit: Visit, *, problem: Problem | None = None) -> Response:
         collection=visit.part("collection"),
         name=name,
         held=held,
+        grounds=grounds_of(moves[0] if held and moves else None),
         earlier=repository.earlier_version(full) if held else None,
         moves=[(each, answers_of(each.evidence.get("verdicts", ()))) for each in moves[:_MOVES]],  # type: ignore[arg-type]
         more=max(0, len(moves) - _MOVES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 import edversion
 from edversion_plugins.dashboard.card import sentences_of
+from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.dashboard.readings import Readings, read
 from edversion_plugins.dashboard.rendering import address_of
 from edversion_plugins.dashboard.visit import Visit
@@ -40,6 +42,8 @@ def show_version(visit: Visit) -> Response:
     if visit.part("version") != version.version:
         return RedirectResponse(address_of(version), 307)
     readings = read(repository, [version])
+    aliases = repository.aliases(f"{version.project}/{version.name}")
+    own = [each for each in aliases if each.number == version.number and each.name != "latest"]
     files = version.files()
     up, down = (
         repository.ancestors(version, depth=_STEPS),
@@ -48,9 +52,8 @@ def show_version(visit: Visit) -> Response:
     return visit.page(
         "version.html",
         version=version,
-        sentences=sentences_of(
-            version, readings, repository.aliases(f"{version.project}/{version.name}")
-        ),
+        sentences=sentences_of(version, readings, aliases, _moves(repository, version, own)),
+        own=own,
         first=_first(readings),
         measured=_measured(readings),
         groups=_groups(readings),
@@ -66,6 +69,20 @@ def show_version(visit: Visit) -> Response:
         down_more=down.truncated or len(down.edges) > _EDGES,
         events=repository.events(subject=version.reference, limit=_EVENTS),
     )
+
+
+def _moves(
+    repository: Reach, version: edversion.Version, own: Sequence[edversion.Alias]
+) -> dict[str, edversion.AliasMove]:
+    """Give the moves that gave a version its aliases."""
+    place = f"{version.project}/{version.name}"
+    newest = {each.name: repository.history(f"{place}:{each.name}")[:1] for each in own}
+    return {
+        name: move
+        for name, moves in newest.items()
+        for move in moves
+        if move.after == version.reference
+    }
 
 
 def _evaluations(version: edversion.Version, down: edversion.Lineage) -> list[edversion.Version]:

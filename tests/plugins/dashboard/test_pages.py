@@ -147,6 +147,7 @@ def test_a_version_is_told_in_sentences_first(client: TestClient) -> None:
     assert "Of 1,000 learners, it judges" in first
     assert "It does worst for" in first
     assert "It is champion since" in first
+    assert ": “better for all”. History of champion" in first
     for part in ("reviewed", "course/exams:v0", "version logged", "edversion.open()", "epochs"):
         assert part in text
     other = read(client, "/p/course/passing/v0").text

@@ -151,6 +151,10 @@ def test_the_whole_story_by_two_people(desk: Desk) -> None:
     alias = desk.read("ada", ALIAS)
     text = words(alias)
     assert "v1 is champion since" in text
+    told = "by ada: “as approved”. Approved by eve."
+    assert told in text
+    assert told in words(desk.read("ada", "/p/course/passing/v1"))
+    assert "/collections?project=course" in alias.having("href")
     assert "course/grader-api" in text
     assert "approved by eve: I read it" in text
     assert "champion moves at once from v1 to v0, which had it before" in text
@@ -164,7 +168,10 @@ def test_the_whole_story_by_two_people(desk: Desk) -> None:
     assert again.status_code == 409
     assert "complaints" in again.text  # what was written is kept
     assert champion(desk) == "v0"
-    tales = words(desk.read("cy", "/promotions"))
+    assert "“complaints”. It moved" in words(desk.read("cy", ALIAS))
+    decided = desk.read("cy", "/promotions")
+    assert "/p/course/passing/champion" in decided.having("href")
+    tales = words(decided)
     assert "latest" not in tales
     assert tales.index("back to v0") < tales.index("made course/passing:v1") < tales.index("asked")
 
