@@ -6,6 +6,7 @@ was used is written down now and then.
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +45,7 @@ _SESSION_NOTED = timedelta(minutes=1)
 _TOKEN_NOTED = timedelta(hours=1)
 _TOKEN_KEPT = timedelta(days=30)  # so that people see that it expired
 _FAILURE_NOTED = timedelta(minutes=1)
+_NOTING = threading.Lock()
 _STRANGERS = "accounts"
 _FAILED = "account.sign_in_failed"
 
@@ -294,9 +296,18 @@ class Credentials(Area):
         return owner.within(to_grant(rows[0].most, rows[0].within))
 
     def _note_use(self, statement: Update, digest: str, **values: datetime) -> None:
-        """Note a use; a catalog that cannot be written now shows its pages all the same."""
-        with suppress(StorageError), self._database.write() as transaction:
-            transaction.execute(statement, {"shown": digest, **values})
+        """Note a use; a catalog that cannot be written now shows its pages all the same.
+
+        One thread waits for that at a time: else, while somebody writes for long, each request
+        would hold a thread of a server until there is none left for any page.
+        """
+        if not _NOTING.acquire(blocking=False):
+            return
+        try:
+            with suppress(StorageError), self._database.write() as transaction:
+                transaction.execute(statement, {"shown": digest, **values})
+        finally:
+            _NOTING.release()
 
 
 def _make_room(transaction: Transaction, account: Row[Any], name: str) -> None:

@@ -247,6 +247,27 @@ class TestSigningIn:
         assert school.session_access(secret) is not None
         assert school.token_access(token) is not None
 
+    def test_one_request_at_a_time_waits_to_write_down_that_somebody_looked(
+        self, school: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        secret = school.sign_in("ada", GOOD)
+        _, token = school.create_token("ada", "ci", role="viewer")
+        waited = []
+
+        def held() -> None:
+            waited.append(1)
+            if len(waited) == 1:  # others come while this one waits
+                assert school.session_access(secret) is not None
+                assert school.token_access(token) is not None
+            raise StorageError("the catalog is locked")
+
+        monkeypatch.setattr("edversion.catalog.credentials._SESSION_NOTED", timedelta(0))
+        monkeypatch.setattr(school.catalog._database, "write", held)
+        assert school.session_access(secret) is not None
+        assert len(waited) == 1
+        assert school.token_access(token) is not None
+        assert len(waited) == 2
+
 
 class TestSecrets:
     def test_no_secret_is_written_anywhere(self, school: Repository) -> None:
