@@ -95,13 +95,16 @@ def create_app(
         return answer
 
     guard = Middleware(Guard, hosts=hosts, url=url, alone=not desk.entrance.accounts)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(page.path, desk.endpoint(page), methods=list(page.methods)) for page in checked
         ],
         middleware=[guard],
         exception_handlers={404: missing, 405: missing},
     )
+    # behind a proxy it would lead from https://…/sign-in/ to http://, the password with it
+    app.router.redirect_slashes = False
+    return app
 
 
 @dataclass(frozen=True, slots=True)

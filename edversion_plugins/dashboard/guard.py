@@ -101,6 +101,9 @@ class Guard:
             return not self._alone and headers.get("authorization", "")[:7].lower() == "bearer "
         url = self._url
         through = f"{url.scheme}://{url.netloc}" if url else direct
+        name = _name_of(direct.partition("//")[2])
+        if url and url.scheme == "https" and name == url.hostname:
+            direct = through  # a page of that name without https may be anybody's
         return len(origins) == 1 and origins[0] in (direct, through)
 
     def _add_headers(self, message: MutableMapping[str, Any]) -> None:

@@ -17,7 +17,9 @@ from edversion import InvalidInputError, RefusedError
 
 __all__ = ["Proxy", "forwarded"]
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_FORWARDED = (
+    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+)  # fmt: skip
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -56,7 +56,9 @@ def test_who_has_no_role_sees_no_page(repository: edversion.Repository, path: st
     assert "passing" not in answer.text.partition("<main")[2]
 
 
-@pytest.mark.parametrize("name", ["forwarded", "x-forwarded-for", "X-Real-IP"])
+@pytest.mark.parametrize(
+    "name", ["forwarded", "via", "x-forwarded-for", "X-Forwarded-Proto", "X-Real-IP"]
+)
 def test_nobody_without_an_account_comes_through_a_proxy(
     repository: edversion.Repository, name: str
 ) -> None:
@@ -76,6 +78,32 @@ def test_another_host_is_refused(client: TestClient, host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:1", "[::1]:8765", "LOCALHOST"])
 def test_its_own_names_are_let_in(client: TestClient, host: str) -> None:
     assert client.get("/compare", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://versions.school.example", 405),
+        ("http://versions.school.example", 403),
+        ("https://versions.school.example:8443", 403),
+    ],
+)
+def test_a_page_of_its_name_without_https_is_not_its_own(
+    repository: edversion.Repository, origin: str, status: int
+) -> None:
+    known = Known(edversion.Grant("viewer"))
+    client = client_of(repository, entrance=known, url="https://versions.school.example")
+    headers = {"host": "versions.school.example", "origin": origin}
+    assert client.post("/events", headers=headers).status_code == status
+    near = {"origin": "http://127.0.0.1:8765"}  # whoever asks at the machine itself
+    assert client.post("/events", headers=near).status_code == 405
+
+
+def test_no_address_leads_to_another_scheme(client: TestClient) -> None:
+    for method in ("GET", "POST"):
+        answer = client.request(method, "/events/", headers={"origin": "http://127.0.0.1:8765"})
+        assert answer.status_code == 404
+        assert "location" not in answer.headers
 
 
 def test_two_hosts_are_refused(client: TestClient) -> None:
