@@ -20,7 +20,6 @@ from edversion.catalog.moves import MoveRequest
 from edversion.catalog.outbox import Claim, message_body
 from edversion.catalog.packs import CollectionSize
 from edversion.catalog.policies import NewPolicy, governing
-from edversion.catalog.promotions import Proposal
 from edversion.catalog.repacking import Sharer, Swap, repack_raced
 from edversion.catalog.requests import (
     CommitRequest,
@@ -73,7 +72,6 @@ __all__ = [
     "Outdated",
     "PackRow",
     "PartRequest",
-    "Proposal",
     "Removal",
     "Resumption",
     "RetentionRecord",

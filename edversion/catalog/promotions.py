@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select
@@ -33,10 +31,10 @@ from edversion.catalog.reading import (
 )
 from edversion.catalog.tables import aliases, versions
 from edversion.errors import ConflictError, NotFoundError
-from edversion.model import AliasMove, Event, Json, Version
+from edversion.model import AliasMove, Event, Json, Proposal, Version
 from edversion.reference import check_alias
 
-__all__ = ["Promotions", "Proposal"]
+__all__ = ["Promotions"]
 
 REFUSED = "promotion.refused"
 
@@ -57,29 +55,6 @@ _REVISION = select(aliases.c.revision, aliases.c.version_id).where(
     aliases.c.collection_id == bindparam("place"), aliases.c.name == bindparam("alias")
 )
 _LIVE_OF = VERSIONS.where(LIVE, versions.c.id.in_(bindparam("ids", expanding=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A promotion that waits for approvals.
-
-    Attributes
-    ----------
-    version : Version
-        Which is to be promoted.
-    alias : str
-        To what.
-    at : datetime
-        Since when it waits (UTC).
-    actor, reason : str
-        Who asked, and why.
-    """
-
-    version: Version
-    alias: str
-    at: datetime
-    actor: str
-    reason: str | None
 
 
 class Promotions(Area):

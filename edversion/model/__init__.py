@@ -28,6 +28,7 @@ from edversion.model.promotion import (
     Policy,
     Promotion,
     PromotionReport,
+    Proposal,
     Rejection,
 )
 from edversion.model.values import (
@@ -89,6 +90,7 @@ __all__ = [
     "Policy",
     "Promotion",
     "PromotionReport",
+    "Proposal",
     "Rejection",
     "Role",
     "RunInfo",

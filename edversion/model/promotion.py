@@ -20,6 +20,7 @@ __all__ = [
     "Policy",
     "Promotion",
     "PromotionReport",
+    "Proposal",
     "Rejection",
 ]
 
@@ -291,6 +292,29 @@ class AliasMove:
     actor: str
     reason: str | None
     evidence: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A promotion that waits for approvals.
+
+    Attributes
+    ----------
+    version : Version
+        Which is to be promoted.
+    alias : str
+        To what.
+    at : datetime
+        Since when it waits (UTC).
+    actor, reason : str
+        Who asked, and why.
+    """
+
+    version: Version
+    alias: str
+    at: datetime
+    actor: str
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

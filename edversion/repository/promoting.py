@@ -16,6 +16,7 @@ from edversion.model import (
     PendingPromotion,
     Promotion,
     PromotionReport,
+    Proposal,
     Rejection,
     Version,
 )
@@ -228,6 +229,14 @@ class Promoting(Area):
     def pending(self, *, project: str | None = None) -> tuple[PendingPromotion, ...]:
         """Give the promotions that only wait for approvals, or did, the longest first."""
         return promote.pending_promotions(self.catalog, self.plugins, project=project)
+
+    def proposals(self, *, project: str | None = None) -> tuple[Proposal, ...]:
+        """Give what `pending` gives without asking the gates: what waits since when, and who asked.
+
+        Gates may take long, as those that compare rows do.
+        """
+        found = self.catalog.proposals()
+        return tuple(each for each in found if project in (None, each.version.project))
 
     def withdraw(self, reference: Subject, alias: str, *, reason: str | None = None) -> None:
         """Let a promotion wait for approvals no longer.

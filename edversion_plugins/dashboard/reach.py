@@ -261,6 +261,10 @@ class Reach:
         found = [each for place in places for each in self._all.pending(project=place)]
         return tuple(sorted(found, key=lambda each: each.at))
 
+    def proposals(self) -> tuple[edversion.Proposal, ...]:
+        """Give the same without asking the gates."""
+        return tuple(each for each in self._all.proposals() if self.sees(each.version.project))
+
     def history(self, reference: str) -> tuple[edversion.AliasMove, ...]:
         """Give the moves of an alias."""
         return self._at(reference, self._all.history)

@@ -22,7 +22,7 @@ from edversion_plugins.evaluation.groups import Grouping
 from edversion_plugins.evaluation.growth import NotMeasured, gap_growth
 from edversion_plugins.evaluation.measures import measure_of
 from edversion_plugins.evaluation.newest import measured_at
-from edversion_plugins.evaluation.paired import PairedDifference, differences
+from edversion_plugins.evaluation.paired import PairedDifference, difference_of
 from edversion_plugins.evaluation.paired_groups import shown_groups
 from edversion_plugins.evaluation.pairing import Joined, NotPaired, join, taken
 
@@ -81,7 +81,7 @@ def _differences(joined: Joined, rule: _Rule, where: str) -> Iterator[Verdict]:
 
 def _of_rows(joined: Joined, metric: str, sign: int, margin: float, what: str) -> Verdict:
     """Judge a metric over some rows: `sign` is 1 where higher values are better."""
-    found = next((each for each in differences(joined) if each.metric == metric), None)
+    found = difference_of(joined, metric)
     if found is None:
         return Verdict("", False, f"{what} is not measured by both evaluations")
     low, high = _interval(found, joined)

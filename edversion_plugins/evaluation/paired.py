@@ -87,6 +87,13 @@ def differences(joined: Joined) -> tuple[PairedDifference, ...]:
     return *tested, *(others[name] for name in ordered)
 
 
+def difference_of(joined: Joined, metric: str) -> PairedDifference | None:
+    """Give the difference of one metric as `differences` has it, or None; resamples if it must."""
+    tested = tested_differences(joined)
+    found = next((each for each in tested if each.metric == metric), None)
+    return found or next((each for each in _of_sums(joined) if each.metric == metric), None)
+
+
 def tested_differences(joined: Joined) -> tuple[PairedDifference, ...]:
     """Give the differences that tell most of a task, each with a test."""
     old, new = joined.old, joined.new

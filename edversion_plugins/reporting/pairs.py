@@ -31,10 +31,9 @@ class Pairs:
 
     def difference(self) -> PairedDifference | None:
         """Give the difference over all rows; None where pairs do not tell of this metric."""
-        from edversion_plugins.evaluation.paired import differences
+        from edversion_plugins.evaluation.paired import difference_of
 
-        found = (each for each in differences(self.joined) if each.metric == self.metric)
-        return next(found, None)
+        return difference_of(self.joined, self.metric)
 
     def by_group(self) -> dict[str, Value]:
         """Give the difference of each group, by its name as in ``gender=female``.

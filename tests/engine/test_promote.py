@@ -646,6 +646,12 @@ def test_what_waits_for_approval_is_listed(school: Repository, act: Act) -> None
     assert (waiting[0].actor, waiting[0].reason) == ("ada", "better")
     assert waiting[0].report.refused[0].gate == "approvals"
     assert school.pending(project="nowhere") == ()
+    asked = school.proposals()
+    assert [(each.version, each.alias, each.at, each.actor, each.reason) for each in asked] == [
+        (each.report.version, each.report.alias, each.at, each.actor, each.reason)
+        for each in waiting
+    ]
+    assert school.proposals(project="nowhere") == ()
     school.withdraw("dropout:v1", "champion")
     for name in ("bob", "eve"):
         act(name)

@@ -15,14 +15,18 @@ import pytest
 
 import edversion
 from edversion import Section, Version
-from edversion_plugins.evaluation import Uncertainty, evaluate
+from edversion_plugins.evaluation import Uncertainty, evaluate, load_evaluation
 from edversion_plugins.evaluation.comparing import edversion_compare
+from edversion_plugins.evaluation.newest import newest_evaluations
 from edversion_plugins.evaluation.paired import (
     accuracy_difference,
     auc_difference,
+    difference_of,
+    differences,
     error_difference,
     mcnemar,
 )
+from edversion_plugins.evaluation.pairing import join
 from edversion_plugins.evaluation.units import Units, read_units
 
 SURE = Uncertainty(draws=400)
@@ -204,6 +208,17 @@ def test_models_are_compared_through_their_newest_evaluations(bench: Bench) -> N
     assert who.note == "Of 200 learners, 10 went from right to wrong and 50 from wrong to right."
     assert bench.compared() == [measures, who]
     assert json.loads(json.dumps(measures.as_json()))["rows"][0][0] == "accuracy"
+
+
+def test_the_difference_of_one_metric_is_that_of_all(bench: Bench) -> None:
+    bench.evaluate(bench.old, slice(0, 200))
+    bench.evaluate(bench.new, slice(50, 150))
+    pair = [newest_evaluations(each) for each in (bench.old, bench.new)]
+    joined = join(*(load_evaluation(next(iter(each.values()))) for each in pair))
+    every = differences(joined)
+    assert len(every) > 4
+    assert [difference_of(joined, each.metric) for each in every] == list(every)
+    assert difference_of(joined, "joy") is None
 
 
 def test_evaluations_are_compared_themselves(bench: Bench) -> None:

@@ -53,7 +53,7 @@ def show_home(visit: Visit) -> Response:
         versions=sum(each.version_count for each in collections),
         stored=_asked(repository.stored_bytes),
         champions=_asked(lambda: _champions(repository)),
-        pending=_asked(lambda: repository.pending()[:_MOST]),
+        pending=_asked(lambda: repository.proposals()[:_MOST]),
         deployments=_asked(lambda: list(map(standing_of, repository.deployments()[:_MOST]))),
         experiments=_asked(lambda: _running(repository)),
         events=_asked(lambda: repository.events(limit=8)),

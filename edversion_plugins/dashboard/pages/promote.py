@@ -196,10 +196,10 @@ def _words(visit: Visit, report: edversion.PromotionReport) -> list[tuple[str, A
     return sorted(found, key=lambda each: each[1].at)
 
 
-def _waiting(visit: Visit, report: edversion.PromotionReport) -> edversion.PendingPromotion | None:
-    found = visit.repository.pending(project=report.version.project)
-    same = (each for each in found if each.report.version == report.version)
-    return next((each for each in same if each.report.alias == report.alias), None)
+def _waiting(visit: Visit, report: edversion.PromotionReport) -> edversion.Proposal | None:
+    asked = report.version, report.alias
+    found = visit.repository.proposals()
+    return next((each for each in found if (each.version, each.alias) == asked), None)
 
 
 def _told(visit: Visit) -> dict[str, Any] | None:

@@ -125,6 +125,21 @@ def test_pages_lead_to_each_other(desk: Desk) -> None:
                 assert desk.client.get(link).status_code in (200, 307), link
 
 
+def test_home_asks_no_gate_and_a_decision_each_gate_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.send("ada", "promote", reason="better")
+    asked, plugins = [], desk.repository.plugins
+    ask = plugins.check_promotion
+    monkeypatch.setattr(
+        type(plugins), "check_promotion", lambda _, *all_: asked.append(1) or ask(*all_)
+    )
+    assert PROMOTE in desk.read("cy", "/").having("href")
+    assert asked == []
+    assert "asked for by ada: better" in words(desk.read("eve", PROMOTE))
+    assert asked == [1]
+
+
 # What is decided
 
 
