@@ -54,6 +54,10 @@ class _Pieces(io.RawIOBase):
         self._held += taken
         return len(taken)
 
+    def __len__(self) -> int:
+        """Give how many bytes are there to be taken."""
+        return len(self._held)
+
     def take(self) -> bytes:
         """Give, and forget, what was written."""
         taken = bytes(self._held)
@@ -62,6 +66,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _archive(version: edversion.Version, entries: list[edversion.FileEntry]) -> Iterator[bytes]:
+    """Write the archive; small files go out together, as each piece takes a thread anew."""
     pieces = _Pieces()
     with zipfile.ZipFile(pieces, "w") as archive:
         for entry in entries:
@@ -73,6 +78,6 @@ def _archive(version: edversion.Version, entries: list[edversion.FileEntry]) -> 
             ):
                 while piece := source.read(_PIECE):
                     to.write(piece)
-                    yield pieces.take()
-            yield pieces.take()
+                    if len(pieces) >= _PIECE:
+                        yield pieces.take()
     yield pieces.take()

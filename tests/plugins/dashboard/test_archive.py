@@ -55,6 +55,17 @@ def test_large_files_pass_piece_by_piece(tmp_path: Path) -> None:
     assert max(pieces) < 2 << 20
 
 
+def test_small_files_pass_together(tmp_path: Path) -> None:
+    with edversion.init("p", store=tmp_path / "store") as run:
+        draft = edversion.Artifact("m", type="dataset")
+        for place in range(500):
+            draft.add_bytes(b"%d" % place, f"{place}.txt")
+        version = run.log_artifact(draft)
+        (piece,) = _archive(version, list(version.files()))
+    with zipfile.ZipFile(io.BytesIO(piece)) as archive:
+        assert archive.read("499.txt") == b"499"
+
+
 def test_damage_breaks_it_off(tmp_path: Path) -> None:
     with edversion.init("p", store=tmp_path / "store") as run:
         draft = edversion.Artifact("m", type="model")
