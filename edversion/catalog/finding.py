@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,6 +15,7 @@ from edversion.catalog.reading import (
     VERSIONS,
     Place,
     deleted_error,
+    located,
     to_labelled,
     to_version,
     to_versions,
@@ -96,6 +98,32 @@ class Finding(Area):
             if row.deleted_at is not None and not deleted:
                 raise deleted_error(row)
             return to_version(connection, row, self.source)
+
+    def as_they_are(self, known: Sequence[Version]) -> tuple[Version, ...]:
+        """Give versions as they are now, by one statement for each collection.
+
+        Raises
+        ------
+        NotFoundError
+            One was deleted meanwhile.
+        """
+        asked = defaultdict[tuple[str, str], set[int]](set)
+        for version in known:
+            asked[version.project, version.name].add(version.number)
+        found = dict[tuple[str, str, int], Version]()
+        with self._database.read() as connection:
+            for place, numbers in asked.items():
+                here = VERSIONS.where(
+                    projects.c.name == place[0], collections.c.name == place[1],
+                    versions.c.number.in_(numbers), LIVE,
+                )  # fmt: skip
+                rows = connection.execute(here).all()
+                for each in to_versions(connection, rows, self.source):
+                    found[each.project, each.name, each.number] = each
+            for version in known:
+                if (version.project, version.name, version.number) not in found:
+                    located(connection, version)
+        return tuple(found[each.project, each.name, each.number] for each in known)
 
     def projects(self) -> tuple[str, ...]:
         """Give the names of all projects, sorted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from edversion.compare import (
@@ -63,8 +63,16 @@ class Comparing(Finding, Serving):
         (('k', 'changed', 3, 5),)
         >>> folder.cleanup()
         """
-        versions = [self.version(item) for item in references]
+        versions = self._as_they_are(references)
         return compare_versions(versions, self, self.plugins, only)
+
+    def _as_they_are(self, subjects: Sequence[Subject]) -> list[Version]:
+        """Find versions that are named, and read again those that are at hand, together."""
+        known = [each for each in subjects if isinstance(each, Version)]
+        fresh = iter(self.catalog.as_they_are(known) if known else ())
+        return [
+            next(fresh) if isinstance(each, Version) else self.version(each) for each in subjects
+        ]
 
     def leaderboard(
         self,

@@ -105,8 +105,7 @@ class Reach:
         self, *references: Subject, only: Collection[str] | None = None
     ) -> edversion.Comparison:
         """Say what differs between versions."""
-        found = (each if self._seen(each) else self.version(each) for each in references)
-        return self._all.compare(*found, only=only)
+        return self._all.compare(*map(self._met, references), only=only)
 
     def leaderboard(self, name: str, metric: str, **options: Any) -> edversion.Leaderboard:
         """Rank a collection's versions."""
@@ -129,13 +128,13 @@ class Reach:
         self, version: edversion.Version, *, depth: int | None = None
     ) -> edversion.Lineage:
         """Give what a version came from, as `Version.ancestors`, wherever that lies."""
-        return self.version(version).ancestors(depth=depth)
+        return self._met(version).ancestors(depth=depth)
 
     def descendants(
         self, version: edversion.Version, *, depth: int | None = None
     ) -> edversion.Lineage:
         """Give what came of a version, as `Version.descendants`, where one may look."""
-        found = self.version(version).descendants(depth=depth)
+        found = self._met(version).descendants(depth=depth)
         return replace(
             found,
             versions=tuple(each for each in found.versions if self.sees(each.project)),
@@ -371,9 +370,11 @@ class Reach:
                 code="role_too_weak",
             )
 
-    def _seen(self, named: Subject) -> bool:
-        """Say whether this is a version already, of a project that may be looked at."""
-        return isinstance(named, edversion.Version) and self.sees(named.project)
+    def _met(self, named: Subject) -> edversion.Version:
+        """Give a version that is at hand already, if it may be looked at; else find it."""
+        if isinstance(named, edversion.Version) and self.sees(named.project):
+            return named
+        return self.version(named)
 
     def _shows(self, edge: edversion.LineageEdge) -> bool:
         return self.sees(edge.target.project)
