@@ -151,14 +151,23 @@ class _Compiler:
 
     def _holds(self, field: Field, test: _Test | None) -> ColumnElement[bool]:
         """Say that a field passes a test or, without one, that the version has it."""
-        if field.root in _COLUMNS:
-            column = _COLUMNS[field.root]
-            present: ColumnElement[bool] = column.is_not(None)
-            return present if test is None else and_(present, test.on(column))
-        return self._among(_having(field, test))
+        if field.root not in _COLUMNS:
+            return self._among(_having(field, test))
+        column = _COLUMNS[field.root]
+        holds: ColumnElement[bool] = column.is_not(None)
+        if test is not None:
+            holds = and_(holds, test.on(column))
+        if column.table is versions:
+            return holds
+        # Asked once of the few collections, and not once more for each version.
+        places = select(collections.c.id).join(projects).where(holds)
+        return self._within(versions.c.collection_id, places)
 
     def _among(self, found: Select[Any]) -> ColumnElement[bool]:
-        among: ColumnElement[bool] = versions.c.id.in_(found)
+        return self._within(versions.c.id, found)
+
+    def _within(self, column: Any, found: Select[Any]) -> ColumnElement[bool]:
+        among: ColumnElement[bool] = column.in_(found)
         return among.is_(true()) if self._apart else among
 
 

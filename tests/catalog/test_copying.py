@@ -49,7 +49,7 @@ def full_url(tmp_path: Path) -> str:
             kind="promoted",
             actor="ada",
             reason="best",
-            evidence={"z": 1.5, "a": [None]},
+            evidence={"digest": "e", "z": 1.5, "a": [None]},
             expected_revision=0,
             expected_policy=(policy.pattern, policy.number),
         )
