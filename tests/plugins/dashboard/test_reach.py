@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -112,6 +113,29 @@ def test_what_it_was_made_from_is_told_and_what_was_made_of_it_is_not(reach: Rea
     assert all(run.project == "school" for run in down.runs)
     assert reach.lineage(version, "down") == ()
     assert [each.source.project for each in reach.lineage(version)] == [HIDDEN]
+
+
+def test_of_hidden_runs_between_only_the_project_is_named(tmp_path: Path) -> None:
+    def log(run: edversion.Run, name: str, *used: edversion.Version) -> edversion.Version:
+        for each in used:
+            run.use_artifact(each)
+        return run.log_artifact(edversion.Artifact(name, type="model"))
+
+    with edversion.init("school", store=tmp_path) as run:
+        first = log(run, "first")
+    with edversion.init(HIDDEN, name="secret-study", config={"secret": 1}, store=tmp_path) as run:
+        between = log(run, "between", first)
+    with edversion.init("school", store=tmp_path) as run:
+        last = log(run, "last", between)
+        client = client_of(run.repository, entrance=Known(Grant("viewer", "school")))
+        page = client.get(f"/p/school/{last.name}/v0").text
+        assert f"by a run in {HIDDEN}" in page
+        assert f"{HIDDEN}/between:v0" in page
+        assert f"/p/{HIDDEN}/" not in page
+        for place in ("", "/lineage"):
+            assert "secret" not in client.get(f"/p/school/last/v0{place}").text
+        assert "secret" not in client.get("/api/v1/lineage/school/last/v0").text
+        assert "secret-study" in client_of(run.repository).get("/p/school/last/v0").text
 
 
 def test_a_viewer_changes_nothing(two: edversion.Repository, reach: Reach) -> None:
