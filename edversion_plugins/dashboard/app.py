@@ -151,12 +151,12 @@ class _Desk:
                 if page.permission != "anyone":  # who signs in has no session yet
                     check_origin(visit.visitor, visit.sent)
             with edversion.acting_as(visit.access.name):
-                return page.respond(visit)
+                return _checked(page, page.respond(visit))
         except EdversionError as error:
             if problem_of(error).status >= 500:
                 _LOG.error("%s: %s", request.url.path, error)
             return show_problem(visit, problem_of(error))
-        except Exception:  # noqa: BLE001 - the trace is for whoever runs it, not for the page
+        except (Exception, SystemExit):  # noqa: BLE001 - the trace is for the log, not the page
             _LOG.exception("%s failed", request.url.path)
             return show_problem(visit, UNEXPECTED)
 
@@ -173,6 +173,13 @@ class _Desk:
 def _lets_in(page: Page, visit: Visit) -> bool:
     """Say whether the visitor has what a page needs, in the project that the address names."""
     return visit.may(page.permission, visit.request.path_params.get("project"))
+
+
+def _checked(page: Page, answer: object) -> Response:
+    """Give an answer back; a page of a plugin may give anything."""
+    if not isinstance(answer, Response):
+        raise TypeError(f"the page {page.path} gave {type(answer).__name__}, and no Response")
+    return answer
 
 
 def _refuse(page: Page, visit: Visit) -> Response:

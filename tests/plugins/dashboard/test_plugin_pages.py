@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 import edversion
 from edversion_plugins.dashboard import Page, Visit
+from edversion_plugins.dashboard.pages import PAGES
 
 from .showing import Known, client_of
 
@@ -41,6 +42,24 @@ def test_a_page_of_a_plugin_is_guarded_as_ours_are(store: Path) -> None:
         other = client_of(repository, entrance=Known(edversion.Grant("editor")))
         assert other.get("/count").status_code == 403
         assert other.get("/events").status_code == 200
+
+
+@pytest.mark.parametrize("given", ["text", None, SystemExit(3), StopIteration()])
+def test_a_page_that_gives_no_answer_ends_nothing(
+    repository: edversion.Repository, given: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def respond(_visit: Visit) -> Any:
+        if isinstance(given, BaseException):
+            raise given
+        return given
+
+    client = client_of(repository, pages=[*PAGES, Page("/odd", respond, "view")])
+    answer = client.get("/odd")
+    assert answer.status_code == 500
+    assert "Something unexpected" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "/odd failed" in caplog.text
+    assert client.get("/events").status_code == 200
 
 
 def test_a_page_without_a_permission_stops_the_start(store: Path) -> None:
