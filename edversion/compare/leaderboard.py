@@ -126,9 +126,10 @@ class Leaderboard:
         near = [each.version.version for each in others if _overlap(first.metric, each.metric)]
         if not near:
             return ""
-        verb = "overlaps" if len(near) == 1 else "overlap"
         name = first.version.version
-        return f"The interval of {listed(near)} {verb} that of {name}: the order may be chance."
+        many = f"intervals of {listed(near)} overlap"
+        some = f"interval of {near[0]} overlaps" if len(near) == 1 else many
+        return f"The {some} that of {name}: the order may be chance."
 
 
 def _document(metric: Metric) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def grounds_of(move: edversion.AliasMove | None) -> str:
     """
     if move is None:
         return "."
-    why = f": “{move.reason}”." if move.reason else ". No reason was given."
+    why = f": “{move.reason}”." if move.reason else "."
     given: Any = move.evidence.get("approvals") or ()
     names = listed(list(dict.fromkeys(str(each["actor"]) for each in given)))
     return f"{why} Approved by {names}." if names else why

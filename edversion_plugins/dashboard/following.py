@@ -8,7 +8,11 @@ import edversion
 
 __all__ = ["Standing", "standing_of"]
 
-_TROUBLE = ("behind", "failed", "silent")
+_TROUBLE = {
+    "behind": "behind, with an earlier version",
+    "failed": "failed to load it",
+    "silent": "not heard of lately",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ def standing_of(deployment: edversion.Deployment) -> Standing:
     states = [each.state for each in deployment.instances if each.state != "ended"]
     serving = states.count("serving")
     troubled = [state for state in _TROUBLE if state in states]
-    told = ", ".join(f"{states.count(state)} {state}" for state in troubled)
+    told = ", ".join(f"{states.count(state)} {_TROUBLE[state]}" for state in troubled)
     if troubled:
         words = f"{serving} of {len(states)} up to date; {told}"
         return Standing(deployment, troubled[0], words)

@@ -23,6 +23,8 @@ _THIN = 1e-9
 """Half of the smallest range that is drawn."""
 _NAMED = 3
 """Versions that are named below: the oldest, the newest, and one between."""
+_ALL_NAMED = 6
+"""So few have room for all of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class Plot:
     @property
     def named(self) -> list[Mark]:
         """Versions that are named below, each once."""
+        if len(self.marks) <= _ALL_NAMED:
+            return list(self.marks)
         last = len(self.marks) - 1
         places = sorted({round(last * part / (_NAMED - 1)) for part in range(_NAMED)})
         return [self.marks[place] for place in places]

@@ -487,6 +487,14 @@ def test_overlapping_intervals_are_said(bench: Bench, models: Any, repository: R
     assert note.endswith("The interval of v0 overlaps that of v1: the order may be chance.")
 
 
+def test_several_overlapping_intervals_are_said(bench: Bench, repository: Repository) -> None:
+    for content, value in ((b"1", 0.8), (b"2", 0.81), (b"3", 0.82)):
+        version = bench.log("m", {"w": content})
+        bench.measure(version, {"auc": {"value": value, "low": value - 0.1, "high": value + 0.1}})
+    note = repository.leaderboard("m", "auc").section().note
+    assert "The intervals of v1 and v0 overlap that of v2: the order" in note
+
+
 def test_a_leaderboard_for_one_group(ranked: Bench, repository: Repository) -> None:
     board = repository.leaderboard("m", "auc", slice="sex=f")
     assert (board.slice, board.groups) == ("sex=f", ("sex=f", "sex=m"))

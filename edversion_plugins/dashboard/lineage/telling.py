@@ -8,7 +8,7 @@ from typing import cast
 
 import edversion
 from edversion_plugins.dashboard.lineage.values import Box, Kind
-from edversion_plugins.dashboard.rendering import address_of, counted
+from edversion_plugins.dashboard.rendering import address_of, counted, link_to
 from edversion_plugins.reporting.words import listed, size
 
 __all__ = ["KINDS", "approval_box", "deployment_box", "run_box", "version_box"]
@@ -75,7 +75,7 @@ def run_box(run: edversion.RunInfo, part: int, *, of: int, seen: bool) -> Box:
         sentence += f" This is one of {of} parts of it, which used different versions."
     return Box(
         key, "run", run.name, about, sentence, run.started_at,
-        user if isinstance(user, str) else None, "started",
+        user if isinstance(user, str) else None, "started", link_to(f"run {run.id}") or "",
     )  # fmt: skip
 
 

@@ -22,6 +22,9 @@ _MOST = 50
 _LISTED = 20
 """Collections on this page; others have pages of their own."""
 _RUNNING = "running"
+_RECENT = 8
+_LOOKED = 50
+"""Events that are looked through for those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def show_home(visit: Visit) -> Response:
         pending=_asked(lambda: repository.proposals()[:_MOST]),
         deployments=_asked(lambda: list(map(standing_of, repository.deployments()[:_MOST]))),
         experiments=_asked(lambda: _running(repository)),
-        events=_asked(lambda: repository.events(limit=8)),
+        events=_asked(lambda: _recent(repository)),
     )
 
 
@@ -75,6 +78,13 @@ def _champions(
         (version, repository.alias(f"{version.project}/{version.name}:{_CHAMPION}"))
         for version in found
     ]
+
+
+def _recent(repository: Reach) -> list[edversion.Event]:
+    """Give the newest events, but not who signed in or that `latest` followed a new version."""
+    found = repository.events(limit=_LOOKED)
+    told = (each for each in found if not each.action.startswith("account.sign"))
+    return [each for each in told if not each.subject.endswith(":latest")][:_RECENT]
 
 
 def _running(repository: Reach) -> Sequence[edversion.ExperimentDefinition]:

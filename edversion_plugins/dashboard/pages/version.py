@@ -42,7 +42,8 @@ def show_version(visit: Visit) -> Response:
     if visit.part("version") != version.version:
         return RedirectResponse(address_of(version), 307)
     readings = read(repository, [version])
-    aliases = repository.aliases(f"{version.project}/{version.name}")
+    found = repository.aliases(f"{version.project}/{version.name}")
+    aliases = sorted(found, key=lambda each: each.name != "champion")
     own = [each for each in aliases if each.number == version.number and each.name != "latest"]
     files = version.files()
     up, down = (

@@ -101,6 +101,9 @@ def test_a_run_that_evaluates_what_it_trained_is_a_box_for_each(
     found = around(traced, "course/dropout:v1")
     places = [place for place, box in enumerate(found.boxes) if box.name == "train-1"]
     assert len(places) == 2
+    (address,) = {found.boxes[place].address for place in places}
+    assert client_of(traced).get(address).status_code == 200
+    assert address.startswith("/runs/")
     behind = {found.boxes[place].name for place in found.up(0)}
     assert "dropout-evaluation v1" not in behind
     assert not set(found.up(0)) & set(found.down(0))

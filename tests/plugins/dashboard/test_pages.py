@@ -68,6 +68,21 @@ def test_home_says_what_is_where(client: TestClient) -> None:
     assert "/p/course/passing/v1" in read(client, "/").having("href")
 
 
+def test_home_passes_over_sign_ins_and_latest(tmp_path: Path) -> None:
+    with edversion.init("quiet", store=tmp_path / "store") as run:
+        draft = edversion.Artifact("model", type="model")
+        draft.add_bytes(b"1", "weights")
+        run.log_artifact(draft)
+        phrase = "four words are long"
+        run.repository.add_account("ada", password=phrase)
+        run.repository.sign_in("ada", phrase)
+        text = read(client_of(run.repository), "/").text
+    assert "account added" in text
+    assert "version logged" in text
+    assert "signed in" not in text
+    assert "quiet/model:latest" not in text
+
+
 def test_an_empty_repository_says_how_to_begin(tmp_path: Any) -> None:
     edversion.init("empty", store=tmp_path / "store").finish()
     with edversion.open(tmp_path / "store") as repository:
@@ -80,7 +95,7 @@ def test_a_part_of_home_that_fails_leaves_the_others(
     def fail(**_: object) -> None:
         raise edversion.HookError("the gate 'x' broke", plugin="x", hook="y")
 
-    monkeypatch.setattr(repository, "pending", fail)
+    monkeypatch.setattr(repository, "proposals", fail)
     text = read(client_of(repository), "/").text
     assert "cannot be shown: the gate 'x' broke" in text
     assert "grader-api" in text

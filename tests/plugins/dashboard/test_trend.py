@@ -107,6 +107,16 @@ def test_a_metric_is_chosen_and_stays_chosen(asked: TestClient) -> None:
     assert all("plot=clicks" in link for link in page.having("href") if "order=" in link)
 
 
+@pytest.mark.parametrize(("count", "named"), [(6, [0, 1, 2, 3, 4, 5]), (7, [0, 3, 6])])
+def test_few_versions_are_all_named(tmp_path: Path, count: int, named: list[int]) -> None:
+    with edversion.init("p", store=tmp_path / "store") as run:
+        for number in range(count):
+            run.log_metrics({"auc": 0.5}, version=log(run, "m", number))
+        trend = trend_of(everywhere(run), "p/m", "auc", count)
+    assert trend is not None
+    assert [mark.point.version.number for mark in Plot(trend).named] == named
+
+
 @pytest.mark.parametrize("query", ["", "?plot=accuracy"])
 def test_what_was_not_measured_is_not_drawn(asked: TestClient, query: str) -> None:
     assert "trend" not in classes(read(asked, f"/p/school/bare{query}"))
