@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["edversion_register_commands"]
 
 _PORT = 8765
+_ONE_ADDRESS = (
+    "No --proxy is named, so that all who come through one count as one address: thirty failures "
+    "of anybody to sign in make everybody wait. Say --proxy with the address that it asks from."
+)
 
 
 @hookimpl
@@ -104,6 +108,8 @@ def _serve(session: Any, *, host: str, port: int, browser: bool, **how: Any) -> 
             app = Waiting(error, attempt, alone=not _asks_who(url, **how), **names)
         place = stack.enter_context(listen(host, port))
         shown = f"{url}/" if url else place.url
+        if url and not how["proxy"]:
+            click.echo(_ONE_ADDRESS, err=True)
         _announce(session, shown, problem)
         serve(app, place, browser=shown if browser else None)
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 import edversion
 from edversion.cli.application import Application
+from edversion_plugins.dashboard import serving
 from edversion_plugins.dashboard.commands import edversion_register_commands
 from edversion_plugins.dashboard.serving import listen
 
@@ -63,6 +64,23 @@ def test_without_accounts_nobody_could_sign_in(store: Path, options: list[str]) 
     code, text = run("--store", str(store), "--no-browser", *options)
     assert code == 1
     assert "edversion dashboard user add" in text
+
+
+def test_who_names_no_proxy_is_told_that_all_behind_it_count_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with edversion.init("school", store=tmp_path / "store") as begun:
+        begun.repository.add_account("ada", grants=[edversion.Grant("admin")])
+    monkeypatch.setattr(serving, "serve", lambda *_, **__: None)
+    options = ["--store", str(tmp_path / "store"), "--port", "0", "--no-browser"]
+    for more, warned in (
+        (["--url", "https://a.example"], True),
+        (["--url", "https://a.example", "--proxy", "10.0.0.5"], False),
+        (["--accounts"], False),
+    ):
+        code, text = run(*options, *more)
+        assert code == 0, text
+        assert ("count as one address" in text) is warned
 
 
 def test_a_port_that_is_taken_is_told(store: Path) -> None:
