@@ -193,7 +193,7 @@ def _see_it_served(page: Any, version: str) -> None:
 def _roll_back(page: Any) -> None:
     part = page.locator("section:has(#back)")
     part.get_by_label("Why").fill("complaints from one class")
-    part.get_by_role("button", name="Roll back from v1").click()
+    part.get_by_role("button", name="Roll back to v0").click()
     page.locator("section[role=status]").wait_for()
     moves = page.locator("section:has(#moves)").inner_text()
     assert "complaints from one class" in moves
