@@ -28,7 +28,7 @@ from playwright.sync_api import Page, sync_playwright
 import edversion
 from edversion import Grant
 from edversion_plugins.dashboard import create_app
-from edversion_plugins.dashboard.accounts import Accounts
+from edversion_plugins.dashboard.admission.accounts import Accounts
 from edversion_plugins.dashboard.serving import listen
 
 ROOT = Path(__file__).parents[1]

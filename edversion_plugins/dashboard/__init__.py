@@ -7,35 +7,25 @@ report.
 
 ::
 
-    commands      edversion dashboard
-    serving       an address on this machine, and who listens there
-    app           the application: every page behind the same checks
-    routes        what a page is, and the permission without which there is none
-    api           the same reads as JSON, and their description
-    guard         what is refused unread: Host, Origin, and the headers of every answer
-    entrance      who asks: the one person at this machine, or nobody
-    accounts      who asks: somebody with an account
-    attempts      how often somebody may try to sign in
-    proxy         what a proxy is believed
-    forms         what is sent, and that it comes from a page of ours
-    reach         the repository, as far as the visitor may reach
-    visit         one request: its parameters, and how to answer it
-    problems      errors as pages that say what to do
-    rendering     templates, and values as people read them
-    helping       which part of the help says how to read a page
-    readings      what was measured of versions, for tables and sentences
-    card          the sentences on top of a version's page
-    outlook       what would happen if a version took an alias, and what gates say
-    acts, tales   what people do about promotions, and each event of it in a sentence
-    following     who follows an alias, and how far they are
+    commands      edversion dashboard, and those about accounts and tokens
     waiting       a repository that cannot be opened: what is wrong, until it can be
-    progress, registered                   how far an experiment is; what it was to be
-    preview       the beginning of a file, as text, a table or an image
-    images, parquet, parquet_reader        … by the first bytes; by a process of its own
-    lineage       the map of what versions were made from, and what came of them
-    trend, plot   a metric over the versions of a collection, and where its marks stand
+    app           the application: every page behind the same checks
+    api           the same as JSON, and its description
     pages         home, promotions, collection, leaderboard, version, file, compare, lineage,
-                  experiments, runs, storage, events, search, help, static files
+                  experiments, runs, storage, events, search, help, signing in, static files
+    promotions    what people decide on, and did
+    trials        experiments, in sentences
+    files         the beginning of a file, as text, a table or an image
+    lineage       the map of what versions were made from, and what came of them
+    versions      what is known of versions: in sentences, in tables, and drawn
+    problems      errors as pages that say what to do
+    visit         one request: its parameters, and how to answer it
+    rendering     templates, and values as people read them
+    deeds         events as people read them
+    helping       which part of the help says how to read a page
+    serving       an address on this machine, and who listens there
+    admission     who asks, how that is known, and how far he or she may reach
+    routes        what a page is, and the permission without which there is none
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ from starlette.routing import Route
 
 import edversion
 from edversion import EdversionError
+from edversion_plugins.dashboard.admission.entrance import NOBODY, Entrance, SingleUser, Visitor
+from edversion_plugins.dashboard.admission.forms import check_origin, fields_of, read_body
+from edversion_plugins.dashboard.admission.guard import Guard
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.api import API
-from edversion_plugins.dashboard.entrance import NOBODY, Entrance, SingleUser, Visitor
-from edversion_plugins.dashboard.forms import check_origin, fields_of, read_body
-from edversion_plugins.dashboard.guard import Guard
 from edversion_plugins.dashboard.pages import PAGES
 from edversion_plugins.dashboard.problems import (
     UNEXPECTED,
@@ -30,7 +31,6 @@ from edversion_plugins.dashboard.problems import (
     problem_of,
     show_problem,
 )
-from edversion_plugins.dashboard.reach import Reach
 from edversion_plugins.dashboard.rendering import environment, query
 from edversion_plugins.dashboard.routes import ROLES, Page, check_pages
 from edversion_plugins.dashboard.visit import Visit

@@ -14,9 +14,9 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 import edversion
 from edversion import InvalidInputError
-from edversion_plugins.dashboard.entrance import Entrance, Visitor
-from edversion_plugins.dashboard.forms import FIELD
-from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.admission.entrance import Entrance, Visitor
+from edversion_plugins.dashboard.admission.forms import FIELD
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.routes import ROLES, Permission
 
 __all__ = ["LARGEST", "Visit"]

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edversion import EdversionError
-from edversion_plugins.dashboard.entrance import NOBODY
-from edversion_plugins.dashboard.guard import Guard
+from edversion_plugins.dashboard.admission.entrance import NOBODY
+from edversion_plugins.dashboard.admission.guard import Guard
 from edversion_plugins.dashboard.pages.static import static_file
 from edversion_plugins.dashboard.problems import (
     UNEXPECTED,

@@ -13,7 +13,7 @@ import pytest
 import edversion
 from edversion.accounts import passwords
 from edversion.model import ROLES, Access, Grant
-from edversion_plugins.dashboard import token_commands
+from edversion_plugins.dashboard.commands import tokens as token_commands
 
 GOOD = "a cat on a keyboard"
 USER, TOKEN = ("dashboard", "user"), ("dashboard", "token")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import edversion
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.lineage.folding import MOST, nearest
 from edversion_plugins.dashboard.lineage.telling import (
     approval_box,
@@ -16,7 +17,6 @@ from edversion_plugins.dashboard.lineage.telling import (
     version_box,
 )
 from edversion_plugins.dashboard.lineage.values import Arrow, Box, Map, Side, reached
-from edversion_plugins.dashboard.reach import Reach
 
 __all__ = ["Direction", "map_of"]
 

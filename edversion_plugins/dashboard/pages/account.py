@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.responses import Response
 
 from edversion import RefusedError
-from edversion_plugins.dashboard.accounts import Accounts
+from edversion_plugins.dashboard.admission.accounts import Accounts
 from edversion_plugins.dashboard.visit import Visit
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from starlette.responses import Response
 
 import edversion
 from edversion import EdversionError, NotFoundError
-from edversion_plugins.dashboard import acts
-from edversion_plugins.dashboard.card import grounds_of
-from edversion_plugins.dashboard.outlook import answers_of, followers_of
 from edversion_plugins.dashboard.problems import Problem, problem_of
+from edversion_plugins.dashboard.promotions import acts
+from edversion_plugins.dashboard.promotions.outlook import answers_of, followers_of
+from edversion_plugins.dashboard.promotions.tales import event_of, newest_of, tale_of
 from edversion_plugins.dashboard.rendering import query
-from edversion_plugins.dashboard.tales import event_of, newest_of, tale_of
+from edversion_plugins.dashboard.versions.card import grounds_of
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["roll_back", "show_alias", "show_promotions"]

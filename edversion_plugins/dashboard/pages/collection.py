@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 import edversion
 from edversion import InvalidInputError, NotFoundError
-from edversion_plugins.dashboard.plot import Plot
-from edversion_plugins.dashboard.readings import Readings, read
-from edversion_plugins.dashboard.trend import trend_of
+from edversion_plugins.dashboard.versions.plot import Plot
+from edversion_plugins.dashboard.versions.readings import Readings, read
+from edversion_plugins.dashboard.versions.trend import trend_of
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.words import word_of
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 import edversion
 from edversion import NotFoundError
-from edversion_plugins.dashboard.progress import Progress, progress_of
+from edversion_plugins.dashboard.trials.progress import Progress, progress_of
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.rendering import prepare
 

@@ -8,8 +8,8 @@ from starlette.responses import FileResponse, Response
 
 import edversion
 from edversion import NotFoundError, RefusedError
+from edversion_plugins.dashboard.files.preview import preview_of, shown_image
 from edversion_plugins.dashboard.pages.version import find_version
-from edversion_plugins.dashboard.preview import preview_of, shown_image
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["download_file", "give_image", "show_file"]

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 import edversion
 from edversion import EdversionError
-from edversion_plugins.dashboard.following import standing_of
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.pages.collections import by_project
-from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.promotions.following import standing_of
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["show_home"]

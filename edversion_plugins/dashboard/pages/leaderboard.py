@@ -12,9 +12,9 @@ from starlette.responses import Response
 import edversion
 from edversion import InvalidInputError
 from edversion_plugins.dashboard.pages.collection import find_collection
-from edversion_plugins.dashboard.readings import read
 from edversion_plugins.dashboard.rendering import counted
-from edversion_plugins.dashboard.trend import UNKNOWN_DIRECTION, cell_of
+from edversion_plugins.dashboard.versions.readings import read
+from edversion_plugins.dashboard.versions.trend import UNKNOWN_DIRECTION, cell_of
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.cells import Shown, show
 from edversion_plugins.reporting.words import listed, number, word_of

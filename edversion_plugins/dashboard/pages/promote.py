@@ -9,22 +9,22 @@ from starlette.responses import Response
 
 import edversion
 from edversion import EdversionError, RefusedError
-from edversion_plugins.dashboard import acts
-from edversion_plugins.dashboard.outlook import (
+from edversion_plugins.dashboard.pages.version import find_version
+from edversion_plugins.dashboard.problems import Problem, problem_of
+from edversion_plugins.dashboard.promotions import acts
+from edversion_plugins.dashboard.promotions.outlook import (
     APPROVALS,
     answers_of,
     followers_of,
     lacks_approvals,
     outlook_of,
 )
-from edversion_plugins.dashboard.pages.version import find_version
-from edversion_plugins.dashboard.problems import Problem, problem_of
+from edversion_plugins.dashboard.promotions.tales import event_of, tale_of
 from edversion_plugins.dashboard.rendering import (
     alias_address,
     promotion_address,
     query,
 )
-from edversion_plugins.dashboard.tales import event_of, tale_of
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = [

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from edversion import EdversionError
-from edversion_plugins.dashboard.accounts import Accounts
+from edversion_plugins.dashboard.admission.accounts import Accounts
 from edversion_plugins.dashboard.problems import problem_of
 from edversion_plugins.dashboard.visit import Visit
 

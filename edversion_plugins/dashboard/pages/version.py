@@ -11,10 +11,10 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 import edversion
-from edversion_plugins.dashboard.card import sentences_of
-from edversion_plugins.dashboard.reach import Reach
-from edversion_plugins.dashboard.readings import Readings, read
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.rendering import address_of
+from edversion_plugins.dashboard.versions.card import sentences_of
+from edversion_plugins.dashboard.versions.readings import Readings, read
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.tables import Table, table
 from edversion_plugins.reporting.words import brief, word_of

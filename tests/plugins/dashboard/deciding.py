@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 import edversion
 from edversion import Access, Grant
 from edversion.model import Role
-from edversion_plugins.dashboard.entrance import Visitor
+from edversion_plugins.dashboard.admission.entrance import Visitor
 from tests.plugins.reports import Page, build
 
 from .showing import FORM_KEY, client_of

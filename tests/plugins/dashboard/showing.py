@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 import edversion
 from edversion_plugins.dashboard import create_app
-from edversion_plugins.dashboard.entrance import Visitor
+from edversion_plugins.dashboard.admission.entrance import Visitor
 from edversion_plugins.dashboard.serving import listen
 from tests.plugins.reports import HOSTILE, build
 

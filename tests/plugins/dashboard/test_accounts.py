@@ -15,9 +15,9 @@ import edversion
 from edversion import Grant
 from edversion.accounts import passwords
 from edversion_plugins.dashboard import create_app
-from edversion_plugins.dashboard.accounts import Accounts
-from edversion_plugins.dashboard.attempts import Attempts
-from edversion_plugins.dashboard.proxy import Proxy
+from edversion_plugins.dashboard.admission.accounts import Accounts
+from edversion_plugins.dashboard.admission.attempts import Attempts
+from edversion_plugins.dashboard.admission.proxy import Proxy
 
 URL = "https://versions.school.example"
 WORDS = "a cat on a keyboard"

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 import edversion
 from edversion_plugins.dashboard.api import API, CALLS, description
-from edversion_plugins.dashboard.calls import Call
+from edversion_plugins.dashboard.api.calls import Call
 
 from .showing import FILES, KNOWN, Known, client_of
 

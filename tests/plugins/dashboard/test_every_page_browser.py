@@ -11,7 +11,7 @@ import pytest
 
 import edversion
 from edversion.accounts import passwords
-from edversion_plugins.dashboard.accounts import Accounts
+from edversion_plugins.dashboard.admission.accounts import Accounts
 from edversion_plugins.dashboard.pages import PAGES
 
 from . import test_dashboard_browser as shared

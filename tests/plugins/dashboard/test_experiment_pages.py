@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
-from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.admission.reach import Reach
 from tests.plugins.reports import Page
 
 from .school import fill_school

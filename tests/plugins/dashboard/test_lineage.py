@@ -11,11 +11,11 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.lineage import Box, Map, building, draw, fold, map_of
 from edversion_plugins.dashboard.lineage.folding import nearest
 from edversion_plugins.dashboard.lineage.listing import entries_of, parts_of
 from edversion_plugins.dashboard.lineage.values import Arrow
-from edversion_plugins.dashboard.reach import Reach
 from tests.plugins.reports import HOSTILE, Page
 
 from .showing import Known, client_of

@@ -16,8 +16,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
-from edversion_plugins.dashboard import parquet, preview
-from edversion_plugins.dashboard.images import image_of
+from edversion_plugins.dashboard.files import parquet, preview
+from edversion_plugins.dashboard.files.images import image_of
 from tests.plugins.reports import Page
 
 from .showing import client_of

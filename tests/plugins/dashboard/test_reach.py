@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 import edversion
 from edversion import Access, Grant, NotFoundError, RefusedError
-from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.admission.reach import Reach
 
 from .showing import Known, client_of
 

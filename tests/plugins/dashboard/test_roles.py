@@ -20,8 +20,8 @@ import edversion
 from edversion import Access, Grant
 from edversion.model import ROLES
 from edversion_plugins.dashboard import Page, Visit
+from edversion_plugins.dashboard.admission.entrance import NOBODY, Visitor
 from edversion_plugins.dashboard.api import API
-from edversion_plugins.dashboard.entrance import NOBODY, Visitor
 from edversion_plugins.dashboard.pages import PAGES
 from edversion_plugins.dashboard.routes import ROLES as NEEDED
 

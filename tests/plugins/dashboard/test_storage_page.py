@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.pages import storage
-from edversion_plugins.dashboard.reach import Reach
 from tests.plugins.reports import Page
 
 from .showing import Known, client_of

@@ -11,9 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
-from edversion_plugins.dashboard.plot import Plot
-from edversion_plugins.dashboard.reach import Reach
-from edversion_plugins.dashboard.trend import NEWEST, trend_of
+from edversion_plugins.dashboard.admission.reach import Reach
+from edversion_plugins.dashboard.versions.plot import Plot
+from edversion_plugins.dashboard.versions.trend import NEWEST, trend_of
 from tests.plugins.reports import HOSTILE, Page
 
 from .showing import client_of

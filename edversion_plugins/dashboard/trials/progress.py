@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import edversion
 from edversion import NotFoundError
-from edversion_plugins.dashboard.reach import Reach
-from edversion_plugins.dashboard.registered import registration, told
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.rendering import counted, moment
+from edversion_plugins.dashboard.trials.registered import registration, told
 from edversion_plugins.experiments.finding import analyses_of_experiment, read_analysis
 from edversion_plugins.experiments.wording import several
 from edversion_plugins.reporting.rendering import Content, Part

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from edversion_plugins.dashboard.trend import Point, Trend
+from edversion_plugins.dashboard.versions.trend import Point, Trend
 from edversion_plugins.reporting.words import number
 
 __all__ = ["Mark", "Plot"]

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 import edversion
 from edversion import NotFoundError
-from edversion_plugins.dashboard.images import LARGEST, PIXELS, Image, image_of
-from edversion_plugins.dashboard.parquet import beginning_of
+from edversion_plugins.dashboard.files.images import LARGEST, PIXELS, Image, image_of
+from edversion_plugins.dashboard.files.parquet import beginning_of
 from edversion_plugins.dashboard.rendering import counted
 from edversion_plugins.reporting.tables import Table, table
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import edversion
-from edversion_plugins.dashboard.schemas import NAME, SCHEMAS, Schema, named
+from edversion_plugins.dashboard.api.schemas import NAME, SCHEMAS, Schema, named
 
 if TYPE_CHECKING:
-    from edversion_plugins.dashboard.calls import Call
+    from edversion_plugins.dashboard.api.calls import Call
 
 __all__ = ["describe"]
 

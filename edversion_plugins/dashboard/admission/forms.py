@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from edversion import InvalidInputError, RefusedError
-from edversion_plugins.dashboard.entrance import Visitor
+from edversion_plugins.dashboard.admission.entrance import Visitor
 
 __all__ = ["FIELD", "LARGEST", "check_origin", "fields_of", "read_body"]
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 
 from edversion import InvalidInputError
-from edversion_plugins.dashboard.calls import Call
-from edversion_plugins.dashboard.forms import FIELD
-from edversion_plugins.dashboard.schemas import Schema
+from edversion_plugins.dashboard.admission.forms import FIELD
+from edversion_plugins.dashboard.api.calls import Call
+from edversion_plugins.dashboard.api.schemas import Schema
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["check_asked", "check_sent"]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edversion_plugins.dashboard.api.schemas import Schema
 from edversion_plugins.dashboard.routes import Permission
-from edversion_plugins.dashboard.schemas import Schema
 
 if TYPE_CHECKING:
     from edversion_plugins.dashboard.visit import Visit

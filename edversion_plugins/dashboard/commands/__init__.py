@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edversion import EdversionError, IntegrityError, InvalidInputError, StorageError, hookimpl
-from edversion_plugins.dashboard.token_commands import add_token_commands
-from edversion_plugins.dashboard.user_commands import add_user_commands
+from edversion_plugins.dashboard.commands.tokens import add_token_commands
+from edversion_plugins.dashboard.commands.users import add_user_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import edversion
-    from edversion_plugins.dashboard.entrance import Entrance
+    from edversion_plugins.dashboard.admission.entrance import Entrance
 
 __all__ = ["edversion_register_commands"]
 
@@ -140,8 +140,8 @@ def _entrance(
     **_: Any,
 ) -> Entrance | None:
     """Give how visitors are known; None for the one person at this machine."""
-    from edversion_plugins.dashboard.accounts import Accounts
-    from edversion_plugins.dashboard.proxy import Proxy
+    from edversion_plugins.dashboard.admission.accounts import Accounts
+    from edversion_plugins.dashboard.admission.proxy import Proxy
 
     believed = Proxy.of(proxy, user_header)
     if not _asks_who(url, accounts=accounts, proxy=proxy):

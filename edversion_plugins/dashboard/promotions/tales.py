@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import edversion
-from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.rendering import moment
 
 __all__ = ["event_of", "newest_of", "tale_of"]

@@ -6,11 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 import edversion
-from edversion_plugins.dashboard import acts
-from edversion_plugins.dashboard.calls import Call
-from edversion_plugins.dashboard.outlook import followers_of
-from edversion_plugins.dashboard.pages.version import find_version
-from edversion_plugins.dashboard.schemas import (
+from edversion_plugins.dashboard.api.calls import Call
+from edversion_plugins.dashboard.api.schemas import (
     DIGEST,
     NAME,
     REASON,
@@ -22,6 +19,9 @@ from edversion_plugins.dashboard.schemas import (
     named,
     record,
 )
+from edversion_plugins.dashboard.pages.version import find_version
+from edversion_plugins.dashboard.promotions import acts
+from edversion_plugins.dashboard.promotions.outlook import followers_of
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["PROMOTION_CALLS"]

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edversion_plugins.dashboard.proxy import forwarded
+from edversion_plugins.dashboard.admission.proxy import forwarded
 
 __all__ = ["POLICY", "Guard"]
 

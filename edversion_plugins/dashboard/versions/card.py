@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import edversion
-from edversion_plugins.dashboard.readings import Readings
 from edversion_plugins.dashboard.rendering import counted, moment
+from edversion_plugins.dashboard.versions.readings import Readings
 from edversion_plugins.reporting.words import OF, frequency, listed, number, size, word_of
 
 __all__ = ["grounds_of", "merits_of", "sentences_of"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import edversion
-from edversion_plugins.dashboard.card import merits_of
-from edversion_plugins.dashboard.following import Standing, standing_of
-from edversion_plugins.dashboard.reach import Reach
-from edversion_plugins.dashboard.readings import read
+from edversion_plugins.dashboard.admission.reach import Reach
+from edversion_plugins.dashboard.promotions.following import Standing, standing_of
 from edversion_plugins.dashboard.rendering import counted, moment
+from edversion_plugins.dashboard.versions.card import merits_of
+from edversion_plugins.dashboard.versions.readings import read
 from edversion_plugins.reporting.cells import Shown, show
 from edversion_plugins.reporting.findings import Findings, Found
 from edversion_plugins.reporting.sentences import plain_sentences

@@ -7,22 +7,11 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 import edversion
-from edversion_plugins.dashboard.asked import check_asked, check_sent
-from edversion_plugins.dashboard.calls import Call
-from edversion_plugins.dashboard.openapi import describe
-from edversion_plugins.dashboard.pages.experiments import (
-    definition_facts,
-    experiment_facts,
-    find_definition,
-)
-from edversion_plugins.dashboard.pages.leaderboard import MOST, board_of, metrics_of
-from edversion_plugins.dashboard.pages.lineage import asked_map
-from edversion_plugins.dashboard.pages.runs import find_runs, run_facts, summary_of
-from edversion_plugins.dashboard.pages.storage import storage_facts
-from edversion_plugins.dashboard.progress import progress_of
-from edversion_plugins.dashboard.promotion_calls import PROMOTION_CALLS
-from edversion_plugins.dashboard.routes import Page
-from edversion_plugins.dashboard.schemas import (
+from edversion_plugins.dashboard.api.asked import check_asked, check_sent
+from edversion_plugins.dashboard.api.calls import Call
+from edversion_plugins.dashboard.api.openapi import describe
+from edversion_plugins.dashboard.api.promotion_calls import PROMOTION_CALLS
+from edversion_plugins.dashboard.api.schemas import (
     AFTER,
     CONDITION,
     DIRECTION,
@@ -43,6 +32,17 @@ from edversion_plugins.dashboard.schemas import (
     named,
     record,
 )
+from edversion_plugins.dashboard.pages.experiments import (
+    definition_facts,
+    experiment_facts,
+    find_definition,
+)
+from edversion_plugins.dashboard.pages.leaderboard import MOST, board_of, metrics_of
+from edversion_plugins.dashboard.pages.lineage import asked_map
+from edversion_plugins.dashboard.pages.runs import find_runs, run_facts, summary_of
+from edversion_plugins.dashboard.pages.storage import storage_facts
+from edversion_plugins.dashboard.routes import Page
+from edversion_plugins.dashboard.trials.progress import progress_of
 from edversion_plugins.dashboard.visit import Visit
 
 __all__ = ["API", "CALLS", "description"]

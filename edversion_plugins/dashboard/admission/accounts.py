@@ -14,9 +14,9 @@ from starlette.responses import Response
 
 import edversion
 from edversion import InvalidInputError, NotFoundError, RefusedError
-from edversion_plugins.dashboard.attempts import Attempts
-from edversion_plugins.dashboard.entrance import NOBODY, Visitor
-from edversion_plugins.dashboard.proxy import Proxy
+from edversion_plugins.dashboard.admission.attempts import Attempts
+from edversion_plugins.dashboard.admission.entrance import NOBODY, Visitor
+from edversion_plugins.dashboard.admission.proxy import Proxy
 
 if TYPE_CHECKING:
     from edversion.model import Role

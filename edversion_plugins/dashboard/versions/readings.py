@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import edversion
-from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.reporting.cells import Shown, show
 from edversion_plugins.reporting.findings import Findings, Found
 from edversion_plugins.reporting.words import number

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import edversion
 from edversion import InvalidInputError, NotFoundError
-from edversion_plugins.dashboard.reach import Reach
+from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.rendering import counted
 from edversion_plugins.reporting.tables import Table, table
 from edversion_plugins.reporting.words import capital, number, word_of

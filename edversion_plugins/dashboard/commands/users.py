@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edversion import Grant
-from edversion_plugins.dashboard.token_commands import (
+from edversion_plugins.dashboard.commands.tokens import (
     ROLES,
     add_command,
     needed_role,
