@@ -163,6 +163,10 @@ def test_the_whole_story_by_two_people(desk: Desk) -> None:
     (move, *_) = desk.repository.history("course/passing:champion")
     assert (move.actor, move.reason, move.kind) == ("ada", "as approved", "promoted")
 
+    again = words(desk.read("ada", "/p/course/passing/v1/promote?to=champion"))
+    assert "It is champion already: this is what they would say" in again
+    assert "Nobody has said anything yet" not in again
+
     alias = desk.read("ada", ALIAS)
     text = words(alias)
     assert "v1 is champion since" in text
