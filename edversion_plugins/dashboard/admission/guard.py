@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edversion_plugins.dashboard.admission.proxy import forwarded
@@ -74,7 +74,7 @@ class Guard:
             await send(message)
 
         refused = self._refusal(scope["method"], Headers(scope=scope), scope["scheme"])
-        app = self._app if refused is None else PlainTextResponse(f"{refused}\n", 403)
+        app = self._app if refused is None else _told(scope["path"], refused)
         await app(scope, receive, send_guarded)
 
     def _refusal(self, method: str, headers: Headers, scheme: str) -> str | None:
@@ -111,6 +111,17 @@ class Guard:
         for name, value in self._headers.items():
             headers.setdefault(name, value)
         headers.setdefault("cache-control", "no-store")
+
+
+def _told(path: str, refused: str) -> Response:
+    """Say why nothing is answered; to programs as RFC 9457 has it."""
+    if not path.startswith("/api/"):
+        return PlainTextResponse(f"{refused}\n", 403)
+    told = {
+        "type": "about:blank", "title": "Refused", "status": 403, "detail": refused,
+        "code": "not_for_us",
+    }  # fmt: skip
+    return JSONResponse(told, 403, media_type="application/problem+json")
 
 
 def _name_of(host: str) -> str | None:

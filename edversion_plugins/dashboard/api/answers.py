@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse, Response
 
@@ -49,6 +50,8 @@ __all__ = ["API", "CALLS", "description"]
 
 _PREFIX = "/api/v1"
 _PER_PAGE = 50
+_FILES_PER_PAGE = 1_000
+_Item = TypeVar("_Item")
 _MOST = 8
 
 
@@ -58,6 +61,7 @@ def _projects(visit: Visit) -> Any:
 
 def _collections(visit: Visit) -> Any:
     found = visit.repository.collections(project=visit.text("project") or None)
+    shown, number, after = _paged(visit, found, _PER_PAGE)
     return {
         "collections": [
             {
@@ -68,8 +72,10 @@ def _collections(visit: Visit) -> Any:
                 "latest": each.latest,
                 "created_at": each.created_at.isoformat(),
             }
-            for each in found
-        ]
+            for each in shown
+        ],
+        "page": number,
+        "next": after,
     }
 
 
@@ -90,10 +96,18 @@ def _versions(visit: Visit) -> Any:
 
 def _version(visit: Visit) -> Any:
     version = visit.repository.version("{project}/{collection}:{version}".format(**_parts(visit)))
-    files = [
-        {"path": each.path, "size": each.size, "digest": each.digest} for each in version.files()
-    ]
-    return {**_facts(version), "files": files}
+    shown, number, after = _paged(visit, version.files(), _FILES_PER_PAGE)
+    files = [{"path": each.path, "size": each.size, "digest": each.digest} for each in shown]
+    return {**_facts(version), "files": files, "page": number, "next": after}
+
+
+def _paged(
+    visit: Visit, found: Sequence[_Item], size: int
+) -> tuple[Sequence[_Item], int, int | None]:
+    """Give the part of a list that a page holds, its number, and that of the next one."""
+    number = visit.whole("page", 1)
+    end = number * size
+    return found[end - size : end], number, number + 1 if len(found) > end else None
 
 
 def _parts(visit: Visit) -> dict[str, str]:
@@ -190,7 +204,7 @@ _SEARCHED = {
     "where": CONDITION, "order": ORDER, "project": NAME, "name": NAME, "page": NUMBER,
 }  # fmt: skip
 _COMPARED = {"v": list_of(REFERENCE) | {"minItems": 2, "maxItems": _MOST}}
-_FILES = {"files": list_of(named("File"))}
+_FILES = {"files": list_of(named("File")), "page": NUMBER, "next": AFTER}
 _RANKED: dict[str, Schema] = {
     "metric": TEXT | {"description": "What they are ranked by; the plainest where left out."},
     "slice": TEXT | {"description": "Group of learners, such as gender=female."},
@@ -205,15 +219,16 @@ _BOARD = {
 CALLS = (
     Call("/projects", _projects, "Names of the projects", {}, record(projects=list_of(NAME))),
     Call(
-        "/collections", _collections, "Collections", {"project": NAME},
-        record(collections=list_of(named("Collection"))),
+        "/collections", _collections, "Collections", {"project": NAME, "page": NUMBER},
+        record(collections=list_of(named("Collection")), page=NUMBER, next=AFTER),
     ),
     Call(
         "/versions", _versions, "Versions that a search finds", _SEARCHED,
         record(versions=list_of(named("Version")), page=NUMBER, next=AFTER),
     ),
     Call(
-        "/versions/{project}/{collection}/{version}", _version, "A version with its files", {},
+        "/versions/{project}/{collection}/{version}", _version,
+        "A version with its files, a thousand at a time", {"page": NUMBER},
         record(**SCHEMAS["Version"]["properties"], **_FILES),
     ),
     Call(

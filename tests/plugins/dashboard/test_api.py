@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import edversion
-from edversion_plugins.dashboard.api import API, CALLS, description
+from edversion_plugins.dashboard.api import API, CALLS, answers, description
 from edversion_plugins.dashboard.api.calls import Call
 
 from .showing import FILES, KNOWN, Known, client_of
@@ -71,6 +71,34 @@ def test_problems_are_problem_details(
     assert answer.headers["content-type"] == "application/problem+json"
     assert {"type", "title", "detail"} <= answer.json().keys()
     assert code in (None, answer.json()["code"])
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("collections", "collections"), ("versions/course/notes/v0", "files")]
+)
+def test_long_lists_come_in_pages(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str, key: str
+) -> None:
+    whole = client.get(f"/api/v1/{path}").json()
+    assert (whole["page"], whole["next"]) == (1, None)
+    monkeypatch.setattr(answers, "_PER_PAGE", 2)
+    monkeypatch.setattr(answers, "_FILES_PER_PAGE", 2)
+    seen, page = [], 1
+    while page is not None:
+        found = client.get(f"/api/v1/{path}", params={"page": page}).json()
+        assert found["page"] == page
+        assert 0 < len(found[key]) <= 2
+        seen += found[key]
+        page = found["next"]
+    assert seen == whole[key]
+    assert client.get(f"/api/v1/{path}", params={"page": 99}).json()[key] == []
+
+
+def test_what_is_refused_unread_is_a_problem_too(client: TestClient) -> None:
+    answer = client.get("/api/v1/projects", headers={"host": "evil.example"})
+    assert answer.status_code == answer.json()["status"] == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "not asked for by that name" in answer.json()["detail"]
 
 
 def test_without_permission_there_is_a_problem(repository: edversion.Repository) -> None:
