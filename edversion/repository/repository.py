@@ -125,8 +125,16 @@ def _made_or_opened(found: Location) -> Store:
         if Catalog.exists(found.catalog):
             with Catalog.open(found.catalog) as catalog:
                 if catalog.setting(STORE_ID) is not None:
-                    raise _wrong_catalog(catalog, found.store) from None
+                    return _made_meanwhile(found.store, catalog)
     return Store.open(found.store, create=True)
+
+
+def _made_meanwhile(url: str, catalog: Catalog) -> Store:
+    """Open a store that was not there a moment ago: whoever made the catalog made it first."""
+    try:
+        return Store.open(url, create=False)
+    except NotFoundError:
+        raise _wrong_catalog(catalog, url) from None
 
 
 def _restore_marker(found: Location) -> None:

@@ -24,7 +24,7 @@ from edversion.errors import (
 from edversion.location import locate
 from edversion.repository import Repository, open_repository
 from edversion.starting import start_run
-from edversion.store import FORMAT
+from edversion.store import FORMAT, Store
 from edversion.testing import object_keys, rewrite, run_python
 
 NEWER = FORMAT + 2  # what is written as changes has one format more than the rest
@@ -454,3 +454,22 @@ def test_an_illegal_project_is_refused_where_it_is_read(empty_folder: Path) -> N
         locate()
     assert caught.value.code == "bad_config"
     assert str(config) in str(caught.value)
+
+
+def test_a_repository_that_another_process_makes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, place = Store.open, tmp_path / "store"
+
+    def late(url: str, *, create: bool) -> Store:
+        """Find no store, and let another process make it, with its catalog, before going on."""
+        monkeypatch.setattr(Store, "open", real)
+        with pytest.raises(NotFoundError) as missed:
+            real(url, create=create)
+        open_repository(place, create=True).close()
+        raise missed.value
+
+    monkeypatch.setattr(Store, "open", late)
+    with open_repository(place, create=True) as repository:
+        assert repository.projects() == ()
+        assert repository.store.id == json.loads((place / "edversion.json").read_text())["id"]
