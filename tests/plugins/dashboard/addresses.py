@@ -12,12 +12,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "/search": ("/search", "/search?q=pass", "/search?where=nonsense", "/search?q=nothing"),
     "/events": ("/events", "/events?subject=course/passing:champion"),
     "/help": ("/help",),
-    "/storage": ("/storage",),
+    "/storage": ("/storage", "/storage?gc=1"),
     "/runs": ("/runs",),
     "/runs/{run}": ("/runs/{run}", "/runs/none"),
     "/experiments": ("/experiments",),
     "/experiments/{project}/{experiment}": (
-        "/experiments/course/hints", "/experiments/school/steps",
+        "/experiments/course/hints", "/experiments/school/steps", "/experiments/school/hints",
+        "/experiments/school/broken", "/experiments/school/idea",
     ),
     "/compare": ("/compare", "/compare?v=course/passing:v0&v=course/passing:v1"),
     "/p/{project}/{collection}": (

@@ -25,7 +25,7 @@ WORDS = "a cat on a keyboard"
 TOLD = {"/runs/none": 404, "/p/course/pasing": 404, "/search?where=nonsense": 400}
 """Addresses of what is not there."""
 
-OTHERS = ("school/steps", "{digest}")  # of repositories of other tests
+OTHERS = ("school/", "{digest}", "gc=1")  # of other repositories, or for admins
 
 
 def addresses() -> list[str]:
