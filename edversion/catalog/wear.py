@@ -28,6 +28,7 @@ __all__ = [
     "note_removed",
     "note_worn",
     "worn_by",
+    "worn_names",
     "worn_packs",
 ]
 
@@ -119,6 +120,11 @@ def former_packs(version: int) -> Select[Any]:
     return select(removals.c.name).where(
         removals.c.kind == FORMER, removals.c.generation == version
     )
+
+
+def worn_names() -> Select[Any]:
+    """Give the packs of which something died, and that were not looked at since."""
+    return select(removals.c.name).where(_IS_WORN)
 
 
 def note_removed(transaction: Transaction) -> None:
