@@ -19,7 +19,7 @@ from edversion.catalog.doomed import MANIFEST, Removal, doom
 from edversion.catalog.reading import VERSIONS
 from edversion.catalog.requests import CommitRequest, Completion
 from edversion.catalog.tables import projects, versions
-from edversion.catalog.wear import note_worn
+from edversion.catalog.wear import NOBODY, note_former, note_worn
 from edversion.errors import ConflictError
 
 __all__ = [
@@ -153,7 +153,9 @@ def drop_parts(transaction: Transaction, parts: Iterable[Row[Any]]) -> None:
     for batch in batches((part.draft_id, part.part) for part in parts):
         its = tuple_(draft_packs.c.draft_id, draft_packs.c.part).in_(batch)
         named = select(draft_packs.c.pack_id).distinct().where(its)
-        note_worn(transaction, transaction.execute(named).scalars().all())
+        former = transaction.execute(named).scalars().all()
+        note_worn(transaction, former)
+        note_former(transaction, NOBODY, former)
         transaction.execute(delete(draft_packs).where(its))
         these = tuple_(draft_parts.c.draft_id, draft_parts.c.part).in_(batch)
         transaction.execute(delete(draft_parts).where(these))

@@ -18,7 +18,7 @@ from edversion.catalog.reading import deleted_error, key_of, located, subject_of
 from edversion.catalog.repacking import Swap, check_same, swap_packs
 from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import packs, version_packs, versions
-from edversion.catalog.wear import former_packs, note_removed, worn_names
+from edversion.catalog.wear import former_packs, note_removed
 from edversion.model import Json, Version
 
 __all__ = ["Erasing", "Erasures"]
@@ -39,16 +39,15 @@ class Erasures(Area):
     def held_packs(self, version: Version) -> dict[str, int]:
         """Give ids and sizes of the packs that may hold bytes of a version.
 
-        Besides those that it names: those that it named before it was mended, those that no
-        version is read from any more, for it may be read from new packs since they were written,
-        and those that are worn: of what died in them, as of a part that was sent once more,
-        nobody knows whether it was the same.
+        Besides those that it names: those that it named before it was mended, those that
+        parts lay in which no version came of, for nobody knows any more whether they were the
+        same, and those that no version is read from any more, for it may be read from new packs
+        since they were written.
         """
         with self._database.read() as connection:
             row = located(connection, version, deleted=True)
             its = select(version_packs.c.pack_id).where(version_packs.c.version_id == row.id)
-            former = packs.c.id.in_(former_packs(row.id))
-            held = packs.c.id.in_(its) | former | packs.c.id.in_(worn_names()) | ~IS_HELD
+            held = packs.c.id.in_(its) | packs.c.id.in_(former_packs(row.id)) | ~IS_HELD
             query = select(packs.c.id, packs.c.size).where(PRESENT, held)
             return {pack.id: pack.size for pack in connection.execute(query)}
 

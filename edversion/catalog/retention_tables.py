@@ -13,7 +13,8 @@ __all__ = ["removals", "retention_policies"]
 
 # Objects that are to be deleted, so that a crash in the middle of it forgets none; manifests
 # that wait for it (`replaced`, since `due_at`), packs of which something died (`worn`), and packs
-# in which a mended version's bytes lay (`former`, the generation being the version's id).
+# in which a mended version's bytes lay (`former`, the generation being the version's id), or those
+# of a part that no version came of (0).
 removals = Table(
     "removals",
     schema,

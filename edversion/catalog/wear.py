@@ -20,6 +20,7 @@ from edversion.catalog.retention_tables import removals
 from edversion.catalog.tables import packs, version_packs, versions
 
 __all__ = [
+    "NOBODY",
     "WORN",
     "Wear",
     "WornPack",
@@ -28,13 +29,15 @@ __all__ = [
     "note_removed",
     "note_worn",
     "worn_by",
-    "worn_names",
     "worn_packs",
 ]
 
 WORN = "worn"
 FORMER = "former"
 """Packs in which a version's bytes lay before it was mended: an erasure has to find them."""
+NOBODY = 0
+"""In place of a version's id: bytes of a part that no version came of lay there, and any erasure
+has to look, since nothing is left that says which they were."""
 
 _IS_WORN = removals.c.kind == WORN
 _WORN = (
@@ -108,7 +111,7 @@ def note_worn(transaction: Transaction, worn: Iterable[str]) -> None:
 
 def note_former(transaction: Transaction, version: int, former: Iterable[str]) -> None:
     """Take note of the packs that a version names no longer, though they may hold its bytes."""
-    known = set(transaction.execute(former_packs(version)).scalars())
+    known = set(transaction.execute(_former(version)).scalars())
     row = {"kind": FORMER, "generation": version, "due_at": transaction.at}
     rows = [row | {"name": pack} for pack in former if pack not in known]
     if rows:
@@ -116,15 +119,14 @@ def note_former(transaction: Transaction, version: int, former: Iterable[str]) -
 
 
 def former_packs(version: int) -> Select[Any]:
-    """Give the packs in which a version's bytes lay, those that are still there."""
+    """Give the packs in which a version's bytes lay, or may have, those that are still there."""
+    return _former(version, NOBODY)
+
+
+def _former(*owners: int) -> Select[Any]:
     return select(removals.c.name).where(
-        removals.c.kind == FORMER, removals.c.generation == version
+        removals.c.kind == FORMER, removals.c.generation.in_(owners)
     )
-
-
-def worn_names() -> Select[Any]:
-    """Give the packs of which something died, and that were not looked at since."""
-    return select(removals.c.name).where(_IS_WORN)
 
 
 def note_removed(transaction: Transaction) -> None:
