@@ -56,34 +56,28 @@ policies = Table(
     UniqueConstraint("collection_id", "pattern", "number"),
 )
 
-approvals = Table(
-    "approvals",
-    schema,
-    Column("id", Id, primary_key=True),
-    Column("version_id", Id, ForeignKey("versions.id"), nullable=False),
-    Column("alias", String(128), nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("digest", String(80), nullable=False),
-    Column("evidence", JSON, nullable=False),
-    Index("ix_approvals_version", "version_id", "alias"),
-)
 
-# As approvals; somebody's later approval of the same evidence takes a rejection back.
-rejections = Table(
-    "rejections",
-    schema,
-    Column("id", Id, primary_key=True),
-    Column("version_id", Id, ForeignKey("versions.id"), nullable=False),
-    Column("alias", String(128), nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("digest", String(80), nullable=False),
-    Column("evidence", JSON, nullable=False),
-    Index("ix_rejections_version", "version_id", "alias"),
-)
+def _decisions(name: str) -> Table:
+    """Give a table of what people say of versions, each with the report that was shown."""
+    return Table(
+        name,
+        schema,
+        Column("id", Id, primary_key=True),
+        Column("version_id", Id, ForeignKey("versions.id"), nullable=False),
+        Column("alias", String(128), nullable=False),
+        Column("at", Instant, nullable=False),
+        Column("actor", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("digest", String(80), nullable=False),
+        Column("evidence", JSON, nullable=False),
+        Index(f"ix_{name}_version", "version_id", "alias"),
+    )
+
+
+approvals = _decisions("approvals")
+
+# Somebody's later approval of the same evidence takes a rejection back.
+rejections = _decisions("rejections")
 
 # Promotions that nothing but approvals keeps from happening.
 proposals = Table(

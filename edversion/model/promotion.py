@@ -92,15 +92,15 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """A person's word that a version may take an alias, on the evidence that they were shown.
+class Decision:
+    """A person's word on whether a version may take an alias, on the evidence that was shown.
 
     Attributes
     ----------
     version : str
         Full reference.
     alias : str
-        The alias that it may take.
+        The alias that it may take, or may not.
     at : datetime
         UTC.
     actor, reason : str
@@ -118,29 +118,13 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """A person's word that a version may not take an alias, on the evidence that they were shown.
+class Approval(Decision):
+    """A person's word that a version may take an alias."""
 
-    Attributes
-    ----------
-    version : str
-        Full reference.
-    alias : str
-        The alias that it may not take.
-    at : datetime
-        UTC.
-    actor, reason : str
-        Who, and why.
-    digest : str
-        That of the report which was shown.
-    """
 
-    version: str
-    alias: str
-    at: datetime
-    actor: str
-    reason: str
-    digest: str
+@dataclass(frozen=True, slots=True)
+class Rejection(Decision):
+    """A person's word that a version may not take an alias."""
 
 
 @dataclass(frozen=True, slots=True)

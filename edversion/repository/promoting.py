@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from edversion import promote
 from edversion.environment import actor
@@ -25,6 +26,8 @@ from edversion.reference import LATEST, check_alias
 from edversion.repository.parts import Area, Subject
 
 __all__ = ["Promoting"]
+
+D = TypeVar("D", Approval, Rejection)
 
 
 class Promoting(Area):
@@ -138,17 +141,9 @@ class Promoting(Area):
         ConflictError
             The evidence changed since it was read (code ``evidence_changed``).
         """
-        given = promote.approve_version(
-            self.version(reference),
-            _movable(alias),
-            actor=actor(),
-            reason=_reason(reason, "an approval"),
-            evidence=check_text(evidence, "evidence"),
-            catalog=self.catalog,
-            plugins=self.plugins,
+        return self._decided(
+            promote.approve_version, reference, alias, _reason(reason, "an approval"), evidence
         )
-        self.write_receipts()
-        return given
 
     def reject(
         self, reference: Subject, alias: str, *, reason: str, evidence: str | None = None
@@ -191,11 +186,24 @@ class Promoting(Area):
         'too few pupils'
         >>> folder.cleanup()
         """
-        given = promote.reject_version(
+        return self._decided(
+            promote.reject_version, reference, alias, _reason(reason, "a rejection"), evidence
+        )
+
+    def _decided(
+        self,
+        decide: Callable[..., D],
+        reference: Subject,
+        alias: str,
+        reason: str,
+        evidence: str | None,
+    ) -> D:
+        """Record what the actor says of a promotion."""
+        given = decide(
             self.version(reference),
             _movable(alias),
             actor=actor(),
-            reason=_reason(reason, "a rejection"),
+            reason=reason,
             evidence=check_text(evidence, "evidence"),
             catalog=self.catalog,
             plugins=self.plugins,
@@ -277,10 +285,10 @@ class Promoting(Area):
         ConflictError
             Somebody moved the alias meanwhile (code ``alias_moved``).
         """
-        found, alias = self._aliased(reference)
-        revision = expected_revision
+        found, named = self._aliased(reference)
+        alias, revision = _movable(named), expected_revision
         if revision is None:
-            _, revision = self.catalog.alias_target(found.project, found.name, _movable(alias))
+            _, revision = self.catalog.alias_target(found.project, found.name, alias)
         moved = self.catalog.rollback(
             found.project,
             found.name,

@@ -25,6 +25,7 @@ report.
     helping       which part of the help says how to read a page
     serving       an address on this machine, and who listens there
     admission     who asks, how that is known, and how far he or she may reach
+    details       what went wrong, and how programs are told
     routes        what a page is, and the permission without which there is none
 """
 

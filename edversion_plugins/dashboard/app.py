@@ -23,14 +23,9 @@ from edversion_plugins.dashboard.admission.forms import check_origin, fields_of,
 from edversion_plugins.dashboard.admission.guard import Guard
 from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.api import API
+from edversion_plugins.dashboard.details import Problem, is_api
 from edversion_plugins.dashboard.pages import PAGES
-from edversion_plugins.dashboard.problems import (
-    UNEXPECTED,
-    Problem,
-    is_api,
-    problem_of,
-    show_problem,
-)
+from edversion_plugins.dashboard.problems import UNEXPECTED, problem_of, show_problem
 from edversion_plugins.dashboard.rendering import environment, query
 from edversion_plugins.dashboard.routes import ROLES, Page, check_pages
 from edversion_plugins.dashboard.visit import Visit
@@ -186,7 +181,7 @@ def _refuse(page: Page, visit: Visit) -> Response:
     """Ask who it is, or say what is missing; what may not be seen is as if it were not there."""
     request = visit.request
     if not visit.visitor.known:
-        if request.method in ("GET", "HEAD") and not is_api(request):
+        if request.method in ("GET", "HEAD") and not is_api(request.url.path):
             return visit.redirect("/sign-in" + query({"next": _here(request)}))
         answer = show_problem(visit, _UNKNOWN)
         answer.headers["www-authenticate"] = "Bearer"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from edversion import (
     CatalogVersionError,
@@ -16,36 +15,10 @@ from edversion import (
     NotFoundError,
     RefusedError,
 )
+from edversion_plugins.dashboard.details import Problem, as_details, is_api
 from edversion_plugins.dashboard.visit import Visit
 
-__all__ = [
-    "UNEXPECTED", "Problem", "as_details", "is_api", "kept_back", "problem_of", "show_problem",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What went wrong, as a reader is told.
-
-    Attributes
-    ----------
-    status : int
-        Of HTTP.
-    title : str
-        In a few words.
-    message : str
-        In full.
-    advice : str
-        What to do.
-    code : str
-        Stable name of the situation.
-    """
-
-    status: int
-    title: str
-    message: str
-    advice: str
-    code: str
+__all__ = ["UNEXPECTED", "kept_back", "problem_of", "show_problem"]
 
 
 _STATUS = {
@@ -73,11 +46,6 @@ _KINDS: tuple[tuple[type[EdversionError], int, str, str], ...] = (
 )  # fmt: skip
 
 
-def is_api(request: Request) -> bool:
-    """Say whether a program asks."""
-    return request.url.path.startswith("/api/")
-
-
 def problem_of(error: EdversionError) -> Problem:
     """Say how an error is shown."""
     _, status, title, advice = next(kind for kind in _KINDS if isinstance(error, kind[0]))
@@ -94,23 +62,11 @@ def kept_back(problem: Problem) -> Problem:
     return replace(problem, message="Whoever runs this dashboard finds the reason in its log.")
 
 
-def as_details(problem: Problem) -> Response:
-    """Answer a program, as RFC 9457 has it."""
-    told = {
-        "type": "about:blank",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.message,
-        "code": problem.code,
-    }
-    return JSONResponse(told, problem.status, media_type="application/problem+json")
-
-
 def show_problem(visit: Visit, problem: Problem) -> Response:
     """Answer with a page about a problem; what it says of the host is for admins alone."""
     if not visit.access.may_everywhere("admin"):
         problem = kept_back(problem)
-    if is_api(visit.request):
+    if is_api(visit.request.url.path):
         return as_details(problem)
     return visit.page("problem.html", status=problem.status, problem=problem)
 

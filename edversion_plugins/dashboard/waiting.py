@@ -19,15 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from edversion import EdversionError
 from edversion_plugins.dashboard.admission.entrance import NOBODY
 from edversion_plugins.dashboard.admission.guard import Guard
+from edversion_plugins.dashboard.details import Problem, as_details, is_api
 from edversion_plugins.dashboard.pages.static import static_file
-from edversion_plugins.dashboard.problems import (
-    UNEXPECTED,
-    Problem,
-    as_details,
-    is_api,
-    kept_back,
-    problem_of,
-)
+from edversion_plugins.dashboard.problems import UNEXPECTED, kept_back, problem_of
 from edversion_plugins.dashboard.rendering import environment
 
 __all__ = ["Waiting"]
@@ -113,7 +107,7 @@ class Waiting:
     def _answer(self, request: Request) -> Response:
         problem = self._problem if self._alone else kept_back(self._problem)
         headers = {"retry-after": "5"}
-        if is_api(request):
+        if is_api(request.url.path):
             answer = as_details(problem)
             answer.headers.update(headers)
             return answer

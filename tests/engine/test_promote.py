@@ -99,6 +99,7 @@ def test_latest_is_not_promoted(school: Repository) -> None:
     for act_on in (
         lambda: school.promote("dropout:v0", "latest"),
         lambda: school.check_promotion("dropout:v0", "latest"),
+        lambda: school.rollback("dropout:latest", expected_revision=1),
         lambda: school.rollback("dropout"),
     ):
         with pytest.raises(InvalidInputError, match="follows the newest version"):

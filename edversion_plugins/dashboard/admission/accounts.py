@@ -78,7 +78,7 @@ class Accounts:
             return self._repository.account(name).access
         except (NotFoundError, InvalidInputError):
             raise RefusedError(
-                f"{name} signed in, but has no account here; whoever rules this dashboard adds it "
+                f"{name} signed in, but has no account here; an admin of this dashboard adds it "
                 "with 'edversion dashboard user add'",
                 code="no_account",
             ) from None

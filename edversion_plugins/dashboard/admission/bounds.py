@@ -153,7 +153,7 @@ class Bounds:
 
     def _missing(self, what: str) -> NotFoundError:
         return NotFoundError(
-            f"there is no {what!r} among what you may look at; whoever rules this dashboard may "
+            f"there is no {what!r} among what you may look at; an admin of this dashboard may "
             "let you in",
             code="not_found",
         )

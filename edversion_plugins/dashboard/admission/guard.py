@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edversion_plugins.dashboard.admission.proxy import forwarded
+from edversion_plugins.dashboard.details import Problem, as_details, is_api
 
 __all__ = ["POLICY", "Guard"]
 
@@ -114,14 +115,10 @@ class Guard:
 
 
 def _told(path: str, refused: str) -> Response:
-    """Say why nothing is answered; to programs as RFC 9457 has it."""
-    if not path.startswith("/api/"):
-        return PlainTextResponse(f"{refused}\n", 403)
-    told = {
-        "type": "about:blank", "title": "Refused", "status": 403, "detail": refused,
-        "code": "not_for_us",
-    }  # fmt: skip
-    return JSONResponse(told, 403, media_type="application/problem+json")
+    """Say why nothing is answered."""
+    if is_api(path):
+        return as_details(Problem(403, "Refused", refused, "", "not_for_us"))
+    return PlainTextResponse(f"{refused}\n", 403)
 
 
 def _name_of(host: str) -> str | None:

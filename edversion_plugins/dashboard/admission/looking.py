@@ -129,7 +129,7 @@ class Looking(Bounds):
         return self._all.stored_bytes()
 
     def cached_bytes(self) -> int:
-        """Give how many bytes this machine keeps of a store far away, for whoever rules all."""
+        """Give how many bytes this machine keeps of a store far away, for admins of all."""
         self.need_everywhere("admin")
         return self._all.cached_bytes()
 
@@ -144,7 +144,7 @@ class Looking(Bounds):
         return tuple(replace(each, shared=0) for each in found if self.sees(each.project))
 
     def foresee_gc(self) -> Any:
-        """Say what gc would free, for whoever rules all; nothing is done."""
+        """Say what gc would free, for admins of all; nothing is done."""
         self.need_everywhere("admin")
         return self._all.gc(dry_run=True)
 

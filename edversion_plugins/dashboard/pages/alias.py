@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 import edversion
 from edversion import EdversionError, NotFoundError
-from edversion_plugins.dashboard.problems import Problem, problem_of
+from edversion_plugins.dashboard.details import Problem
+from edversion_plugins.dashboard.problems import problem_of
 from edversion_plugins.dashboard.promotions import acts
 from edversion_plugins.dashboard.promotions.outlook import answers_of, followers_of
 from edversion_plugins.dashboard.promotions.tales import event_of, newest_of, tale_of

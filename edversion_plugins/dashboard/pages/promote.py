@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 import edversion
 from edversion import EdversionError, RefusedError
+from edversion_plugins.dashboard.details import Problem
 from edversion_plugins.dashboard.pages.version import find_version
-from edversion_plugins.dashboard.problems import Problem, problem_of
+from edversion_plugins.dashboard.problems import problem_of
 from edversion_plugins.dashboard.promotions import acts
 from edversion_plugins.dashboard.promotions.outlook import (
     APPROVALS,
