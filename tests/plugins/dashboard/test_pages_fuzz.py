@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote
 
+import anyio
 import anyio.from_thread
 import pytest
 from hypothesis import given, settings
@@ -81,9 +82,12 @@ def ask(store: Path) -> Iterator[Any]:
 
 async def _ask(app: Any, method: str, path: str, query: str) -> tuple[int, dict[str, str], bytes]:
     sent: list[dict[str, Any]] = []
+    asked = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if not asked:
+            await anyio.sleep_forever()  # a browser holds the line
+        return asked.pop()
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
