@@ -181,7 +181,8 @@ def _events(visit: Visit) -> Any:
 
 def _experiments(visit: Visit) -> Any:
     found = visit.repository.experiments(project=visit.text("project") or None)
-    return {"experiments": [definition_facts(each) for each in found]}
+    shown, number, after = _paged(visit, found, _PER_PAGE)
+    return {"experiments": list(map(definition_facts, shown)), "page": number, "next": after}
 
 
 def _experiment(visit: Visit) -> Any:
@@ -253,8 +254,8 @@ CALLS = (
         record(**SCHEMAS["Run"]["properties"], **RAN),
     ),
     Call(
-        "/experiments", _experiments, "Experiments", {"project": NAME},
-        record(experiments=list_of(named("Experiment"))),
+        "/experiments", _experiments, "Experiments", {"project": NAME, "page": NUMBER},
+        record(experiments=list_of(named("Experiment")), page=NUMBER, next=AFTER),
     ),
     Call(
         "/experiments/{project}/{experiment}", _experiment,

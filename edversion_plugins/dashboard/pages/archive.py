@@ -28,8 +28,9 @@ def download_version(visit: Visit) -> Response:
     version = find_version(visit)
     held = [entry for entry in version.files() if entry.reference is None]
     name = f"{version.project}-{version.name}-{version.version}.zip"
+    asked = visit.request.method == "GET"  # not for its headers alone
     return StreamingResponse(
-        _archive(version, held),
+        _archive(version, held) if asked else iter(()),
         media_type="application/zip",
         headers={
             "content-disposition": f'attachment; filename="{name}"',

@@ -28,6 +28,16 @@ def test_it_holds_every_file(client: TestClient) -> None:
     assert client.get("/p/course/notes/v0/archive").content == answer.content
 
 
+def test_its_headers_alone_read_nothing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = client.get("/p/course/notes/v0/archive")
+    monkeypatch.setattr(edversion.Version, "open", None)
+    answer = client.head("/p/course/notes/v0/archive")
+    assert answer.status_code == 200
+    assert answer.headers == whole.headers
+
+
 def test_it_is_offered_where_there_is_more_than_one_file(client: TestClient) -> None:
     assert 'href="/p/course/notes/v0/archive"' in client.get("/p/course/notes/v0").text
     assert "/archive" not in client.get("/p/course/exams/v0").text

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 import edversion
 from edversion_plugins.dashboard.admission.reach import Reach
+from edversion_plugins.dashboard.api import answers
 from tests.plugins.reports import Page
 
 from .school import fill_school
@@ -150,6 +151,15 @@ def test_the_api_says_what_the_page_says(client: TestClient) -> None:
     assert sum(each["units"] for each in told["variants"]) == 300
     page = read(client, "/experiments/school/steps").text
     assert all(sentence in page for sentence in told["sentences"])
+
+
+def test_the_api_lists_them_in_pages(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = client.get("/api/v1/experiments").json()
+    assert (whole["page"], whole["next"]) == (1, None)
+    monkeypatch.setattr(answers, "_PER_PAGE", len(whole["experiments"]) - 1)
+    first, second = (client.get(f"/api/v1/experiments?page={page}").json() for page in (1, 2))
+    assert (first["next"], second["next"]) == (2, None)
+    assert first["experiments"] + second["experiments"] == whole["experiments"]
 
 
 def test_events_lead_to_experiments(client: TestClient) -> None:
