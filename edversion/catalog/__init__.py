@@ -31,7 +31,6 @@ from edversion.catalog.requests import (
     PackRow,
     PartRequest,
     Resumption,
-    Revision,
 )
 from edversion.catalog.retaining import RetentionRecord
 from edversion.catalog.reviving import DeletedVersion
@@ -75,7 +74,6 @@ __all__ = [
     "Removal",
     "Resumption",
     "RetentionRecord",
-    "Revision",
     "ServedRows",
     "Sharer",
     "Swap",

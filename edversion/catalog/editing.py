@@ -15,11 +15,10 @@ from edversion.catalog.finding import collection_place
 from edversion.catalog.instances import refuse_served
 from edversion.catalog.leaves import clear_leaves, write_leaves
 from edversion.catalog.reading import LIVE, Place, key_of, located, subject_of, to_version
-from edversion.catalog.requests import Revision
 from edversion.catalog.tables import collections, revisions, tags, versions
 from edversion.digests import canonical_json
 from edversion.errors import RefusedError
-from edversion.model import Json, Version
+from edversion.model import Json, Revision, Version
 from edversion.reference import LATEST, check_tag
 
 __all__ = ["Editing", "add_tags", "change_tags", "leave_live", "revise", "revisions_of"]

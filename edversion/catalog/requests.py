@@ -18,7 +18,6 @@ __all__ = [
     "PackRow",
     "PartRequest",
     "Resumption",
-    "Revision",
 ]
 
 
@@ -201,24 +200,3 @@ class CommitResult:
 
     version: Version
     created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """Metadata and description of a version as they were from `at` on.
-
-    Attributes
-    ----------
-    at : datetime
-        UTC.
-    actor : str
-        Who wrote them.
-    reason : str or None
-        Why, in the actor's words.
-    """
-
-    at: datetime
-    actor: str
-    metadata: Mapping[str, Json]
-    description: str | None
-    reason: str | None

@@ -1,4 +1,4 @@
-"""Plain values: entries, manifests, runs, metrics, events, verdicts."""
+"""Plain values: entries, manifests, runs, metrics, events, revisions, verdicts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = [
     "Json",
     "Manifest",
     "Metric",
+    "Revision",
     "RunInfo",
     "RunStatus",
     "Verdict",
@@ -275,6 +276,31 @@ class Event:
             "reason": self.reason,
             "digest": self.digest,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Metadata and description of a version as they were from `at` on.
+
+    Attributes
+    ----------
+    at : datetime
+        UTC.
+    actor : str
+        Who wrote them.
+    metadata : mapping
+        All of it, as it was then.
+    description : str or None
+        As it was then.
+    reason : str or None
+        Why, in the actor's words.
+    """
+
+    at: datetime
+    actor: str
+    metadata: Mapping[str, Json]
+    description: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

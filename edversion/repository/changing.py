@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edversion import retain
-from edversion.catalog import Revision
 from edversion.environment import actor
 from edversion.metadata import check_names, check_text, check_whole, clean_metadata
 from edversion.model import (
     Alias,
     Event,
+    Revision,
     Version,
 )
 from edversion.reference import (

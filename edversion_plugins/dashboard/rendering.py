@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from edversion_plugins.reporting.words import size, visible
 __all__ = [
     "address_of",
     "alias_address",
+    "as_text",
     "counted",
     "environment",
     "experiment_address",
@@ -70,6 +72,17 @@ def _shown(value: Any) -> Any:
 
 def _size(count: int | None) -> str:
     return "unknown size" if count is None else size(count)
+
+
+def as_text(value: Any) -> str:
+    """Give a value as JSON has it, a text without its quotes.
+
+    Examples
+    --------
+    >>> as_text("Ägypten"), as_text(["ä", None])
+    ('Ägypten', '["ä", null]')
+    """
+    return value if isinstance(value, str) else json.dumps(value, default=dict, ensure_ascii=False)
 
 
 def moment(at: datetime) -> str:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 import edversion
 from edversion import InvalidInputError
-from edversion_plugins.dashboard.rendering import counted, lasted, moment
+from edversion_plugins.dashboard.rendering import as_text, counted, lasted, moment
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.tables import Table, table
 
@@ -164,10 +164,7 @@ def _text(environment: Mapping[str, Any], name: str) -> str:
 
 
 def _config(config: Mapping[str, Any]) -> Table:
-    rows = [
-        (key, value if isinstance(value, str) else json.dumps(value, default=dict))
-        for key, value in sorted(config.items())
-    ]
+    rows = [(key, as_text(value)) for key, value in sorted(config.items())]
     return table("Its settings", [("setting", "text"), ("value", "text")], rows)
 
 

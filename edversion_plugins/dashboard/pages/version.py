@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,9 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 import edversion
 from edversion_plugins.dashboard.admission.reach import Reach
-from edversion_plugins.dashboard.rendering import address_of
+from edversion_plugins.dashboard.rendering import address_of, as_text
 from edversion_plugins.dashboard.versions.card import sentences_of
 from edversion_plugins.dashboard.versions.readings import Readings, read
+from edversion_plugins.dashboard.versions.revised import changes_of
 from edversion_plugins.dashboard.visit import Visit
 from edversion_plugins.reporting.tables import Table, table
 from edversion_plugins.reporting.words import brief, word_of
@@ -45,7 +45,7 @@ def show_version(visit: Visit) -> Response:
     found = repository.aliases(f"{version.project}/{version.name}")
     aliases = sorted(found, key=lambda each: each.name != "champion")
     own = [each for each in aliases if each.number == version.number and each.name != "latest"]
-    files = version.files()
+    files, revisions = version.files(), repository.revisions(version)
     up, down = (
         repository.ancestors(version, depth=_STEPS),
         repository.descendants(version, depth=_STEPS),
@@ -63,7 +63,7 @@ def show_version(visit: Visit) -> Response:
         held=[each for each in files if each.reference is None],
         evaluations=_evaluations(version, down),
         metadata=_metadata(version.metadata),
-        revisions=repository.revisions(version),
+        revisions=list(zip(revisions, changes_of(revisions), strict=True)),
         up=up.edges[:_EDGES],
         up_more=up.truncated or len(up.edges) > _EDGES,
         down=down.edges[:_EDGES],
@@ -149,18 +149,14 @@ def _groups(readings: Readings) -> Table | None:
 def _metadata(values: Any) -> Table | None:
     """Give metadata as a table, its numbers rounded; says so where digits are left out."""
     plain = _plain(values)
-    rows = [(key, _told(_rounded(value))) for key, value in sorted(plain.items())]
-    exact = [(key, _told(value)) for key, value in sorted(plain.items())]
+    rows = [(key, as_text(_rounded(value))) for key, value in sorted(plain.items())]
+    exact = [(key, as_text(value)) for key, value in sorted(plain.items())]
     shown = table("What its author says of it", [("key", "text"), ("value", "text")], rows)
     if rows == exact:
         return shown
     return replace(
         shown, note="Numbers are rounded; 'edversion show --json' has all of their digits."
     )
-
-
-def _told(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _rounded(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import edversion
 from edversion_plugins.dashboard.admission.reach import Reach
 from edversion_plugins.dashboard.promotions.following import Standing, standing_of
-from edversion_plugins.dashboard.rendering import counted, moment
+from edversion_plugins.dashboard.rendering import as_text, counted, moment
 from edversion_plugins.dashboard.versions.card import merits_of
 from edversion_plugins.dashboard.versions.readings import read
 from edversion_plugins.reporting.cells import Shown, show
@@ -89,8 +88,7 @@ def _value(evidence: Mapping[str, Any]) -> Shown:
 def _facts(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in evidence.items():
         if value is not None:
-            told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield key, told
+            yield key, as_text(value)
 
 
 def lacks_approvals(report: edversion.PromotionReport) -> bool:

@@ -4,6 +4,7 @@
 
     readings    what was measured of them
     card        the sentences on top of a version's page
+    revised     what each revision of its metadata changed
     trend       a metric over the versions of a collection
     plot        where its marks stand
 """
