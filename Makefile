@@ -20,6 +20,9 @@ MADE_UP := $(MADE_UP)|AWS_SECRET_ACCESS_KEY|https://a\.example\.invalid/.*|msg_p
 export PIP_CONSTRAINT := $(CONSTRAINTS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Tests start hundreds of processes: without its bytecode each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lowest check lint audit bench clean
 
 demo: $(VENV)/examples.stamp
