@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -41,3 +42,13 @@ def clean_environment(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the slow tests after the fast ones."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of every later collection of garbage: it stays anyway.
+
+    All of it holds millions of objects, and a collection takes seconds; some libraries, and
+    some of our tests, ask for one each time.
+    """
+    gc.collect()
+    gc.freeze()

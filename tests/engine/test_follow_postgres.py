@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from edversion.catalog import database
 from edversion.deploy import start_following
 from edversion.repository import Repository, open_repository
 from edversion.starting import start_run
@@ -38,8 +39,12 @@ def opened(server: PostgresServer, url: str, yes: bool) -> Step:
 
 
 def test_a_database_may_be_away_for_a_while(
-    school: Repository, postgres: PostgresServer, postgres_url: str
+    school: Repository,
+    postgres: PostgresServer,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(database, "_PATIENCE", 1.0)  # of the seconds that one question waits
     troubles: list[str | None] = []
     script = Script(
         opened(postgres, postgres_url, False),
