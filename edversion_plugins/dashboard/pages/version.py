@@ -23,6 +23,8 @@ __all__ = ["find_version", "show_version"]
 
 _FILES = 200
 _EVENTS = 10
+_REVISIONS = 50
+"""Revisions of the metadata that are listed, the newest ones."""
 _METRICS = 3
 """Metrics, the plainest ones, of the table that is open; the others have every metric."""
 _STEPS = 3
@@ -63,7 +65,8 @@ def show_version(visit: Visit) -> Response:
         held=[each for each in files if each.reference is None],
         evaluations=_evaluations(version, down),
         metadata=_metadata(version.metadata),
-        revisions=list(zip(revisions, changes_of(revisions), strict=True)),
+        revisions=list(zip(revisions, changes_of(revisions), strict=True))[-_REVISIONS:],
+        revisions_left=len(revisions) - len(revisions[-_REVISIONS:]),
         up=up.edges[:_EDGES],
         up_more=up.truncated or len(up.edges) > _EDGES,
         down=down.edges[:_EDGES],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -46,17 +47,33 @@ def _values(revision: edversion.Revision) -> Mapping[_Key, Any]:
 def _changes(before: Mapping[_Key, Any], after: Mapping[_Key, Any]) -> Iterator[str]:
     """Say what became different, the description first."""
     for key in sorted({*before, *after}):
-        _, name = key
+        name = _cut(key[1])
         if key not in before:
-            yield f"{name}: {_short(after[key])} (new)"
+            yield f"{name}: {_cut(as_text(after[key]))} (new)"
         elif key not in after:
-            yield f"{name}: removed, was {_short(before[key])}"
-        elif before[key] != after[key]:
-            yield f"{name}: {_short(before[key])} → {_short(after[key])}"
+            yield f"{name}: removed, was {_cut(as_text(before[key]))}"
+        elif _exact(before[key]) != _exact(after[key]):
+            yield f"{name}: {_turned(before[key], after[key])}"
 
 
-def _short(value: Any) -> str:
-    told = as_text(value)
+def _exact(value: Any) -> str:
+    """Give a value so that 1, 1.0, true and "1" are four, as the record takes them."""
+    return json.dumps(value, default=dict, ensure_ascii=False, sort_keys=True)
+
+
+def _turned(before: Any, after: Any) -> str:
+    """Say from what to what a value went; of long ones the place where they part."""
+    texts = [as_text(before), as_text(after)]
+    if texts[0] == texts[1]:
+        texts = [_exact(before), _exact(after)]
+    parted = (place for place, (one, other) in enumerate(zip(*texts, strict=False)) if one != other)
+    same = next(parted, min(map(len, texts)))
+    start = max(0, same - _LONGEST // 4) if max(map(len, texts)) > _LONGEST else 0
+    return " → ".join(_cut(text, start) for text in texts)
+
+
+def _cut(text: str, start: int = 0) -> str:
+    told = ("…" if start else "") + text[start:]
     return told if len(told) <= _LONGEST else f"{told[: _LONGEST - 1]}…"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import edversion
 from edversion_plugins.dashboard.versions.revised import changes_of
@@ -42,3 +43,45 @@ def test_many_changes_are_counted(tmp_path: Path) -> None:
         (_, told) = changes_of(run.repository.revisions(version))
     assert told[:2] == ["k00: 0 (new)", "k01: 1 (new)"]
     assert told[19:] == ["k19: 19 (new)", "5 more"]
+
+
+def revised(tmp_path: Path, *values: Any) -> list[str]:
+    """Give what is told where one value of metadata becomes the next."""
+    with edversion.init("course", store=tmp_path / "store") as run:
+        draft = edversion.Artifact("passing", type="model", metadata={"k": values[0]})
+        draft.add_bytes(b"w", "w")
+        version = run.log_artifact(draft)
+        for value in values[1:]:
+            run.repository.edit(version, metadata={"k": value})
+        return [told for (told,) in changes_of(run.repository.revisions(version))[1:]]
+
+
+def test_values_that_look_alike_are_told_apart(tmp_path: Path) -> None:
+    assert revised(tmp_path, 1, True, "true", {"a": 1}, {"a": True}) == [
+        "k: 1 → true", 'k: true → "true"', 'k: true → {"a": 1}', 'k: {"a": 1} → {"a": true}',
+    ]  # fmt: skip
+
+
+def test_long_texts_are_shown_where_they_part(tmp_path: Path) -> None:
+    long = "a word and another, " * 30
+    (told,) = revised(tmp_path, f"{long}good{long}", f"{long}bad{long}")
+    before, _, after = told.removeprefix("k: ").partition(" → ")
+    assert before.startswith("…")
+    assert "good" in before
+    assert after.startswith("…")
+    assert "bad" in after
+    assert max(len(before), len(after)) == 80
+
+
+def test_the_newest_of_many_revisions_are_listed(tmp_path: Path) -> None:
+    with edversion.init("course", store=tmp_path / "store") as run:
+        draft = edversion.Artifact("passing", type="model", metadata={"turn": 0})
+        draft.add_bytes(b"w", "w")
+        version = run.log_artifact(draft)
+        for turn in range(1, 54):
+            run.repository.edit(version, metadata={"turn": turn})
+        text = client_of(run.repository).get("/p/course/passing/v0").text
+    assert "4 earlier ones left out here" in text
+    assert '<ol class="steps" start="5">' in text
+    assert "turn: 3 → 4" in text
+    assert "turn: 2 → 3" not in text
